@@ -1,0 +1,1 @@
+"""Attention of any model as one type: recorded by the tape, read through a trace."""

@@ -1,0 +1,95 @@
+"""What a query or a key position means: a patch of an image or a piece of a sentence.
+
+Both axes answer the same questions (`len`, `labels`, `special`), so that statistics and views need not ask which it is.
+"""
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the upright image
+
+
+@dataclass(frozen=True)
+class PatchAxis:
+    """Positions of a Vision Transformer: `prefix` tokens, then the patches row by row.
+
+    grid: (rows, columns) of patches.
+    prefix: names of the tokens before the patches, e.g. ("CLS", "register 1").
+    image_box: where the grid lies on the upright image, in its pixels. It reaches beyond the image
+        where the model sees padding (letterbox), and covers only a part of it after a crop.
+    image_size: (width, height) of the upright image.
+    """
+
+    grid: tuple[int, int]
+    prefix: tuple[str, ...]
+    image_box: Box
+    image_size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.prefix) + self.grid[0] * self.grid[1]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        rows, columns = self.grid
+        return self.prefix + tuple(f"{r + 1},{c + 1}" for r in range(rows) for c in range(columns))
+
+    @property
+    def special(self) -> tuple[bool, ...]:
+        return tuple(i < len(self.prefix) for i in range(len(self)))
+
+    def patch_box(self, position: int) -> Box:
+        """The part of the upright image under a patch. Raises IndexError for a prefix token."""
+        patch = position - len(self.prefix)
+        rows, columns = self.grid
+        if not 0 <= patch < rows * columns:
+            raise IndexError(f"position {position} is not a patch")
+        left, top, right, bottom = self.image_box
+        height, width = (bottom - top) / rows, (right - left) / columns
+        row, column = divmod(patch, columns)
+        return (left + column * width, top + row * height, left + (column + 1) * width, top + (row + 1) * height)
+
+    def position_at(self, x: float, y: float) -> int | None:
+        """The position of the patch under a pixel of the upright image; None outside the grid."""
+        left, top, right, bottom = self.image_box
+        if not (left <= x < right and top <= y < bottom):
+            return None
+        rows, columns = self.grid
+        row = min(rows - 1, int((y - top) / (bottom - top) * rows))
+        column = min(columns - 1, int((x - left) / (right - left) * columns))
+        return len(self.prefix) + row * columns + column
+
+
+@dataclass(frozen=True)
+class TokenAxis:
+    """Positions of a sentence: sub-word pieces.
+
+    pieces: what a person should read for each position (no word-boundary marks).
+    words: the index of the word that each piece belongs to; consecutive pieces of one word share it.
+    special: True for language tags, end marks and padding.
+    """
+
+    pieces: tuple[str, ...]
+    words: tuple[int, ...]
+    special: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.pieces) == len(self.words) == len(self.special):
+            raise ValueError("pieces, words and special must have the same length")
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.pieces
+
+    def merged(self) -> "TokenAxis":
+        """The same sentence with one position a word."""
+        count = max(self.words, default=-1) + 1
+        pieces, special = [""] * count, [False] * count
+        for piece, word, mark in zip(self.pieces, self.words, self.special, strict=True):
+            pieces[word] += piece
+            special[word] |= mark
+        return TokenAxis(tuple(pieces), tuple(range(count)), tuple(special))
+
+
+Axis = PatchAxis | TokenAxis

@@ -1,0 +1,1 @@
+"""Vision Transformers and translators, each giving its output and its `AttentionTrace`s."""

@@ -1,0 +1,35 @@
+"""Every sentence a person reads, in English and Chinese.
+
+`assets/wording/*.json` hold `{"key": {"en": "...", "zh": "..."}}`, one file a topic, with `{name}` for values.
+The library's errors use the same files, so that a page can show them in its own language.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+LANGUAGES = {"en": "English", "zh": "中文"}
+
+
+@cache
+def entries() -> dict[str, dict[str, str]]:
+    """All wording: key -> language -> text. Raises ValueError where two files give the same key."""
+    merged: dict[str, dict[str, str]] = {}
+    for path in sorted((ASSETS / "wording").glob("*.json")):
+        for key, texts in json.loads(path.read_text("utf-8")).items():
+            if key in merged:
+                raise ValueError(f"{path.name} repeats the key {key}")
+            merged[key] = texts
+    return merged
+
+
+def text(key: str, language: str = "en", /, **values: object) -> str:
+    """The text of `key` with its `{name}` fields filled. Raises KeyError for an unknown key."""
+    return entries()[key][language].format(**values)
+
+
+def starting_with(prefix: str, language: str) -> dict[str, str]:
+    """The unfilled texts whose keys start with `prefix`, the prefix cut off: what the browser fills itself."""
+    found = {k: v[language] for k, v in entries().items() if k.startswith(prefix)}
+    return {key.removeprefix(prefix): value for key, value in found.items()}
