@@ -1,0 +1,199 @@
+"""The one way attention is captured, whichever library makes the call.
+
+Fused attention (`torch.nn.functional.scaled_dot_product_attention`) never forms the attention matrix. The tape sees every
+such call made inside its `with` block and keeps what determines the matrix: query, key, mask and scale, O(N d) a layer.
+`core.attention.trace` gives the recorded calls their meaning.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+PROBES = 3  # queries per call whose output is recomputed to check the record
+
+
+@dataclass(eq=False)
+class AttentionCall:
+    """One fused attention call. Leading dimensions (batch, windows) are folded into B.
+
+    query: (B, H, Nq, d). key: (B, Hk, Nk, d), with Hk dividing H (grouped-query attention).
+    value: (B, Hk, Nk, dv), or None where it was not asked for.
+    mask: None, or broadcastable to (B, H, Nq, Nk); boolean (True takes part) or added to the scores.
+    is_causal: whether query i sees keys 0..i only, on top of the mask.
+    deviation: largest difference between the recomputed and the model's own output on a few queries,
+        relative to the largest output.
+    attention: (B, H, Nq, Nk) in the autograd graph, only under `Tape.differentiate`.
+    """
+
+    index: int
+    query: Tensor
+    key: Tensor
+    value: Tensor | None
+    mask: Tensor | None
+    scale: float
+    is_causal: bool
+    deviation: float = 0.0
+    attention: Tensor | None = None
+
+    def weights(self, queries: Tensor | slice = slice(None), item: int | None = None, head: int | None = None) -> Tensor:
+        """softmax(q k^T * scale + mask) in float32 for the chosen queries (all by default): (B, H, queries, Nk).
+
+        `item` and `head` keep their dimension, with length 1. A query that may see no key gets zeros.
+        """
+        items = slice(None) if item is None else slice(item, item + 1)
+        heads = slice(None) if head is None else slice(head, head + 1)
+        query = self.query[items, heads, queries].float()
+        key = _for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
+        scores = query @ key.transpose(-2, -1) * self.scale  # (B, H, queries, Nk)
+        if self.mask is not None:
+            full = (*self.query.shape[:3], self.key.shape[2])
+            mask = self.mask.expand(full)[items, heads, queries]
+            scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask.float()
+        if self.is_causal:
+            positions = torch.arange(self.query.shape[2], device=scores.device)[queries]
+            future = torch.arange(scores.shape[-1], device=scores.device) > positions[:, None]
+            scores = scores.masked_fill(future, -torch.inf)
+        return torch.softmax(scores, -1).nan_to_num(0.0)
+
+    def output(self, queries: Tensor | slice, value: Tensor, item: int | None = None) -> Tensor:
+        """The attention output, recomputed: (B, H, queries, dv)."""
+        items = slice(None) if item is None else slice(item, item + 1)
+        return self.weights(queries, item) @ _for_each_query_head(value[items], self.query.shape[1]).float()
+
+    @property
+    def tolerance(self) -> float:
+        """How large a `deviation` rounding alone explains."""
+        return 1e-4 if self.query.dtype in (torch.float32, torch.float64) else 2e-2
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this record keeps alive, shared masks counted in full."""
+        kept = [t for t in (self.query, self.key, self.value, self.mask) if t is not None]
+        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in kept}.values())
+
+
+class Tape(TorchFunctionMode):
+    """Sees every fused attention call inside its `with` block; make one with `record`, `differentiate` or `intervene`.
+
+    The mode belongs to the thread and leaves no hook on the model, so sessions may share one model.
+    """
+
+    def __init__(
+        self, values: bool, explicit: bool = False, change: Callable[[AttentionCall, Tensor], Tensor] | None = None
+    ) -> None:
+        super().__init__()
+        self.calls: list[AttentionCall] = []
+        self._values, self._explicit, self._change = values, explicit, change
+
+    @classmethod
+    def record(cls, values: bool = False) -> "Tape":
+        """Keep query, key, mask and scale of each call, detached; the value too where asked."""
+        return cls(values)
+
+    @classmethod
+    def differentiate(cls) -> "Tape":
+        """Compute each attention explicitly and keep it in the graph, with its gradient after a backward pass."""
+        return cls(values=True, explicit=True)
+
+    @classmethod
+    def intervene(cls, change: Callable[[AttentionCall, Tensor], Tensor]) -> "Tape":
+        """Replace each output (B, H, Nq, dv) by `change(call, output)`, e.g. to switch a head off."""
+        return cls(values=True, change=change)
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        return self._attend(*args, **(kwargs or {}))
+
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        call = AttentionCall(
+            index=len(self.calls),
+            query=_fold(query),
+            key=_fold(key),
+            value=_fold(value),
+            mask=None if attn_mask is None else _fold_mask(attn_mask, query),
+            scale=query.shape[-1] ** -0.5 if scale is None else scale,
+            is_causal=is_causal,
+        )
+        if self._explicit:
+            output = self._attend_explicitly(call, dropout_p).reshape(*query.shape[:-1], value.shape[-1])
+        else:
+            output = F.scaled_dot_product_attention(
+                query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+            )
+            if dropout_p == 0.0:
+                call.deviation = _deviation(call, output)
+            self._keep(call)
+        if self._change is not None:
+            output = self._change(call, _fold(output)).reshape(output.shape)
+        return output
+
+    def _attend_explicitly(self, call: AttentionCall, dropout_p: float) -> Tensor:
+        call.attention = call.weights().to(call.query.dtype)
+        if call.attention.requires_grad:
+            call.attention.retain_grad()
+        self.calls.append(call)
+        value = _for_each_query_head(call.value, call.query.shape[1])
+        return F.dropout(call.attention, dropout_p) @ value
+
+    def _keep(self, call: AttentionCall) -> None:
+        call.query, call.key = _alone(call.query), _alone(call.key)
+        call.mask = None if call.mask is None else call.mask.detach()
+        call.value = _alone(call.value) if self._values else None
+        self.calls.append(call)
+
+
+def _fold(tensor: Tensor) -> Tensor:
+    """(..., H, N, d) -> (B, H, N, d); a tensor without heads gets one."""
+    if tensor.dim() < 4:
+        tensor = tensor.unsqueeze(-3)
+    return tensor.reshape(-1, *tensor.shape[-3:])
+
+
+def _fold_mask(mask: Tensor, query: Tensor) -> Tensor:
+    """A mask that broadcasts to (..., H, Nq, Nk) -> one that broadcasts to (B, H, Nq, Nk), copying no head or query."""
+    if query.dim() < 4:
+        mask = mask.unsqueeze(-3) if mask.dim() > 2 else mask
+        return mask.reshape(-1, *(1,) * (3 - min(3, mask.dim())), *mask.shape[-3:])
+    mask = mask[(None,) * (query.dim() - mask.dim())]
+    if query.dim() == 4:
+        return mask
+    mask = mask.expand(*query.shape[:-3], *mask.shape[-3:])
+    return mask.reshape(-1, *mask.shape[-3:])
+
+
+def _for_each_query_head(tensor: Tensor, heads: int) -> Tensor:
+    """(B, Hk, N, d) -> (B, H, N, d): grouped keys and values serve H / Hk query heads each."""
+    return tensor if tensor.shape[1] == heads else tensor.repeat_interleave(heads // tensor.shape[1], 1)
+
+
+def _alone(tensor: Tensor) -> Tensor:
+    """Detached, and copied where it is a view that would keep a larger buffer alive (q inside a fused qkv)."""
+    tensor = tensor.detach()
+    whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    return tensor if whole else tensor.contiguous().clone() if tensor.is_contiguous() else tensor.contiguous()
+
+
+def _deviation(call: AttentionCall, output: Tensor) -> float:
+    """Recompute the output of a few queries of the first item and compare; cheap beside the call itself."""
+    with torch.no_grad():
+        n = call.query.shape[2]
+        probes = torch.linspace(0, n - 1, min(PROBES, n), device=output.device).long()
+        own = _fold(output.detach())[:1, :, probes].float()
+        again = call.output(probes, call.value, item=0)
+        return float((own - again).abs().max() / own.abs().max().clamp_min(1e-6))
