@@ -1,0 +1,16 @@
+"""Sidelight's entry: page settings, language and navigation. Start it with `streamlit run app.py`."""
+
+import streamlit as st
+
+from core.ui.language import choose_language, say
+
+st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
+choose_language()
+st.navigation(
+    [
+        st.Page("pages/compare.py", title=say("page.compare"), icon=":material/compare:", default=True),
+        st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
+        st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
+    ],
+    position="top",
+).run()

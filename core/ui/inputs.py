@@ -1,0 +1,120 @@
+"""What a person puts in: a photo (gallery, upload, camera) and a sentence (typed or an example), kept across pages."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from core import samples
+from core.errors import SidelightError
+from core.models.catalogue import BUNDLED
+from core.models.images import open_image
+from core.ui.language import language, say, show_error
+
+OWN = "own"  # the gallery's name for the person's own photo
+FILE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"]
+TARGETS = ("deu", "fra", "ces", "cmn_Hans")
+MAX_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class OwnPhoto:
+    name: str
+    image: Image.Image
+
+
+@st.cache_resource(show_spinner=False)
+def _sample_image(name: str) -> Image.Image:
+    return open_image(_gallery()[name].path.read_bytes())
+
+
+@st.cache_data(show_spinner=False)
+def _gallery() -> dict[str, samples.Photo]:
+    return {photo.path.stem: photo for photo in samples.photos()}
+
+
+def choose_photo() -> tuple[str, Image.Image]:
+    """The chosen photo's title and its upright RGB image. A file that cannot be read leaves the last photo in place."""
+    gallery, own = _gallery(), st.session_state.get("own_photo")
+    names = [*gallery, *([OWN] if own else [])]
+    if st.session_state.get("photo") not in names:
+        st.session_state.pop("photo", None)
+    title = {name: photo.title[language()] for name, photo in gallery.items()} | {OWN: own.name if own else ""}
+    pick, add = st.columns([3, 2], vertical_alignment="bottom")
+    name = pick.selectbox(
+        say("input.photo"), names, format_func=title.get, key="photo", bind="query-params", on_change=_pair_sentence
+    )
+    with add.popover(say("input.own_photo"), icon=":material/upload:", width="stretch"):
+        st.file_uploader(say("input.upload"), FILE_TYPES, key="upload", on_change=_take, args=("upload",))
+        if st.toggle(say("input.use_camera"), key="camera_on"):
+            st.camera_input(say("input.camera"), key="camera", on_change=_take, args=("camera",))
+    if error := st.session_state.get("photo_error"):
+        show_error(error)
+    return title[name], own.image if name == OWN else _sample_image(name)
+
+
+def _take(widget: str) -> None:
+    file = st.session_state[widget]
+    st.session_state.photo_error = None
+    if file is None:
+        return
+    try:
+        st.session_state.own_photo = OwnPhoto(file.name, open_image(file.getvalue()))
+        st.session_state.photo = OWN
+    except SidelightError as error:
+        st.session_state.photo_error = error
+
+
+def _pair_sentence() -> None:
+    """A sample photo brings the sentence that describes it, unless the person has typed one of their own."""
+    captions = {photo.caption for photo in _gallery().values()}
+    photo = _gallery().get(st.session_state.photo)
+    if photo and st.session_state.get("sentence") in {*captions, *(s.text for s in samples.sentences())}:
+        st.session_state.sentence = photo.caption
+
+
+def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None]:
+    """The sentence and its target language (None for a model with one direction)."""
+    first = next(iter(_gallery().values())).caption
+    st.session_state.setdefault("sentence", st.query_params.get("sentence", first))
+    typed, chosen = st.columns([3, 2], vertical_alignment="bottom")
+    sentence = typed.text_input(
+        say("input.sentence"), key="sentence", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=first
+    )
+    with chosen:
+        left, right = st.columns(2, vertical_alignment="bottom")
+        target = None
+        if targets:
+            target = left.selectbox(
+                say("input.target"), targets, format_func=target_name, key="target", bind="query-params"
+            )
+        with right.popover(say("input.examples"), width="stretch"):
+            for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):
+                st.button(example.text, key=f"example_{number}", type="tertiary", on_click=_use, args=(example.text,))
+    return sentence, target
+
+
+def _use(sentence: str) -> None:
+    st.session_state.sentence = sentence
+
+
+def target_name(target: str) -> str:
+    return say(f"target.{target}") if target in TARGETS else target
+
+
+def choose_model(task: str, key: str) -> str:
+    """A bundled model or any other by its hub name; what the person types is only tried, never trusted."""
+    cards = {card.key: card for card in BUNDLED if card.task == task}
+    return st.selectbox(
+        say("input.model"),
+        list(cards),
+        format_func=lambda name: cards[name].title if name in cards else name,
+        accept_new_options=True,
+        help=say(f"input.model_help_{task}"),
+        key=key,
+        required=True,
+    )
+
+
+def bundled(task: str) -> str:
+    return next(card.key for card in BUNDLED if card.task == task)

@@ -1,0 +1,35 @@
+"""The interface language: a switch in the sidebar, kept in the URL so that it survives a reload and a shared link."""
+
+import streamlit as st
+
+from core import wording
+from core.errors import SidelightError
+
+
+def choose_language() -> None:
+    """Draw the switch. A first visit starts in the browser's language."""
+    if "lang" not in st.session_state and "lang" not in st.query_params:
+        st.session_state.lang = "zh" if (st.context.locale or "").startswith("zh") else "en"
+    st.sidebar.segmented_control(
+        "Language · 语言",
+        list(wording.LANGUAGES),
+        format_func=wording.LANGUAGES.get,
+        key="lang",
+        bind="query-params",
+        required=True,
+    )
+
+
+def language() -> str:
+    return st.session_state.get("lang") or "en"
+
+
+def say(key: str, /, **values: object) -> str:
+    """The wording of `key` in the person's language."""
+    return wording.text(key, language(), **values)
+
+
+def show_error(error: SidelightError) -> None:
+    """What happened and what to do, as text: nothing typed by a person becomes markup."""
+    with st.container(border=True):
+        st.text("⚠ " + error.sentence(language()))

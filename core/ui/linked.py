@@ -1,0 +1,60 @@
+"""The linked view as a Streamlit component: one mount, all of whose movement stays in the browser."""
+
+import streamlit as st
+
+from core import wording
+from core.models.translation import Translation
+from core.models.vision import VisionResult
+from core.ui.inputs import target_name
+from core.ui.language import language, say
+from core.views.linked import page, payload
+
+_component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
+
+
+def show(parts: list[payload.ImagePart | payload.SentencePart], name: str) -> None:
+    """Draw the cards under one bar, with a download of the same view as one HTML file."""
+    data = payload.pack(parts, wording.starting_with("view.", language()))
+    _component(data=data, key=f"linked_{name}")
+    st.download_button(
+        say("view_page.save"),
+        lambda: page.standalone(data, "Sidelight").encode(),
+        file_name="sidelight.html",
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
+        help=say("view_page.save_help"),
+    )
+
+
+def image_part(result: VisionResult, title: str, image) -> payload.ImagePart | None:
+    """The image card, or None (said on the page) where the model's attention was not captured."""
+    if result.trace is None:
+        st.info(say("view_page.not_captured"))
+        return None
+    rows, columns = result.axis.grid
+    layers, note = None, ""
+    if not payload.fits_budget(result.trace):
+        names = range(1, result.trace.layers + 1)
+        layer = st.select_slider(
+            say("view_page.layer"), names, value=result.trace.layers - 1, help=say("view_page.large")
+        )
+        layers, note = (layer - 1,), say("view_page.one_layer", layer=layer)
+    _tell_problems(result.trace)
+    subtitle = say(
+        "view_page.image_title", title=title, rows=rows, columns=columns, prefix=" + ".join(result.axis.prefix) or "–"
+    )
+    return payload.ImagePart(image, result.trace, subtitle, note, layers)
+
+
+def sentence_part(translation: Translation, target: str | None) -> payload.SentencePart:
+    for trace in (translation.encoder, translation.decoder, translation.cross):
+        _tell_problems(trace)
+    title = say("view_page.sentence_title", target=target_name(target)) if target else ""
+    axes = (translation.source, translation.target)
+    return payload.SentencePart(*axes, translation.encoder, translation.decoder, translation.cross, title)
+
+
+def _tell_problems(trace) -> None:
+    for problem in trace.problems:
+        st.warning(say("trace.differs", layer=problem.layer + 1, deviation=f"{problem.deviation:.1%}"))

@@ -1,0 +1,70 @@
+"""Models and explanations shared between sessions: a rerun never loads a model or computes a trace that is here already.
+
+Streamlit's caches drop the least recently used entry when full.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import streamlit as st
+from PIL import Image
+
+from core.models.loading import load_vision
+from core.models.translation import Translation, Translator, load_translator
+from core.models.vision import VisionModel, VisionResult
+from core.ui.language import say
+
+MODELS_KEPT = 3  # of each kind
+EXPLANATIONS_KEPT = 12  # of each kind, over all sessions
+
+
+@st.cache_resource(max_entries=MODELS_KEPT, show_spinner=False)
+def vision_model(name: str) -> VisionModel:
+    return load_vision(name)
+
+
+@st.cache_resource(max_entries=MODELS_KEPT, show_spinner=False)
+def translator(name: str) -> Translator:
+    return load_translator(name)
+
+
+@st.cache_resource(max_entries=EXPLANATIONS_KEPT, show_spinner=False)
+def _explained(name: str, digest: str, size: int, fit: str, _image: Image.Image) -> VisionResult:
+    return vision_model(name).explain(_image, size, fit)
+
+
+@st.cache_resource(max_entries=EXPLANATIONS_KEPT, show_spinner=False)
+def _translated(
+    name: str,
+    sentence: str,
+    target: str | None,
+    beams: int,
+    max_pieces: int,
+    top_k: int,
+    _on_step: Callable[[int, int], None],
+) -> Translation:
+    return translator(name).translate(sentence, target, beams, max_pieces, top_k, on_step=_on_step)
+
+
+def explain_image(name: str, image: Image.Image, size: int, fit: str) -> VisionResult:
+    """The model's prediction and attention on an image. Raises SidelightError."""
+    with st.spinner(say("work.image"), show_time=True):
+        return _explained(name, digest(image), size, fit, image)
+
+
+def translate(name: str, sentence: str, target: str | None, beams: int, max_pieces: int, top_k: int) -> Translation:
+    """A translation and its attention, with progress while the beam search runs. Raises SidelightError."""
+    place = st.empty()
+
+    def on_step(step: int, limit: int) -> None:
+        place.progress(min(1.0, step / limit), say("work.translation", step=step))
+
+    try:
+        return _translated(name, sentence, target, beams, max_pieces, top_k, on_step)
+    finally:
+        place.empty()
+
+
+def digest(image: Image.Image) -> str:
+    """A name for the picture's content."""
+    return hashlib.blake2b(image.tobytes() + str(image.size).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,62 @@
+"""The translation workbench: one sentence, its translation, every attention in between and every decision on the way."""
+
+import streamlit as st
+
+from core.errors import SidelightError
+from core.ui import inputs, linked, work
+from core.ui.language import say, show_error
+from core.views.charts import entropy_bars
+
+st.title(say("translation.title"))
+st.caption(say("translation.lead"))
+
+with st.expander(say("translation.settings"), icon=":material/tune:"):
+    name = inputs.choose_model("translation", "translation_model")
+    columns = st.columns(3)
+    beams = columns[0].slider(say("translation.beams"), 1, 10, 5, key="beams", bind="query-params")
+    limit = columns[1].slider(say("translation.limit"), 10, 200, 128, key="limit", bind="query-params")
+    top_k = columns[2].slider(say("translation.top_k"), 2, 10, 5, key="top_k", bind="query-params")
+
+try:
+    with st.spinner(say("work.loading")):
+        model = work.translator(name)
+except SidelightError as error:
+    show_error(error)
+    st.caption(say("translation.fallback"))
+    name = inputs.bundled("translation")
+    model = work.translator(name)
+
+sentence, target = inputs.choose_sentence(model.targets)
+try:
+    translation = work.translate(name, sentence, target, beams, limit, top_k)
+except SidelightError as error:
+    show_error(error)
+    st.stop()
+
+st.code(translation.text, language=None, wrap_lines=True)
+if translation.stopped_by_limit:
+    st.warning(say("translation.stopped", limit=limit))
+linked.show([linked.sentence_part(translation, target)], "translation")
+
+st.subheader(say("translation.steps"))
+st.caption(say("translation.steps_help"))
+pieces = [step.piece for step in translation.steps]
+st.plotly_chart(entropy_bars(pieces, [step.entropy for step in translation.steps], say("translation.entropy")))
+rows = [
+    {
+        say("translation.step"): number,
+        say("translation.piece"): step.piece,
+        say("translation.probability"): step.probability,
+        say("translation.entropy"): step.entropy,
+        say("translation.alternatives"): " · ".join(f"{piece} {chance:.1%}" for piece, chance in step.alternatives),
+    }
+    for number, step in enumerate(translation.steps, 1)
+]
+st.dataframe(
+    rows,
+    hide_index=True,
+    column_config={
+        say("translation.probability"): st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+        say("translation.entropy"): st.column_config.NumberColumn(format="%.2f"),
+    },
+)

@@ -1,0 +1,61 @@
+"""The image workbench: one photo, any size and framing, the model's attention and its prediction."""
+
+import streamlit as st
+
+from core.errors import SidelightError
+from core.models.vision import estimate
+from core.ui import inputs, linked, work
+from core.ui.language import say, show_error
+from core.views.charts import probability_bars
+
+FITS = ("crop", "letterbox", "stretch", "native")
+ASK_ABOVE = 5.0  # seconds of estimated time above which the run waits for a click
+
+st.title(say("vision.title"))
+st.caption(say("vision.lead"))
+
+left, right = st.columns(2)
+with left:
+    title, image = inputs.choose_photo()
+with right:
+    name = inputs.choose_model("vision", "vision_model")
+
+try:
+    model = work.vision_model(name)
+except SidelightError as error:
+    show_error(error)
+    st.caption(say("vision.fallback"))
+    name = inputs.bundled("vision")
+    model = work.vision_model(name)
+
+framing, sizing = st.columns(2)
+fit = framing.segmented_control(
+    say("vision.fit"), FITS, format_func=lambda f: say(f"vision.fit_{f}"), key="fit", default="crop",
+    bind="query-params", required=True, help=say("vision.fit_help"),
+)  # fmt: skip
+size = sizing.select_slider(say("vision.size"), model.sizes, value=model.default_size, help=say("vision.size_help"))
+cost = estimate(model, size, fit, image.size)
+st.caption(say("vision.estimate", tokens=cost.tokens, seconds=f"{cost.seconds:.1f}", megabytes=f"{cost.megabytes:.0f}"))
+
+run = (name, size, fit, work.digest(image))
+agreed = st.session_state.setdefault("agreed_runs", set())
+if cost.seconds > ASK_ABOVE and run not in agreed:
+    if not st.button(say("vision.run", seconds=f"{cost.seconds:.0f}"), type="primary"):
+        st.stop()
+    agreed.add(run)
+
+try:
+    result = work.explain_image(name, image, size, fit)
+except SidelightError as error:
+    show_error(error)
+    st.stop()
+
+if part := linked.image_part(result, title, image):
+    linked.show([part], "vision")
+
+st.subheader(say("vision.predictions"))
+if result.predictions:
+    labels = [prediction.label for prediction in result.predictions]
+    st.plotly_chart(probability_bars(labels, [prediction.probability for prediction in result.predictions]))
+else:
+    st.info(say("vision.no_head"))
