@@ -1,4 +1,4 @@
-"""The translation workbench: one sentence, its translation, every attention in between and every decision on the way."""
+"""The translation workbench: one sentence, its translation, the attention in between and each decision."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Models and explanations shared between sessions: a rerun never loads a model or computes a trace that is here already.
+"""Models and explanations shared between sessions: a rerun never loads or computes what is here already.
 
 Streamlit's caches drop the least recently used entry when full.
 """

@@ -96,7 +96,7 @@ class SentencePart:
 
 
 def pack(parts: list[ImagePart | SentencePart], words: dict[str, str], tall: int = 448) -> bytes:
-    """[header length, uint32][header JSON][arrays]. `words`: the wording that the view shows; `tall`: picture height, px."""
+    """[header length, uint32][header JSON][arrays]. `words`: wording for the view; `tall`: picture height, px."""
     arrays = _Arrays()
     header: dict[str, Any] = {
         "parts": [part.header(arrays) for part in parts],
@@ -187,6 +187,6 @@ def _log_sum_exp(query: Tensor, key: Tensor, bias: Tensor | None, causal: bool, 
 
 
 def browser_map(query: Tensor, key: Tensor) -> np.ndarray:
-    """The map that the browser computes from one head's query (scaled) and key, both (N, d): for tests and benchmarks."""
+    """What the browser computes from one head's scaled query and key, both (N, d): for tests and benchmarks."""
     query, key = query.half().float(), key.half().float()
     return torch.exp(query @ key.T - torch.logsumexp(query @ key.T, -1, keepdim=True)).numpy()

@@ -1,0 +1,53 @@
+"""Each page through Streamlit's AppTest, with the bundled models: it opens explained, and bad input gets a sentence."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def opened(page: str, **state: object) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in state.items():
+        test.session_state[key] = value
+    test.run()
+    return test if page == "compare" else test.switch_page(f"pages/{page}.py").run()
+
+
+@pytest.mark.parametrize("page", ["compare", "vision", "translation"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_page_opens_explained(page: str, language: str) -> None:
+    test = opened(page, lang=language)
+    assert not test.exception
+    assert test.title[0].value.isascii() == (language == "en")
+    assert test.get("bidi_component"), "the linked view is on the page"
+
+
+@pytest.mark.parametrize(("sentence", "said"), [("   ", "empty"), ("word " * 390, "pieces"), ("\u200b\u0007", "empty")])
+def test_bad_sentence_gets_a_sentence_and_the_picture_stays(sentence: str, said: str) -> None:
+    test = opened("compare", lang="en")
+    test.text_input(key="sentence").set_value(sentence).run()
+    assert not test.exception
+    assert any(said in text.value for text in test.text), [text.value for text in test.text]
+    assert test.get("bidi_component"), "the photo is still explained"
+
+
+@pytest.mark.parametrize("sentence", ["<b>bold</b> & *stars*", "🐕 runs", "שלום dog", "A $x^2$ :red[dog]"])
+def test_odd_sentences_are_translated(sentence: str) -> None:
+    test = opened("translation", lang="en")
+    test.text_input(key="sentence").set_value(sentence).run()
+    assert not test.exception
+    assert test.get("bidi_component")
+
+
+@pytest.mark.parametrize("name", ["no-such-model-anywhere", "../../etc/passwd", "/etc/passwd", "a b\tc"])
+@pytest.mark.parametrize("page", ["vision", "translation"])
+def test_bad_model_name_gets_a_sentence_and_the_bundled_model_works(page: str, name: str) -> None:
+    test = opened(page, lang="en")
+    test.session_state[f"{page}_model"] = name
+    test.run()
+    assert not test.exception
+    assert any(text.value.startswith("⚠") for text in test.text)
+    assert test.get("bidi_component"), "the bundled model is shown"
