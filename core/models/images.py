@@ -1,0 +1,113 @@
+"""From the bytes that a person gives to the pixels that a model takes, keeping track of where they came from."""
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.attention.axes import Box
+from core.errors import SidelightError
+
+MAX_PIXELS = 50_000_000  # refused before decoding above this
+MAX_ASPECT = 100  # longest over shortest side
+Fit = Literal["crop", "letterbox", "stretch", "native"]
+PADDING = (124, 116, 104)  # the mean of ImageNet: near zero after normalisation
+
+
+@dataclass(frozen=True)
+class FittedImage:
+    """pixels: what the model sees. grid: (rows, columns) of patches. image_box: see PatchAxis."""
+
+    pixels: Image.Image
+    grid: tuple[int, int]
+    image_box: Box
+
+
+def open_image(data: bytes) -> Image.Image:
+    """The first frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits.
+
+    Raises SidelightError `image.empty`, `image.unreadable`, `image.truncated`, `image.too_large`, `image.too_thin`.
+    """
+    if not data:
+        raise SidelightError("image.empty")
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
+        raise SidelightError("image.too_large", limit=MAX_PIXELS // 10**6) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+        raise SidelightError("image.unreadable") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise SidelightError("image.too_large", limit=MAX_PIXELS // 10**6)
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise SidelightError("image.too_thin", width=width, height=height, limit=MAX_ASPECT)
+    try:
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, MemoryError) as error:
+        # Pillow's decoders raise any of these on a damaged file.
+        raise SidelightError("image.truncated") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _eight_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey: the range of the values, black to white."""
+    values = np.asarray(image, dtype=np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = values.min(), values.max()
+    return Image.fromarray(((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
+
+
+def fit_image(image: Image.Image, fit: Fit, size: int, patch: int) -> FittedImage:
+    """Bring an upright RGB image to the model's size: `size` px a side, a multiple of `patch`.
+
+    crop: the largest centred square. letterbox: the whole image, padded to a square. stretch: the whole image, squeezed.
+    native: the whole image at nearly its own shape, about (size / patch)^2 patches; each side is rounded to whole
+    patches, so the picture is stretched by less than half a patch a side.
+    """
+    width, height = image.size
+    if fit == "native":
+        columns, rows = _native_grid(width, height, size // patch)
+    else:
+        columns = rows = size // patch
+    if fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    elif fit == "letterbox":
+        side = max(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    else:
+        box = (0.0, 0.0, float(width), float(height))
+    target = (columns * patch, rows * patch)
+    if fit == "letterbox":
+        pixels = _letterbox(image, target[0])
+    else:
+        pixels = image.resize(target, Image.Resampling.BICUBIC, box=box)
+    return FittedImage(pixels, (rows, columns), box)
+
+
+def _native_grid(width: int, height: int, side: int) -> tuple[int, int]:
+    """(columns, rows) of about side^2 patches with the shape of the image; no side under 1 patch."""
+    shape = (width / height) ** 0.5
+    columns = min(side * side, max(1, round(side * shape)))
+    return columns, min(side * side, max(1, round(side / shape)))
+
+
+def _letterbox(image: Image.Image, side: int) -> Image.Image:
+    scale = side / max(image.size)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    pixels = Image.new("RGB", (side, side), PADDING)
+    pixels.paste(image.resize(inner, Image.Resampling.BICUBIC), ((side - inner[0]) // 2, (side - inner[1]) // 2))
+    return pixels

@@ -1,0 +1,78 @@
+"""Where models run and how they come in: safetensors only, no code from the hub, errors that say what to do."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from core.errors import SidelightError
+from core.models.catalogue import BUNDLED, ModelCard
+
+# Read by huggingface_hub when it is first imported: without a network, fail after seconds, not minutes.
+os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+# "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
+MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
+
+
+def device() -> torch.device:
+    """SIDELIGHT_DEVICE where it is set, else CUDA, Apple's MPS or the CPU, the first that is there.
+
+    Raises SidelightError `device.unknown` for a device that torch does not know or this machine lacks.
+    """
+    wanted = os.environ.get("SIDELIGHT_DEVICE", "").strip()
+    if not wanted:
+        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(found)
+    try:
+        torch.empty(1, device=wanted)
+        return torch.device(wanted)
+    except (RuntimeError, AssertionError) as error:
+        raise SidelightError("device.unknown", device=wanted) from error
+
+
+def check_model_name(name: str) -> str:
+    """The name, stripped. Raises SidelightError `model.bad_name` for a path or anything else that is no hub name."""
+    name = name.strip()
+    if not MODEL_NAME.fullmatch(name) or ".." in name:
+        raise SidelightError("model.bad_name", name=name[:80])
+    return name
+
+
+@cache
+def verified_weights(card: ModelCard) -> Path:
+    """The weights file of a bundled model, its hash checked once a process. Raises SidelightError `model.corrupt`."""
+    try:
+        with card.weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        found = ""
+    if found != card.sha256:
+        raise SidelightError("model.corrupt", name=card.title, file=card.weights.name)
+    return card.weights
+
+
+@contextmanager
+def hub_errors(name: str, task: str) -> Iterator[None]:
+    """Turn what the hub's libraries raise into one sentence each."""
+    import httpx
+    from huggingface_hub import errors
+
+    bundled = next(card.title for card in BUNDLED if card.task == task)
+    try:
+        yield
+    except errors.EntryNotFoundError as error:
+        offline = isinstance(error, errors.LocalEntryNotFoundError)
+        raise SidelightError(
+            "model.offline" if offline else "model.no_safetensors", name=name, bundled=bundled
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
+        raise SidelightError("model.unknown", name=name, bundled=bundled) from error
+    except (errors.OfflineModeIsEnabled, errors.HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
+        raise SidelightError("model.offline", name=name, bundled=bundled) from error

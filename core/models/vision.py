@@ -1,0 +1,184 @@
+"""A Vision Transformer: PIL image in, prediction and attention out."""
+
+import time
+from dataclasses import dataclass, field
+
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from timm.data import ImageNetInfo
+from torch import Tensor, nn
+from torchvision.transforms.functional import normalize, pil_to_tensor
+
+from core.attention.axes import PatchAxis
+from core.attention.tape import AttentionCall, Tape
+from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
+from core.models import catalogue, loading
+from core.models.images import Fit, FittedImage, fit_image
+
+LARGEST = 1022  # px, the largest side that is offered
+TOP = 5  # predictions that are shown
+SIZES_IN_PATCHES = (8, 16, 24, 32, 37, 48, 56, 64, 73)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class VisionResult:
+    """trace is None where the model's attention did not pass through fused calls that fit its patches."""
+
+    fitted: FittedImage
+    axis: PatchAxis
+    trace: AttentionTrace | None
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one run: positions, seconds, and megabytes over the loaded model."""
+
+    tokens: int
+    seconds: float
+    megabytes: float
+
+
+@dataclass(eq=False)
+class VisionModel:
+    """module: a timm model in eval mode. sizes: input sides in px that it takes; classes: names, or empty."""
+
+    name: str
+    module: nn.Module
+    patch: int
+    prefix: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    sizes: tuple[int, ...]
+    default_size: int
+    classes: tuple[str, ...] = ()
+    _rate: list[float] = field(default_factory=list)
+
+    def explain(self, image: Image.Image, size: int, fit: Fit) -> VisionResult:
+        """Run the model on an upright RGB image at `size` px and keep its attention."""
+        fitted = fit_image(image, fit if len(self.sizes) > 1 or fit != "native" else "stretch", size, self.patch)
+        axis = PatchAxis(fitted.grid, self.prefix, fitted.image_box, image.size)
+        with torch.inference_mode(), Tape.record(values=True) as tape:
+            output = self.module(self.pixels(fitted.pixels))
+        return VisionResult(fitted, axis, self._trace(tape.calls, axis), self._predictions(output))
+
+    def pixels(self, image: Image.Image) -> Tensor:
+        """(1, 3, H, W), normalised, on the model's device."""
+        tensor = normalize(pil_to_tensor(image).float() / 255, self.mean, self.std)
+        return tensor[None].to(next(self.module.parameters()).device)
+
+    def _trace(self, calls: list[AttentionCall], axis: PatchAxis) -> AttentionTrace | None:
+        blocks = getattr(self.module, "blocks", ())
+        whole = [call for call in calls if call.query.shape[2] == call.key.shape[2] == len(axis)]
+        if not whole or len(whole) != len(blocks) or len(whole) != len(calls):
+            return None
+        return AttentionTrace.from_calls("encoder", whole, axis, axis)
+
+    def _predictions(self, output: Tensor) -> tuple[Prediction, ...]:
+        if not self.classes:
+            return ()
+        top = output[0].float().softmax(-1).topk(min(TOP, len(self.classes)))
+        pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        return tuple(Prediction(self.classes[index], value) for index, value in pairs)
+
+    def operations(self, tokens: int) -> float:
+        """Multiply-adds of one forward pass: 12 N D^2 + 2 N^2 D a layer."""
+        width = self.module.num_features
+        return len(getattr(self.module, "blocks", ())) * (12 * tokens * width**2 + 2 * tokens**2 * width)
+
+    def rate(self) -> float:
+        """Multiply-adds a second on this machine, from one forward pass at the default size, measured once."""
+        if not self._rate:
+            side = self.default_size if len(self.sizes) == 1 else min(self.default_size, 16 * self.patch)
+            blank = self.pixels(Image.new("RGB", (side, side)))
+            with torch.inference_mode():
+                self.module(blank)
+                start = time.perf_counter()
+                self.module(blank)
+            elapsed = time.perf_counter() - start
+            self._rate.append(self.operations((side // self.patch) ** 2 + len(self.prefix)) / elapsed)
+        return self._rate[0]
+
+
+def estimate(model: VisionModel, size: int, fit: Fit, image_size: tuple[int, int]) -> Estimate:
+    """What a run will take. Tokens are exact; time scales a measured pass by its multiply-adds; memory counts the
+    recorded query, key and value of each layer and one layer's activations (float32)."""
+    thumbnail = Image.new("1", image_size) if fit == "native" else None
+    rows, columns = (
+        fit_image(thumbnail, fit, size, model.patch).grid if thumbnail else (size // model.patch, size // model.patch)
+    )
+    tokens = rows * columns + len(model.prefix)
+    width, layers = model.module.num_features, len(getattr(model.module, "blocks", ()))
+    numbers = tokens * width * (3 * layers + 16)
+    return Estimate(tokens, model.operations(tokens) / model.rate(), numbers * 4 / 1e6)
+
+
+def load_vision(name: str) -> VisionModel:
+    """A bundled model by its key, or any timm classification ViT by name. Raises SidelightError `model.*`."""
+    card = catalogue.card(name)
+    if card is None:
+        return _load_hub(loading.check_model_name(name).removeprefix("timm/"))
+    module = timm.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
+    state = load_file(loading.verified_weights(card))
+    module.load_state_dict({key: value.float() for key, value in state.items()})
+    return _wrap(card.title, module, default_patches=16)
+
+
+def _load_hub(name: str) -> VisionModel:
+    config = timm.models.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name) else None
+    if config is None or not config.hf_hub_id:
+        raise SidelightError("model.unknown", name=name, bundled=catalogue.BUNDLED[0].title)
+    from huggingface_hub import hf_hub_download
+
+    with loading.hub_errors(name, "vision"):
+        file = hf_hub_download(config.hf_hub_id, "model.safetensors")
+    try:
+        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, dynamic_img_size=True)
+    except TypeError:  # the architecture has one input size
+        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file})
+    return _wrap(name, module)
+
+
+def _wrap(name: str, module: nn.Module, default_patches: int | None = None) -> VisionModel:
+    """Raises SidelightError `model.unsupported` for a model without one grid of patches."""
+    embedding = getattr(module, "patch_embed", None)
+    if not hasattr(embedding, "patch_size") or not hasattr(module, "blocks"):
+        raise SidelightError("model.unsupported", name=name)
+    config, patch = module.pretrained_cfg, embedding.patch_size[0]
+    trained = config["input_size"][-1]
+    any_size = getattr(module, "dynamic_img_size", False)
+    sizes = tuple(n * patch for n in SIZES_IN_PATCHES if n * patch <= LARGEST) if any_size else (trained,)
+    default = default_patches * patch if default_patches else trained
+    return VisionModel(
+        name=name,
+        module=module.eval().to(loading.device()),
+        patch=patch,
+        prefix=_prefix(module),
+        mean=config["mean"],
+        std=config["std"],
+        sizes=tuple(sorted({*sizes, default})),
+        default_size=default,
+        classes=_classes(module.num_classes),
+    )
+
+
+def _prefix(module: nn.Module) -> tuple[str, ...]:
+    count = getattr(module, "num_prefix_tokens", 0)
+    registers = getattr(module, "num_reg_tokens", 0)
+    others = tuple(f"extra {i + 1}" for i in range(count - registers - 1))  # DeiT's distillation token
+    return ("CLS", *others, *(f"register {i + 1}" for i in range(registers)))[:count]
+
+
+def _classes(count: int) -> tuple[str, ...]:
+    if count == 1000:
+        return tuple(ImageNetInfo("imagenet-1k").label_descriptions())
+    return tuple(f"class {i}" for i in range(count))
