@@ -40,7 +40,9 @@ class AttentionCall:
     deviation: float = 0.0
     attention: Tensor | None = None
 
-    def weights(self, queries: Tensor | slice = slice(None), item: int | None = None, head: int | None = None) -> Tensor:
+    def weights(
+        self, queries: Tensor | slice = slice(None), item: int | None = None, head: int | None = None
+    ) -> Tensor:
         """softmax(q k^T * scale + mask) in float32 for the chosen queries (all by default): (B, H, queries, Nk).
 
         `item` and `head` keep their dimension, with length 1. A query that may see no key gets zeros.

@@ -61,7 +61,6 @@ def verified_weights(card: ModelCard) -> Path:
 @contextmanager
 def hub_errors(name: str, task: str) -> Iterator[None]:
     """Turn what the hub's libraries raise into one sentence each."""
-    import httpx
     from huggingface_hub import errors
 
     bundled = next(card.title for card in BUNDLED if card.task == task)
@@ -74,5 +73,5 @@ def hub_errors(name: str, task: str) -> Iterator[None]:
         ) from error
     except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
         raise SidelightError("model.unknown", name=name, bundled=bundled) from error
-    except (errors.OfflineModeIsEnabled, errors.HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
+    except (errors.HTTPError, OSError) as error:
         raise SidelightError("model.offline", name=name, bundled=bundled) from error

@@ -1,0 +1,224 @@
+"""A translator: sentence in; translation, the decision of each step and all three attentions out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
+
+from core.attention.axes import TokenAxis
+from core.attention.tape import AttentionCall, Tape
+from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
+from core.models import catalogue, loading
+from core.models.pieces import TAG, clean, token_axis
+
+LONGEST = 200  # source pieces that are accepted
+OnStep = Callable[[int, int], None]  # (steps done, limit)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One output piece: its probability, the entropy of the whole choice (bits) and the most likely pieces."""
+
+    piece: str
+    probability: float
+    entropy: float
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """source: x_1..x_m. target: the output y_1..y_n. decoder_input: the start mark, y_1..y_(n-1).
+
+    Row t of `decoder` and `cross` writes y_t and has just read decoder_input[t] = y_(t-1); `rows` gives them by
+    reading. score: mean log-probability (natural) of a piece.
+    """
+
+    text: str
+    source: TokenAxis
+    target: TokenAxis
+    decoder_input: TokenAxis
+    steps: tuple[Step, ...]
+    score: float
+    stopped_by_limit: bool
+    encoder: AttentionTrace
+    decoder: AttentionTrace
+    cross: AttentionTrace
+
+
+def rows(translation: Translation, reading: str) -> list[int | None]:
+    """For each output piece, its row in `decoder` and `cross`: as the piece being written ("output") or as the piece
+    just read ("input"). The last output is never read: None."""
+    count = len(translation.target)
+    if reading == "output":
+        return list(range(count))
+    return [*range(1, count), None]
+
+
+@dataclass(eq=False)
+class Translator:
+    """module: a sequence-to-sequence model in eval mode. targets: languages chosen by a first piece, or empty."""
+
+    name: str
+    module: nn.Module
+    tokenizer: Any
+    targets: tuple[str, ...]
+
+    def translate(
+        self,
+        sentence: str,
+        target: str | None = None,
+        beams: int = 5,
+        max_pieces: int = 128,
+        top_k: int = 5,
+        on_step: OnStep | None = None,
+    ) -> Translation:
+        """Beam search, then one teacher-forced pass over its choice that gives steps and attention.
+
+        `on_step` is called after each step and may raise to stop. Raises SidelightError `translation.empty`,
+        `translation.too_long`, `translation.unknown_target`, `translation.not_captured`.
+        """
+        source, names = self.source_pieces(sentence, target)
+        limit = min(max_pieces, self._positions() - 1)
+        mask = torch.ones_like(source)
+        with torch.inference_mode():
+            output = self.module.generate(
+                input_ids=source,
+                attention_mask=mask,
+                num_beams=beams,
+                max_new_tokens=limit,
+                stopping_criteria=StoppingCriteriaList([_Progress(on_step, limit)] if on_step else []),
+            )  # (1, 1 + n), the start mark first
+            with Tape.record(values=True) as tape:
+                logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
+        return self._translation(names, output[0], logits, tape.calls, top_k)
+
+    def source_pieces(self, sentence: str, target: str | None) -> tuple[Tensor, list[str]]:
+        """Ids (1, m) and pieces of the cleaned sentence with its language tag. Tags that were typed are plain text.
+
+        Pieces that the vocabulary lacks keep the letters that were typed.
+        """
+        if self.targets and target not in self.targets:
+            raise SidelightError("translation.unknown_target", target=str(target), known=", ".join(self.targets))
+        text = clean(TAG.sub(lambda tag: tag[0].replace(">>", "> > ").replace("<<", " < <"), sentence))
+        if not text:
+            raise SidelightError("translation.empty")
+        tagged = f">>{target}<< {text}" if self.targets else text
+        ids = self.tokenizer(tagged, return_tensors="pt", verbose=False).input_ids
+        limit = min(LONGEST, self._positions())
+        if ids.shape[1] > limit:
+            raise SidelightError("translation.too_long", pieces=ids.shape[1], limit=limit)
+        names = self.tokenizer.convert_ids_to_tokens(ids[0].tolist())
+        typed = self.tokenizer.tokenize(tagged)
+        if len(typed) == len(names) - 1:  # all but the end mark
+            names[:-1] = typed
+        return ids.to(self.module.device), names
+
+    def _positions(self) -> int:
+        # T5 has no absolute positions and names none.
+        return getattr(self.module.config, "max_position_embeddings", None) or LONGEST
+
+    def _axis(self, pieces: list[str]) -> TokenAxis:
+        return token_axis(pieces, {*self.tokenizer.all_special_tokens} - {self.tokenizer.unk_token})
+
+    def _translation(
+        self, source: list[str], output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
+    ) -> Translation:
+        target, given = output[1:], output[:-1]
+        steps, log_probabilities = self._steps(logits, target, top_k)
+        names = self.tokenizer.convert_ids_to_tokens
+        axes = (self._axis(source), self._axis(names(given.tolist())))
+        encoder, decoder, cross = self._traces(calls, *axes)
+        return Translation(
+            text=self.tokenizer.decode(target, skip_special_tokens=True).strip(),
+            source=axes[0],
+            target=self._axis(names(target.tolist())),
+            decoder_input=axes[1],
+            steps=steps,
+            score=float(log_probabilities.mean()),
+            stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
+            encoder=encoder,
+            decoder=decoder,
+            cross=cross,
+        )
+
+    def _steps(self, logits: Tensor, target: Tensor, top_k: int) -> tuple[tuple[Step, ...], Tensor]:
+        """logits: (n, vocabulary). The pad piece is never an output, so it takes no part."""
+        logits = logits.float().clone()
+        logits[:, self.module.config.pad_token_id] = -torch.inf
+        log_probabilities = logits.log_softmax(-1)
+        probabilities = log_probabilities.exp()
+        entropy = torch.special.entr(probabilities).sum(-1) / torch.log(torch.tensor(2.0))
+        top = probabilities.topk(top_k, -1)
+        chosen = log_probabilities.gather(1, target[:, None])[:, 0]
+        steps = []
+        for step, piece in enumerate(self._names(target)):
+            pairs = zip(self._names(top.indices[step]), top.values[step].tolist(), strict=True)
+            steps.append(Step(piece, float(chosen[step].exp()), float(entropy[step]), tuple(pairs)))
+        return tuple(steps), chosen
+
+    def _names(self, ids: Tensor) -> list[str]:
+        return [piece.replace("▁", " ").strip() or "␣" for piece in self.tokenizer.convert_ids_to_tokens(ids.tolist())]
+
+    def _traces(
+        self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis
+    ) -> tuple[AttentionTrace, AttentionTrace, AttentionTrace]:
+        """The encoder's calls come first; then each decoder layer attends to itself and across."""
+        config = self.module.config
+        encoder = getattr(config, "encoder_layers", None) or config.num_layers
+        decoder = getattr(config, "decoder_layers", None) or config.num_decoder_layers
+        if len(calls) != encoder + 2 * decoder:
+            raise SidelightError("translation.not_captured", name=self.name)
+        try:
+            return (
+                AttentionTrace.from_calls("encoder", calls[:encoder], source, source),
+                AttentionTrace.from_calls("decoder", calls[encoder::2], given, given),
+                AttentionTrace.from_calls("cross", calls[encoder + 1 :: 2], given, source),
+            )
+        except ValueError as error:
+            raise SidelightError("translation.not_captured", name=self.name) from error
+
+
+class _Progress(StoppingCriteria):
+    """Tells after each step how far the search is; stops nothing by itself."""
+
+    def __init__(self, on_step: OnStep, limit: int) -> None:
+        self.on_step, self.limit, self.done = on_step, limit, 0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        self.done += 1
+        self.on_step(self.done, self.limit)
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+
+
+def load_translator(name: str) -> Translator:
+    """The bundled model by its key, or any transformers sequence-to-sequence model. Raises SidelightError `model.*`."""
+    card = catalogue.card(name)
+    if card is not None:
+        loading.verified_weights(card)
+        return _load(card.title, str(card.folder))
+    name = loading.check_model_name(name)
+    from huggingface_hub import hf_hub_download
+
+    with loading.hub_errors(name, "translation"):
+        hf_hub_download(name, "config.json")
+    try:
+        return _load(name, name)
+    except OSError as error:  # transformers' one type for "no such file in this repository"
+        raise SidelightError("model.no_safetensors", name=name, bundled=catalogue.BUNDLED[1].title) from error
+
+
+def _load(name: str, place: str) -> Translator:
+    try:
+        module = AutoModelForSeq2SeqLM.from_pretrained(
+            place, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa"
+        )
+        tokenizer = AutoTokenizer.from_pretrained(place)
+    except ValueError as error:  # not a sequence-to-sequence configuration
+        raise SidelightError("model.unsupported", name=name) from error
+    tags = [TAG.fullmatch(piece) for piece in tokenizer.get_vocab()]
+    targets = sorted({tag[0][2:-2] for tag in tags if tag})
+    return Translator(name, module.eval().to(loading.device()), tokenizer, tuple(targets))
