@@ -1,7 +1,7 @@
 """The one way attention is captured, whichever library makes the call.
 
-Fused attention (`torch.nn.functional.scaled_dot_product_attention`) never forms the attention matrix. The tape sees every
-such call made inside its `with` block and keeps what determines the matrix: query, key, mask and scale, O(N d) a layer.
+Fused attention (`torch.nn.functional.scaled_dot_product_attention`) never forms the attention matrix. The tape sees
+every such call made inside its `with` block and keeps what determines the matrix: query, key, mask and scale.
 `core.attention.trace` gives the recorded calls their meaning.
 """
 

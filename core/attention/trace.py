@@ -18,6 +18,14 @@ Kind = Literal["encoder", "decoder", "cross"]
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A layer (from 0) whose recomputed output is off by `deviation`, relative to the largest output."""
+
+    layer: int
+    deviation: float
+
+
+@dataclass(frozen=True)
 class AttentionTrace:
     """The attention of all layers of one kind for one item of a batch.
 
@@ -65,10 +73,10 @@ class AttentionTrace:
         return sum(call.nbytes for call in self.calls)
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """One sentence per layer whose recomputed output is not the model's own."""
+    def problems(self) -> tuple[Problem, ...]:
+        """The layers whose recomputed output is not the model's own."""
         return tuple(
-            f"layer {layer + 1}: the recomputed output differs from the model's own by {call.deviation:.1%}"
+            Problem(layer, call.deviation)
             for layer, call in enumerate(self.calls)
             if not call.deviation <= call.tolerance
         )

@@ -71,7 +71,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def fit_image(image: Image.Image, fit: Fit, size: int, patch: int) -> FittedImage:
     """Bring an upright RGB image to the model's size: `size` px a side, a multiple of `patch`.
 
-    crop: the largest centred square. letterbox: the whole image, padded to a square. stretch: the whole image, squeezed.
+    crop: the largest centred square. letterbox: the whole image, padded to a square. stretch: all of it, squeezed.
     native: the whole image at nearly its own shape, about (size / patch)^2 patches; each side is rounded to whole
     patches, so the picture is stretched by less than half a patch a side.
     """

@@ -3,19 +3,21 @@
 import hashlib
 import os
 import re
+import socket
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 
 from core.errors import SidelightError
 from core.models.catalogue import BUNDLED, ModelCard
 
-# Read by huggingface_hub when it is first imported: without a network, fail after seconds, not minutes.
-os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is first imported
+HUB_TIMEOUT = 3  # seconds
 
 # "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
@@ -56,6 +58,21 @@ def verified_weights(card: ModelCard) -> Path:
     if found != card.sha256:
         raise SidelightError("model.corrupt", name=card.title, file=card.weights.name)
     return card.weights
+
+
+def hub_is_reachable() -> bool:
+    """Whether the hub answers within seconds; its own client retries for half a minute before it gives up."""
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    if urllib.request.getproxies():  # only the proxy can tell
+        return True
+    try:
+        port = address.port or {"http": 80}.get(address.scheme, 443)
+        socket.create_connection((address.hostname, port), timeout=HUB_TIMEOUT).close()
+        return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -44,9 +44,11 @@ def token_axis(pieces: Sequence[str], special: Collection[str]) -> TokenAxis:
 
 def _stands_alone(text: str, before: str) -> bool:
     """Punctuation after a word, a word after punctuation, and anything in an unspaced script start a new word."""
+    if not before:  # a word-boundary mark by itself
+        return False
     if UNSPACED.search(text) or UNSPACED.search(before):
         return True
-    return _is_punctuation(text) != _is_punctuation(before) if before else False
+    return _is_punctuation(text) != _is_punctuation(before)
 
 
 def _is_punctuation(text: str) -> bool:

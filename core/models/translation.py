@@ -204,19 +204,24 @@ def load_translator(name: str) -> Translator:
     from huggingface_hub import hf_hub_download
 
     with loading.hub_errors(name, "translation"):
-        hf_hub_download(name, "config.json")
+        offline = not loading.hub_is_reachable()
+        hf_hub_download(name, "config.json", local_files_only=offline)
     try:
-        return _load(name, name)
+        return _load(name, name, local_files_only=offline)
     except OSError as error:  # transformers' one type for "no such file in this repository"
         raise SidelightError("model.no_safetensors", name=name, bundled=catalogue.BUNDLED[1].title) from error
 
 
-def _load(name: str, place: str) -> Translator:
+def _load(name: str, place: str, local_files_only: bool = True) -> Translator:
     try:
         module = AutoModelForSeq2SeqLM.from_pretrained(
-            place, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa"
+            place,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            local_files_only=local_files_only,
         )
-        tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local_files_only)
     except ValueError as error:  # not a sequence-to-sequence configuration
         raise SidelightError("model.unsupported", name=name) from error
     tags = [TAG.fullmatch(piece) for piece in tokenizer.get_vocab()]

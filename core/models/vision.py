@@ -140,7 +140,7 @@ def _load_hub(name: str) -> VisionModel:
     from huggingface_hub import hf_hub_download
 
     with loading.hub_errors(name, "vision"):
-        file = hf_hub_download(config.hf_hub_id, "model.safetensors")
+        file = hf_hub_download(config.hf_hub_id, "model.safetensors", local_files_only=not loading.hub_is_reachable())
     try:
         module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, dynamic_img_size=True)
     except TypeError:  # the architecture has one input size

@@ -44,7 +44,7 @@ class Sentence {
   name(axis, group) {
     const { words } = this.view, text = group.map((i) => axis.pieces[i]).join("");
     if (text === "</s>") return words.end_mark;
-    return text;
+    return text || "▁";
   }
 
   fillWords() {
