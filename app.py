@@ -4,7 +4,10 @@ import streamlit as st
 
 from core.ui.language import choose_language, say
 
-st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
+st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide", initial_sidebar_state=220)
+st.html(
+    "<style>.stMainBlockContainer { padding: 2.5rem 2rem 2rem; } h1 { font-size: 1.75rem !important; padding: 0 !important; }</style>"
+)
 choose_language()
 st.navigation(
     [
@@ -12,5 +15,4 @@ st.navigation(
         st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
         st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
     ],
-    position="top",
 ).run()

@@ -5,13 +5,14 @@ Streamlit's caches drop the least recently used entry when full.
 
 import hashlib
 from collections.abc import Callable
+from threading import Condition
 
 import streamlit as st
+from cachetools import LRUCache, cached
 from PIL import Image
 
-from core.models.loading import load_vision
 from core.models.translation import Translation, Translator, load_translator
-from core.models.vision import VisionModel, VisionResult
+from core.models.vision import VisionModel, VisionResult, load_vision
 from core.ui.language import say
 
 MODELS_KEPT = 3  # of each kind
@@ -33,7 +34,8 @@ def _explained(name: str, digest: str, size: int, fit: str, _image: Image.Image)
     return vision_model(name).explain(_image, size, fit)
 
 
-@st.cache_resource(max_entries=EXPLANATIONS_KEPT, show_spinner=False)
+# Not st.cache_resource: that allows no drawing, such as progress, from inside.
+@cached(LRUCache(EXPLANATIONS_KEPT), key=lambda *request, on_step: request, condition=Condition())
 def _translated(
     name: str,
     sentence: str,
@@ -41,9 +43,10 @@ def _translated(
     beams: int,
     max_pieces: int,
     top_k: int,
-    _on_step: Callable[[int, int], None],
+    *,
+    on_step: Callable[[int, int], None],
 ) -> Translation:
-    return translator(name).translate(sentence, target, beams, max_pieces, top_k, on_step=_on_step)
+    return translator(name).translate(sentence, target, beams, max_pieces, top_k, on_step=on_step)
 
 
 def explain_image(name: str, image: Image.Image, size: int, fit: str) -> VisionResult:
@@ -60,7 +63,7 @@ def translate(name: str, sentence: str, target: str | None, beams: int, max_piec
         place.progress(min(1.0, step / limit), say("work.translation", step=step))
 
     try:
-        return _translated(name, sentence, target, beams, max_pieces, top_k, on_step)
+        return _translated(name, sentence, target, beams, max_pieces, top_k, on_step=on_step)
     finally:
         place.empty()
 
