@@ -4,10 +4,13 @@ import streamlit as st
 
 from core.ui.language import choose_language, say
 
-st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide", initial_sidebar_state=220)
-st.html(
-    "<style>.stMainBlockContainer { padding: 2.5rem 2rem 2rem; } h1 { font-size: 1.75rem !important; padding: 0 !important; }</style>"
-)
+STYLE = """<style>
+.stMainBlockContainer { padding: 2.5rem 2rem 2rem; }
+h1 { font-size: 1.75rem !important; padding: 0 !important; }
+</style>"""
+
+st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
+st.html(STYLE)
 choose_language()
 st.navigation(
     [

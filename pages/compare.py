@@ -10,7 +10,7 @@ from core.ui.language import say, show_error
 st.title(say("compare.title"))
 st.caption(say("compare.lead"))
 
-left, right = st.columns(2)
+left, right = st.columns([2, 3])
 with left:
     title, image = inputs.choose_photo()
 with right:

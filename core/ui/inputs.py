@@ -77,20 +77,18 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     """The sentence and its target language (None for a model with one direction)."""
     first = next(iter(_gallery().values())).caption
     st.session_state.setdefault("sentence", st.query_params.get("sentence", first))
-    typed, chosen = st.columns([3, 2], vertical_alignment="bottom")
+    typed, left, right = st.columns([5, 2, 2], vertical_alignment="bottom")
     sentence = typed.text_input(
         say("input.sentence"), key="sentence", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=first
     )
-    with chosen:
-        left, right = st.columns(2, vertical_alignment="bottom")
-        target = None
-        if targets:
-            target = left.selectbox(
-                say("input.target"), targets, format_func=target_name, key="target", bind="query-params"
-            )
-        with right.popover(say("input.examples"), width="stretch"):
-            for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):
-                st.button(example.text, key=f"example_{number}", type="tertiary", on_click=_use, args=(example.text,))
+    target = None
+    if targets:
+        target = left.selectbox(
+            say("input.target"), targets, format_func=target_name, key="target", bind="query-params"
+        )
+    with right.popover(say("input.examples"), width="stretch"):
+        for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):
+            st.button(example.text, key=f"example_{number}", type="tertiary", on_click=_use, args=(example.text,))
     return sentence, target
 
 

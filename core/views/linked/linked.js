@@ -112,21 +112,24 @@ class LinkedView {
     this.layers = add(label, "span", "layers");
     this.choice("reversed", [[false, words.looks_at], [true, words.looked_at]]);
     this.select("method", words.method, ["mean", "max", "value"]);
+    if (sentence) {
+      this.toggle("merge", words.merge);
+      this.choice("layout", [["ribbons", words.ribbons], ["matrix", words.matrix]]);
+    }
+    const more = add(bar, "details", "more"); add(more, "summary").textContent = words.more;
+    this.drawer = add(more, "div", "drawer");
     this.select("scale", words.scale, ["uniform", "raw", "rescaled"]);
     this.select("colours", words.colours, Object.keys(RAMPS));
     if (image) this.pictureControls();
-    if (sentence) {
-      this.toggle("merge", words.merge);
-      this.select("reading", words.reading, ["output", "input"]);
-      this.choice("layout", [["ribbons", words.ribbons], ["matrix", words.matrix]]);
-    }
+    if (sentence) this.select("reading", words.reading, ["output", "input"]);
+    this.drawer = null;
     const scale = add(bar, "div", "scale");
     this.low = add(scale, "span"); this.ramp = add(scale, "canvas", "", { width: 160, height: 12 }); this.high = add(scale, "span");
     this.scaleName = add(scale, "span");
   }
 
   pictureControls() {
-    const label = add(this.bar, "label"); label.append(this.words.opacity);
+    const label = add(this.drawer, "label"); label.append(this.words.opacity);
     const slider = add(label, "input", "short", { type: "range", min: 0, max: 1, step: 0.05, value: this.opacity });
     slider.oninput = () => this.set("opacity", Number(slider.value));
     this.toggle("smooth", this.words.smooth);
@@ -144,13 +147,13 @@ class LinkedView {
   }
 
   select(name, title, values) {
-    const label = add(this.bar, "label"), select = (label.append(title), add(label, "select"));
+    const label = add(this.drawer ?? this.bar, "label"), select = (label.append(title), add(label, "select"));
     values.forEach((value) => { const option = add(select, "option", "", { value }); option.textContent = this.words[`${name}_${value}`]; });
     select.value = this[name]; select.onchange = () => this.set(name, select.value);
   }
 
   toggle(name, title) {
-    const label = add(this.bar, "label"), box = add(label, "input", "", { type: "checkbox", checked: this[name] });
+    const label = add(this.drawer ?? this.bar, "label"), box = add(label, "input", "", { type: "checkbox", checked: this[name] });
     label.append(title); box.onchange = () => this.set(name, box.checked);
   }
 

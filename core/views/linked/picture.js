@@ -21,7 +21,7 @@ class Picture {
     const row = add(this.root, "div", "row");
     this.canvas = add(add(row, "div", "picture"), "canvas", "photo", { tabIndex: 0, role: "application" });
     this.canvas.ariaLabel = view.words.picture_label;
-    this.overview = new Overview(row, view, [[view.words.encoder, this.trace]], (trace, l, h) => this.thumbnail(trace, l, h), this);
+    this.overview = new Overview(row, view, [[view.words.image, this.trace]], (trace, l, h) => this.thumbnail(trace, l, h), this);
     this.note = add(this.root, "div", "note");
     this.chips = add(this.root, "div", "chips");
     this.say = add(this.root, "p", "say", { ariaLive: "polite" });
