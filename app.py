@@ -6,6 +6,7 @@ from core.ui.language import choose_language, say
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 2.5rem 2rem 2rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 1rem 1rem; } }
 h1 { font-size: 1.75rem !important; padding: 0 !important; }
 </style>"""
 

@@ -51,7 +51,7 @@ except SidelightError as error:
     st.stop()
 
 if part := linked.image_part(result, title, image):
-    linked.show([part], "vision")
+    linked.show([part], "vision", tall=560)
 
 st.subheader(say("vision.predictions"))
 if result.predictions:

@@ -103,15 +103,15 @@ def target_name(target: str) -> str:
 def choose_model(task: str, key: str) -> str:
     """A bundled model or any other by its hub name; what the person types is only tried, never trusted."""
     cards = {card.key: card for card in BUNDLED if card.task == task}
-    return st.selectbox(
+    chosen = st.selectbox(
         say("input.model"),
         list(cards),
         format_func=lambda name: cards[name].title if name in cards else name,
         accept_new_options=True,
         help=say(f"input.model_help_{task}"),
         key=key,
-        required=True,
     )
+    return chosen or bundled(task)
 
 
 def bundled(task: str) -> str:

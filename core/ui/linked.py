@@ -12,9 +12,9 @@ from core.views.linked import page, payload
 _component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
 
-def show(parts: list[payload.ImagePart | payload.SentencePart], name: str) -> None:
+def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall: int = 448) -> None:
     """Draw the cards under one bar, with a download of the same view as one HTML file."""
-    data = payload.pack(parts, wording.starting_with("view.", language()))
+    data = payload.pack(parts, wording.starting_with("view.", language()), tall)
     _component(data=data, key=f"linked_{name}")
     st.download_button(
         say("view_page.save"),

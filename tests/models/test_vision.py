@@ -1,0 +1,98 @@
+"""The bundled Vision Transformer and the rules for loading others."""
+
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from core import samples
+from core.errors import SidelightError
+from core.models import vision
+from core.models.catalogue import BUNDLED
+from core.models.images import open_image
+from core.models.loading import check_model_name, device, verified_weights
+from core.models.vision import VisionModel, estimate, load_vision
+
+
+@pytest.fixture(scope="module")
+def bundled() -> VisionModel:
+    return load_vision("vision-vit-s-14")
+
+
+def test_attention_of_the_bundled_model_finds_a_planted_object(bundled: VisionModel) -> None:
+    """A photo of a flower pasted on grey: CLS attention of the last layers gathers where the flower is."""
+    flower = open_image(next(p for p in samples.photos() if p.file == "flower.jpg").path.read_bytes())
+    flower = flower.crop((150, 60, 470, 380)).resize((110, 110))
+    for place in ((20, 20), (200, 190)):
+        image = Image.new("RGB", (336, 336), (128, 128, 128))
+        image.paste(flower, place)
+        result = bundled.explain(image, 224, "stretch")
+        row = result.trace.mean([9, 10])[0, 1:].reshape(16, 16)
+        x0, y0 = (round(c * 16 / 336) for c in place)
+        inside = row[y0 : y0 + 5, x0 : x0 + 5].sum() / row.sum()
+        assert inside > 3 * 25 / 256, "three times its share of the area"
+        assert result.trace.problems == ()
+
+
+def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
+    """Query and key weights set so that attention goes to bright patches; every framing puts it on the square."""
+    module = timm.create_model("vit_tiny_patch16_224", depth=1, num_heads=1, embed_dim=8, dynamic_img_size=True).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        module.patch_embed.proj.weight[0] = 1 / 256  # dimension 0: mean brightness of the patch
+        module.blocks[0].norm1 = torch.nn.Identity()
+        module.blocks[0].attn.qkv.bias[0] = 5.0  # query: constant
+        module.blocks[0].attn.qkv.weight[8, 0] = 1.0  # key: brightness
+    model = vision._wrap("planted", module)
+    image = Image.new("RGB", (300, 200))
+    image.paste("white", (170, 90, 195, 115))
+    for fit in ("crop", "letterbox", "stretch", "native"):
+        result = model.explain(image, 224, fit)
+        left, top, right, bottom = result.axis.patch_box(int(result.trace.row(0, 0, 0).argmax()))
+        assert right > 170 and left < 195 and bottom > 90 and top < 115, fit
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "stretch", "native"])
+def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit: str) -> None:
+    image = Image.new("RGB", (200, 120))
+    assert estimate(bundled, 112, fit, image.size).tokens == len(bundled.explain(image, 112, fit).axis)
+
+
+def test_windowed_attention_is_not_drawn_as_if_it_were_whole() -> None:
+    module = timm.create_model("hiera_tiny_224", pretrained=False).eval()
+    with pytest.raises(SidelightError) as caught:
+        vision._wrap("hiera", module).explain(Image.new("RGB", (64, 64)), 224, "crop").trace
+    assert caught.value.code == "model.unsupported"
+
+
+@pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.key)
+def test_bundled_weights_have_their_hash(card) -> None:
+    assert verified_weights(card) == card.weights
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "/etc/passwd", "../x", "a/../b", "C:\\x", "~/m", "a b", "a\nb", "x" * 200, "a/b/c", "é"]
+)
+def test_a_path_is_no_model_name(name: str) -> None:
+    with pytest.raises(SidelightError):
+        check_model_name(name)
+
+
+@pytest.mark.parametrize("name", ["vit_base_patch16_224.augreg_in21k", "Helsinki-NLP/opus-mt-en-zh", "t5-small"])
+def test_hub_names_pass(name: str) -> None:
+    assert check_model_name(f" {name} ") == name
+
+
+def test_unknown_names_and_devices_get_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SidelightError, match="no model called"):
+        load_vision("no_such_model")
+    monkeypatch.setenv("SIDELIGHT_DEVICE", "abacus")
+    with pytest.raises(SidelightError, match="abacus"):
+        device()
+
+
+def test_without_a_network_the_sentence_names_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.models.loading.hub_is_reachable", lambda: False)
+    with pytest.raises(SidelightError, match="cannot be reached.*ViT-S/14"):
+        load_vision("vit_small_patch32_384.augreg_in21k")
