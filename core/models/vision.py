@@ -134,7 +134,10 @@ def load_vision(name: str) -> VisionModel:
 
 
 def _load_hub(name: str) -> VisionModel:
-    config = timm.models.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name) else None
+    try:
+        config = timm.models.get_pretrained_cfg(name)
+    except RuntimeError:  # the architecture is known, its tag is not
+        config = None
     if config is None or not config.hf_hub_id:
         raise SidelightError("model.unknown", name=name, bundled=catalogue.BUNDLED[0].title)
     from huggingface_hub import hf_hub_download

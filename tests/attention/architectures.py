@@ -1,5 +1,6 @@
 """Tiny models with random weights, one per architecture, and the attention that their own eager code computes."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,8 +57,8 @@ def from_timm(name: str, **options: object) -> Case:
 
 def from_transformers(config: hf.PretrainedConfig, kind: type, decoder: bool = False) -> Case:
     torch.manual_seed(0)
-    fused = kind._from_config(config, attn_implementation="sdpa").eval()
-    plain = kind._from_config(config, attn_implementation="eager").eval()
+    fused = kind._from_config(copy.deepcopy(config), attn_implementation="sdpa").eval()
+    plain = kind._from_config(copy.deepcopy(config), attn_implementation="eager").eval()
     plain.load_state_dict(fused.state_dict())
     ids = torch.randint(2, VOCABULARY, (2, 9))
     mask = torch.ones_like(ids)

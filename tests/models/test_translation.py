@@ -50,8 +50,8 @@ def test_steps_are_the_models_own_distribution(translator: Translator, eager: Ma
     assert result.target.pieces[-1] == "</s>" and output("</s>") == 0
     with torch.inference_mode():
         generated = eager.generate(input_ids=ids, num_beams=5, max_new_tokens=128)
-        logits = eager(input_ids=ids, decoder_input_ids=generated[:, :-1]).logits[0].float()
-    logits[:, eager.config.pad_token_id] = -torch.inf
+        logits = eager(input_ids=ids, decoder_input_ids=generated[:, :-1]).logits[0].clone()
+        logits[:, eager.config.pad_token_id] = -torch.inf
     distribution = torch.distributions.Categorical(logits=logits)
     for t, step in enumerate(result.steps):
         assert step.probability == pytest.approx(float(distribution.probs[t, generated[0, t + 1]]), abs=1e-5)

@@ -62,7 +62,7 @@ def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit
 def test_windowed_attention_is_not_drawn_as_if_it_were_whole() -> None:
     module = timm.create_model("hiera_tiny_224", pretrained=False).eval()
     with pytest.raises(SidelightError) as caught:
-        vision._wrap("hiera", module).explain(Image.new("RGB", (64, 64)), 224, "crop").trace
+        vision._wrap("hiera", module)
     assert caught.value.code == "model.unsupported"
 
 
@@ -95,4 +95,6 @@ def test_unknown_names_and_devices_get_a_sentence(monkeypatch: pytest.MonkeyPatc
 def test_without_a_network_the_sentence_names_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.models.loading.hub_is_reachable", lambda: False)
     with pytest.raises(SidelightError, match="cannot be reached.*ViT-S/14"):
-        load_vision("vit_small_patch32_384.augreg_in21k")
+        load_vision("vit_small_patch32_384")
+    with pytest.raises(SidelightError, match="no model called"):
+        load_vision("vit_small_patch32_384.no_such_tag")

@@ -1,0 +1,194 @@
+"""The linked view in a real browser: its numbers are the library's, and hover, click, keys and chips do what they say."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from core import wording
+from core.attention.axes import PatchAxis, TokenAxis
+from core.attention.tape import Tape
+from core.attention.trace import AttentionTrace
+from core.views.linked.page import standalone
+from core.views.linked.payload import ImagePart, SentencePart, pack
+
+WORDS = wording.starting_with("view.", "en")
+HTML = "<img src=x onerror=document.title='broken'>"
+
+
+def vision_part() -> ImagePart:
+    torch.manual_seed(0)
+    model = timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3, num_heads=3).eval()
+    with torch.no_grad():
+        for block in model.blocks:
+            block.attn.qkv.weight.mul_(8)  # sharper than random weights are
+        with Tape.record(values=True) as tape:
+            model(torch.randn(1, 3, 64, 64))
+    axis = PatchAxis((4, 4), ("CLS",), (20, 0, 100, 80), (120, 80))
+    trace = AttentionTrace.from_calls("encoder", tape.calls, axis, axis)
+    return ImagePart(Image.new("RGB", (120, 80), "green"), trace, "a picture")
+
+
+def tokens(*pieces: str) -> TokenAxis:
+    return TokenAxis(pieces, tuple(range(len(pieces))), tuple(p == "</s>" for p in pieces))
+
+
+def sentence_part() -> SentencePart:
+    """The encoder has an additive bias, the decoder a causal mask, cross-attention grouped keys."""
+    torch.manual_seed(1)
+    source, target, given = (
+        tokens(HTML, "dog", "runs", "</s>"),
+        tokens("Ein", "Hund", "</s>"),
+        tokens("", "Ein", "Hund"),
+    )
+
+    def record(kind: str, queries: TokenAxis, keys: TokenAxis, key_heads: int = 2, **options: Tensor) -> AttentionTrace:
+        with Tape.record(values=True) as tape:
+            for _ in range(2):
+                query, key = torch.randn(1, 2, len(queries), 8), torch.randn(1, key_heads, len(keys), 8)
+                F.scaled_dot_product_attention(query, key, key, enable_gqa=key_heads == 1, **options)
+        return AttentionTrace.from_calls(kind, tape.calls, queries, keys)
+
+    return SentencePart(
+        source,
+        target,
+        record("encoder", source, source, attn_mask=torch.randn(1, 2, 4, 4)),
+        record("decoder", given, given, is_causal=True),
+        record("cross", given, source, key_heads=1),
+        "English to German",
+    )
+
+
+@pytest.fixture(scope="module")
+def parts() -> list:
+    return [vision_part(), sentence_part()]
+
+
+@pytest.fixture
+def page(chromium, parts: list, tmp_path) -> Iterator:
+    path = tmp_path / "view.html"
+    path.write_text(standalone(pack(parts, WORDS), "a test"), "utf-8")
+    page = chromium.new_page(viewport={"width": 1300, "height": 900})
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    yield page
+    assert failures == []
+    page.close()
+
+
+def in_view(page, expression: str):
+    return page.evaluate(
+        f"(() => {{ const view = document.querySelector('.sidelight').view; return {expression}; }})()"
+    )
+
+
+def close(found: list, expected: Tensor) -> None:
+    """float16 queries and keys: weights within 2% of the largest of their row."""
+    assert np.abs(np.array(found) - expected.numpy()).max() < 0.02 * float(expected.max())
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize(("part", "name"), [(0, "trace"), (1, "encoder"), (1, "decoder"), (1, "cross")])
+def test_the_browser_computes_the_librarys_numbers(page, parts: list, part: int, name: str, layer: int) -> None:
+    trace = getattr(parts[part], name)
+    browser = f"view.parts[{part}].{name}"
+    heads = list(range(trace.heads))
+    maps = torch.stack([trace.map(layer, head) for head in heads])  # (H, Nq, Nk)
+    for query in range(len(trace.query_axis)):
+        row = in_view(page, f"Array.from({browser}.row({layer}, 1, {query}))")
+        close(row, maps[1, query])
+        assert sum(row) == pytest.approx(1, abs=1e-3)
+        for method, expected in {"mean": maps[:, query].mean(0), "max": maps[:, query].amax(0)}.items():
+            close(in_view(page, f"Array.from({browser}.rowOf({layer}, {heads}, {query}, '{method}'))"), expected)
+    close(in_view(page, f"Array.from({browser}.column({layer}, 0, 1))"), maps[0, :, 1])
+    value = trace.calls[layer].value[0]
+    norms = value.norm(dim=-1).repeat_interleave(trace.heads // value.shape[0], 0)  # (H, Nk)
+    weighted = (maps[:, 2] * norms / norms.mean(-1, keepdim=True)).mean(0)
+    close(in_view(page, f"Array.from({browser}.rowOf({layer}, {heads}, 2, 'value'))"), weighted / weighted.sum())
+
+
+def test_hover_previews_click_locks_escape_releases(page) -> None:
+    said = page.locator(".card").first.locator(".say")
+    photo = page.locator(".photo")
+    assert "CLS" in said.inner_text()
+    box = photo.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.1)
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 1, column 1')")
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelector('.say').textContent.includes('CLS puts')")
+    photo.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.9})
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 4, column 4')")
+    photo.press("ArrowUp")
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 3, column 4')")
+    photo.press("Escape")
+    page.wait_for_function("document.querySelector('.say').textContent.includes('CLS puts')")
+
+
+def test_words_answer_and_the_future_is_out_of_sight(page) -> None:
+    page.get_by_role("button", name="Ein").hover()
+    page.wait_for_function("document.querySelectorAll('.target .unseen').length === 2")
+    page.get_by_role("button", name="dog", exact=True).click()
+    page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('dog looks most')")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('runs looks most')")
+
+
+def test_chips_toggle_solo_and_the_last_stays(page) -> None:
+    chips = page.locator(".card").first.locator(".chip:not(.all)")
+    chips.nth(1).dblclick()
+    assert in_view(page, "[...view.parts[0].heads]") == [1]
+    chips.nth(1).click()
+    assert in_view(page, "[...view.parts[0].heads]") == [1]
+    chips.nth(0).click()
+    assert in_view(page, "[...view.parts[0].heads].sort()") == [0, 1]
+
+
+def test_an_overview_cell_opens_its_layer_and_head(page) -> None:
+    grid = page.locator(".overview canvas").first
+    box = grid.bounding_box()
+    grid.click(position={"x": box["width"] * 0.9, "y": box["height"] * 0.1})
+    assert in_view(page, "[view.parts[0].trace.at(view.depth), ...view.parts[0].heads]") == [0, 2]
+
+
+def test_matrix_and_input_reading(page) -> None:
+    page.get_by_role("button", name="matrix").click()
+    page.wait_for_selector(".matrix td")
+    assert page.locator(".matrix tbody tr").count() == 3
+    assert in_view(page, "view.parts[1].rows([0])") == [0]
+    page.locator("summary").click()
+    page.locator("select").filter(has_text="what was just read").select_option("input")
+    page.wait_for_function("document.querySelectorAll('.note')[1].textContent.includes('just read')")
+    assert in_view(page, "view.parts[1].rows([0])") == [1]
+    assert in_view(page, "view.parts[1].rows([2])") == []
+
+
+def test_typed_text_never_becomes_markup(page) -> None:
+    page.get_by_role("button", name="matrix").click()
+    page.wait_for_selector(".matrix td")
+    assert page.title() == "a test"
+    assert page.locator(".sidelight img").count() == 0
+    assert HTML in page.locator(".matrix thead").inner_text()
+
+
+def test_the_picture_is_dark_where_attention_is_not(page, parts: list) -> None:
+    """The screenshot of the overlay: the patch with most attention is brighter than the one with least."""
+    page.wait_for_timeout(200)
+    shot = Image.open(io.BytesIO(page.locator(".photo").screenshot())).convert("L")
+    depth = in_view(page, "view.parts[0].trace.at(view.depth)")
+    row = parts[0].trace.mean([depth])[0, 1:]
+    axis = parts[0].trace.query_axis
+
+    def brightness(patch: int) -> float:
+        box = [c * shot.width / 120 for c in axis.patch_box(patch + 1)]
+        return float(np.asarray(shot.crop([round(c) for c in box])).mean())
+
+    assert brightness(int(row.argmax())) > brightness(int(row.argmin()))
