@@ -29,8 +29,9 @@ except SidelightError as error:
     model = work.vision_model(name)
 
 framing, sizing = st.columns(2)
+fit_names = {name: say(f"vision.fit_{name}") for name in FITS}
 fit = framing.segmented_control(
-    say("vision.fit"), FITS, format_func=lambda f: say(f"vision.fit_{f}"), key="fit", default="crop",
+    say("vision.fit"), FITS, format_func=fit_names.get, key="fit", default="crop",
     bind="query-params", required=True, help=say("vision.fit_help"),
 )  # fmt: skip
 size = sizing.select_slider(say("vision.size"), model.sizes, value=model.default_size, help=say("vision.size_help"))

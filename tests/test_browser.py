@@ -4,6 +4,7 @@ import io
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 READY = ".sidelight .say b"
 
@@ -28,7 +29,7 @@ def test_open_upload_type_and_read(page) -> None:
     page.get_by_role("button", name="Your photo").click()
     chooser = page.locator("input[type=file]")
     chooser.set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": jpeg("orange")})
-    page.wait_for_function("document.querySelector('.card small').textContent.includes('mine.jpg')")
+    expect(page.locator(".card small").first).to_contain_text("mine.jpg")
     chooser.set_input_files({"name": "not.png", "mimeType": "image/png", "buffer": b"only text"})
     page.get_by_text("is not a picture that can be read").first.wait_for()
     assert "mine.jpg" in page.locator(".card small").first.inner_text(), "the last good photo stays"
@@ -71,6 +72,5 @@ def test_no_sideways_scrolling(page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_timeout(700)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(
-        "document.querySelector('.sidelight').scrollWidth <= document.querySelector('.sidelight').clientWidth + 1"
-    )
+    view = page.locator(".sidelight")
+    assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")

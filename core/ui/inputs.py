@@ -76,15 +76,15 @@ def _pair_sentence() -> None:
 def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None]:
     """The sentence and its target language (None for a model with one direction)."""
     first = next(iter(_gallery().values())).caption
-    st.session_state.setdefault("sentence", st.query_params.get("sentence", first))
     typed, left, right = st.columns([5, 2, 2], vertical_alignment="bottom")
     sentence = typed.text_input(
-        say("input.sentence"), key="sentence", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=first
+        say("input.sentence"), first, key="sentence", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=first
     )
     target = None
     if targets:
+        names = {code: target_name(code) for code in sorted(targets, key=[*TARGETS, *targets].index)}
         target = left.selectbox(
-            say("input.target"), targets, format_func=target_name, key="target", bind="query-params"
+            say("input.target"), list(names), format_func=names.get, key="target", bind="query-params"
         )
     with right.popover(say("input.examples"), width="stretch"):
         for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):

@@ -45,9 +45,7 @@ def test_odd_sentences_are_translated(sentence: str) -> None:
 @pytest.mark.parametrize("name", ["no-such-model-anywhere", "../../etc/passwd", "/etc/passwd", "a b\tc"])
 @pytest.mark.parametrize("page", ["vision", "translation"])
 def test_bad_model_name_gets_a_sentence_and_the_bundled_model_works(page: str, name: str) -> None:
-    test = opened(page, lang="en")
-    test.session_state[f"{page}_model"] = name
-    test.run()
+    test = opened(page, lang="en", **{f"{page}_model": name})
     assert not test.exception
     assert any(text.value.startswith("⚠") for text in test.text)
     assert test.get("bidi_component"), "the bundled model is shown"

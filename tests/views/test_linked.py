@@ -1,4 +1,4 @@
-"""The linked view in a real browser: its numbers are the library's, and hover, click, keys and chips do what they say."""
+"""The linked view in a real browser: its numbers are the library's, and hover, click and keys do what they say."""
 
 import io
 from collections.abc import Iterator
@@ -42,11 +42,8 @@ def tokens(*pieces: str) -> TokenAxis:
 def sentence_part() -> SentencePart:
     """The encoder has an additive bias, the decoder a causal mask, cross-attention grouped keys."""
     torch.manual_seed(1)
-    source, target, given = (
-        tokens(HTML, "dog", "runs", "</s>"),
-        tokens("Ein", "Hund", "</s>"),
-        tokens("", "Ein", "Hund"),
-    )
+    source = tokens(HTML, "dog", "runs", "</s>")
+    target, given = tokens("Ein", "Hund", "</s>"), tokens("", "Ein", "Hund")
 
     def record(kind: str, queries: TokenAxis, keys: TokenAxis, key_heads: int = 2, **options: Tensor) -> AttentionTrace:
         with Tape.record(values=True) as tape:
@@ -85,9 +82,7 @@ def page(chromium, parts: list, tmp_path) -> Iterator:
 
 
 def in_view(page, expression: str):
-    return page.evaluate(
-        f"(() => {{ const view = document.querySelector('.sidelight').view; return {expression}; }})()"
-    )
+    return page.locator(".sidelight").evaluate(f"({{ view }}) => {expression}")
 
 
 def close(found: list, expected: Tensor) -> None:
