@@ -14,7 +14,6 @@ from core.ui.language import language, say, show_error
 OWN = "own"  # the gallery's name for the person's own photo
 FILE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"]
 TARGETS = ("deu", "fra", "ces", "cmn_Hans")
-MAX_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     first = next(iter(_gallery().values())).caption
     typed, left, right = st.columns([5, 2, 2], vertical_alignment="bottom")
     sentence = typed.text_input(
-        say("input.sentence"), first, key="sentence", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=first
+        say("input.sentence"), first, key="sentence", persist_state="session", placeholder=first
     )
     target = None
     if targets:

@@ -59,6 +59,14 @@ def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit
     assert estimate(bundled, 112, fit, image.size).tokens == len(bundled.explain(image, 112, fit).axis)
 
 
+def test_a_model_with_a_head_names_its_best_classes() -> None:
+    model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
+    predictions = model.explain(Image.new("RGB", (64, 64)), 224, "crop").predictions
+    assert len(predictions) == 5 and 0 < sum(p.probability for p in predictions) <= 1
+    assert [p.probability for p in predictions] == sorted((p.probability for p in predictions), reverse=True)
+    assert model.classes[0].startswith("tench")
+
+
 def test_windowed_attention_is_not_drawn_as_if_it_were_whole() -> None:
     module = timm.create_model("hiera_tiny_224", pretrained=False).eval()
     with pytest.raises(SidelightError) as caught:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from core import wording
 from core.attention.axes import PatchAxis, TokenAxis
+from core.attention.merge import merge_map
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.views.linked.page import standalone
@@ -36,13 +37,18 @@ def vision_part() -> ImagePart:
 
 
 def tokens(*pieces: str) -> TokenAxis:
-    return TokenAxis(pieces, tuple(range(len(pieces))), tuple(p == "</s>" for p in pieces))
+    """A piece that starts with + continues the word before it."""
+    words, word = [], -1
+    for piece in pieces:
+        word += not piece.startswith("+")
+        words.append(word)
+    return TokenAxis(tuple(p.removeprefix("+") for p in pieces), tuple(words), tuple(p == "</s>" for p in pieces))
 
 
 def sentence_part() -> SentencePart:
     """The encoder has an additive bias, the decoder a causal mask, cross-attention grouped keys."""
     torch.manual_seed(1)
-    source = tokens(HTML, "dog", "runs", "</s>")
+    source = tokens(HTML, "dog", "run", "+s", "</s>")
     target, given = tokens("Ein", "Hund", "</s>"), tokens("", "Ein", "Hund")
 
     def record(kind: str, queries: TokenAxis, keys: TokenAxis, key_heads: int = 2, **options: Tensor) -> AttentionTrace:
@@ -55,7 +61,7 @@ def sentence_part() -> SentencePart:
     return SentencePart(
         source,
         target,
-        record("encoder", source, source, attn_mask=torch.randn(1, 2, 4, 4)),
+        record("encoder", source, source, attn_mask=torch.randn(1, 2, 5, 5)),
         record("decoder", given, given, is_causal=True),
         record("cross", given, source, key_heads=1),
         "English to German",
@@ -108,6 +114,18 @@ def test_the_browser_computes_the_librarys_numbers(page, parts: list, part: int,
     norms = value.norm(dim=-1).repeat_interleave(trace.heads // value.shape[0], 0)  # (H, Nk)
     weighted = (maps[:, 2] * norms / norms.mean(-1, keepdim=True)).mean(0)
     close(in_view(page, f"Array.from({browser}.rowOf({layer}, {heads}, 2, 'value'))"), weighted / weighted.sum())
+
+
+def test_whole_words_are_the_librarys_merge(page, parts: list) -> None:
+    part = parts[1]
+    cross = part.cross.mean([1])
+    expected = merge_map(cross, part.target, part.source)
+    page.locator(".bar input[type=range]").first.evaluate("e => { e.value = 1; e.oninput(); }")
+    found = in_view(page, "view.parts[1].crossMap().map((row) => Array.from(row.weights))")
+    for row, wanted in zip(found, expected, strict=True):
+        close(row, wanted)
+    page.get_by_label("whole words").uncheck()
+    page.wait_for_function("document.querySelectorAll('.source .word').length === 5")
 
 
 def test_hover_previews_click_locks_escape_releases(page) -> None:
