@@ -43,6 +43,20 @@ def test_open_upload_type_and_read(page) -> None:
     assert page.locator("[data-testid=stException]").count() == 0
 
 
+PASTE = """(bytes) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", { type: "image/jpeg" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
+}"""
+
+
+def test_a_picture_can_be_pasted(page) -> None:
+    page.get_by_role("button", name="Your photo").click()
+    page.get_by_text("Or paste a picture here").wait_for()
+    page.evaluate(PASTE, list(jpeg("purple")))
+    expect(page.locator(".card small").first).to_contain_text("pasted.jpg")
+
+
 def test_language_and_sentence_survive_a_reload_and_other_pages(page) -> None:
     page.get_by_role("radio", name="中文").or_(page.get_by_role("button", name="中文")).first.click()
     page.get_by_text("同一机制，两种感官").wait_for()

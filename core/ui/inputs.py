@@ -1,4 +1,4 @@
-"""What a person puts in: a photo (gallery, upload, camera) and a sentence (typed or an example), kept across pages."""
+"""What a person puts in, kept across pages: a photo (gallery, upload, paste, camera) and a sentence."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from core.errors import SidelightError
 from core.models.catalogue import BUNDLED
 from core.models.images import open_image
 from core.ui.language import language, say, show_error
+from core.ui.paste import paste_picture
 
 OWN = "own"  # the gallery's name for the person's own photo
 FILE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"]
@@ -45,6 +46,7 @@ def choose_photo() -> tuple[str, Image.Image]:
     )
     with add.popover(say("input.own_photo"), icon=":material/upload:", width="stretch"):
         st.file_uploader(say("input.upload"), FILE_TYPES, key="upload", on_change=_take, args=("upload",))
+        paste_picture(say("input.paste"), _open)
         if st.toggle(say("input.use_camera"), key="camera_on"):
             st.camera_input(say("input.camera"), key="camera", on_change=_take, args=("camera",))
     if error := st.session_state.get("photo_error"):
@@ -55,10 +57,15 @@ def choose_photo() -> tuple[str, Image.Image]:
 def _take(widget: str) -> None:
     file = st.session_state[widget]
     st.session_state.photo_error = None
-    if file is None:
-        return
+    if file is not None:
+        _open(file.name, file.getvalue())
+
+
+def _open(name: str, data: bytes) -> None:
+    """Make it the photo; where it cannot be read, say so and leave the last one in place."""
+    st.session_state.photo_error = None
     try:
-        st.session_state.own_photo = OwnPhoto(file.name, open_image(file.getvalue()))
+        st.session_state.own_photo = OwnPhoto(name, open_image(data))
         st.session_state.photo = OWN
     except SidelightError as error:
         st.session_state.photo_error = error
