@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.ui.entry import run
 from core.ui.language import choose_language, say
 
 STYLE = """<style>
@@ -13,10 +14,11 @@ h1 { font-size: 1.75rem !important; padding: 0 !important; }
 st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
 st.html(STYLE)
 choose_language()
-st.navigation(
+page = st.navigation(
     [
         st.Page("pages/compare.py", title=say("page.compare"), icon=":material/compare:", default=True),
         st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
         st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
     ],
-).run()
+)
+run(page)

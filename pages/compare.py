@@ -5,8 +5,10 @@ import streamlit as st
 from core.attention.statistics import effective_keys
 from core.errors import SidelightError
 from core.ui import inputs, linked, work
+from core.ui.entry import enter
 from core.ui.language import say, show_error
 
+enter("pages/compare.py")
 st.title(say("compare.title"))
 st.caption(say("compare.lead"))
 

@@ -4,9 +4,11 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.ui import inputs, linked, work
+from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.views.charts import entropy_bars
 
+enter("pages/translation.py")
 st.title(say("translation.title"))
 st.caption(say("translation.lead"))
 

@@ -5,12 +5,14 @@ import streamlit as st
 from core.errors import SidelightError
 from core.models.vision import estimate
 from core.ui import inputs, linked, work
+from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.views.charts import probability_bars
 
 FITS = ("crop", "letterbox", "stretch", "native")
 ASK_ABOVE = 5.0  # seconds of estimated time above which the run waits for a click
 
+enter("pages/vision.py")
 st.title(say("vision.title"))
 st.caption(say("vision.lead"))
 

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,9 @@ def chromium() -> Iterator:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def app_address() -> Iterator[str]:
-    """The address of a running server."""
+@contextmanager
+def serving() -> Iterator[str]:
+    """A new server, and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -55,3 +56,10 @@ def app_address() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def app_address() -> Iterator[str]:
+    """The address of a running server."""
+    with serving() as address:
+        yield address

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.conftest import serving
+
 READY = ".sidelight .say b"
 
 
@@ -55,6 +57,16 @@ def test_a_picture_can_be_pasted(page) -> None:
     page.get_by_text("Or paste a picture here").wait_for()
     page.evaluate(PASTE, list(jpeg("purple")))
     expect(page.locator(".card small").first).to_contain_text("pasted.jpg")
+
+
+def test_a_deep_link_opens_its_page_on_a_new_server(chromium) -> None:
+    with serving() as address:
+        page = chromium.new_page(locale="en-US")
+        page.goto(f"{address}/vision")
+        page.wait_for_selector(READY, timeout=90_000)
+        expect(page.get_by_role("heading", name="What a Vision Transformer looks at")).to_be_visible()
+        expect(page.get_by_role("link", name="Compare")).to_be_visible()
+        page.close()
 
 
 def test_language_and_sentence_survive_a_reload_and_other_pages(page) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def position_embedding(tensors: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([first, grid.reshape(1, 1369, width)], 1)
 
 
-def _only(found) -> np.ndarray:
+def _only(found: Iterable[np.ndarray]) -> np.ndarray:
     found = list(found)
     if len(found) != 1:
         raise ValueError(f"the graph has {len(found)} candidates for one tensor")

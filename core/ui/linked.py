@@ -1,8 +1,10 @@
 """The linked view as a Streamlit component: one mount, all of whose movement stays in the browser."""
 
 import streamlit as st
+from PIL import Image
 
 from core import wording
+from core.attention.trace import AttentionTrace
 from core.models.translation import Translation
 from core.models.vision import VisionResult
 from core.ui.inputs import target_name
@@ -27,7 +29,7 @@ def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall:
     )
 
 
-def image_part(result: VisionResult, title: str, image) -> payload.ImagePart | None:
+def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.ImagePart | None:
     """The image card, or None (said on the page) where the model's attention was not captured."""
     if result.trace is None:
         st.info(say("view_page.not_captured"))
@@ -55,6 +57,6 @@ def sentence_part(translation: Translation, target: str | None) -> payload.Sente
     return payload.SentencePart(*axes, translation.encoder, translation.decoder, translation.cross, title)
 
 
-def _tell_problems(trace) -> None:
+def _tell_problems(trace: AttentionTrace) -> None:
     for problem in trace.problems:
         st.warning(say("trace.differs", layer=problem.layer + 1, deviation=f"{problem.deviation:.1%}"))

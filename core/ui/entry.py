@@ -1,0 +1,20 @@
+"""The way in: every page is reached through app.py, which sets the language and the navigation."""
+
+import streamlit as st
+
+
+def enter(path: str) -> None:
+    """Called first by each page. When a file under pages/ is the first thing asked of a new server, Streamlit runs it
+    by itself, without app.py; go there, and come back."""
+    if "entered" not in st.session_state:
+        st.session_state.destination = path
+        st.switch_page("app.py")
+
+
+def run(page: st.Page) -> None:
+    """Run the chosen page, or go on to the one that asked for the way in."""
+    st.session_state.entered = True
+    destination = st.session_state.pop("destination", None)
+    if destination:
+        st.switch_page(destination)
+    page.run()
