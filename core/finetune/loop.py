@@ -1,0 +1,214 @@
+"""One training loop for every task. It yields an `Event` after each step; who iterates may stop at any time.
+
+Everything about a run lies in its folder: `settings.json`, `log.jsonl` (one event a line) and `checkpoints/`. A checkpoint
+is written beside its place and renamed into it, so a kill at any moment leaves the last complete one. Accelerate does
+devices, precision and several processes: each process takes its share of every batch, and the loss is divided by the
+whole batch's count, so that the gradient is the same however many processes there are.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from transformers import get_cosine_schedule_with_warmup
+
+KEPT = 2  # checkpoints
+
+
+@dataclass(frozen=True)
+class Settings:
+    """steps: updates. rate: the peak learning rate, reached after `warmup` steps, then a cosine to zero.
+
+    average: decay of the running average of the weights, 0 for none. every: steps between two evaluations, and between
+    two checkpoints.
+    """
+
+    steps: int
+    rate: float
+    warmup: int = 0
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    average: float = 0.0
+    every: int = 500
+    seed: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+
+
+class Task(Protocol):
+    """What is learnt. Batches hold indices of training items, so that an epoch is cheap to draw again on resuming."""
+
+    module: nn.Module
+
+    def batches(self, epoch: int) -> Sequence[Sequence[int]]:
+        """The epoch's batches: the same for the same epoch, on every process."""
+
+    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+        """Sum of the losses of these items and how many terms it has (tokens, images)."""
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        """Measures on the validation part; `module` is in eval mode."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """After `step` updates. loss: mean over the batch. seconds: since the run began, pauses left out."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    rate: float
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Position:
+    """How far a run is; kept in each checkpoint."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+class Run:
+    """A task being learnt in a folder. `train` begins it or goes on from its last checkpoint."""
+
+    def __init__(self, task: Task, settings: Settings, folder: Path) -> None:
+        self.task, self.settings, self.folder = task, settings, folder
+        self.accelerator = Accelerator(mixed_precision=settings.precision, cpu=_without_gpu())
+        set_seed(settings.seed + self.accelerator.process_index)
+        trainable = [p for p in task.module.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(
+            trainable, settings.rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay, fused=True
+        )
+        self.module, self.optimiser = self.accelerator.prepare(task.module, optimiser)
+        self.schedule = get_cosine_schedule_with_warmup(optimiser, settings.warmup, settings.steps)
+        self.position = _Position()
+        self.average = (
+            AveragedModel(task.module, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=False)
+            if settings.average
+            else None
+        )
+        kept = [self.schedule, self.position, *([self.average] if self.average else [])]
+        self.accelerator.register_for_checkpointing(*kept)
+
+    @property
+    def learnt(self) -> nn.Module:
+        """The module to use: the average of the weights where one is kept, else the module itself."""
+        return self.average.module if self.average else self.accelerator.unwrap_model(self.module)
+
+    def train(self) -> Iterator[Event]:
+        """Raises ValueError for a loss that is not finite."""
+        self._begin()
+        at, started = self.position, time.perf_counter() - self.position.seconds
+        while at.step < self.settings.steps:
+            batches = self.task.batches(at.epoch)
+            for items in batches[at.batch :]:
+                rate = self.schedule.get_last_lr()[0]
+                loss = self._update(items)
+                at.step, at.batch, at.seconds = at.step + 1, at.batch + 1, time.perf_counter() - started
+                last = at.step == self.settings.steps
+                due = last or at.step % self.settings.every == 0
+                metrics = self._evaluate() if due else {}
+                event = Event(at.step, self.settings.steps, at.epoch, loss, rate, at.seconds, metrics)
+                self._log(event)
+                if due:
+                    self._save()
+                yield event
+                if last:
+                    return
+            at.epoch, at.batch = at.epoch + 1, 0
+
+    def _update(self, items: Sequence[int]) -> float:
+        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        share = items[rank::processes]
+        with self.accelerator.autocast():
+            total, count = self.task.loss(self.module, share or items[:1])
+        if not share:  # fewer items than processes: take part in the exchange of gradients, and add nothing
+            total, count = total * 0, 0
+        sums = torch.stack([total.detach().float(), torch.tensor(float(count), device=total.device)])
+        whole_loss, whole_count = self.accelerator.reduce(sums, "sum").tolist()
+        loss = whole_loss / whole_count
+        if not loss < float("inf"):
+            raise ValueError(f"the loss is {loss} after {self.position.step} steps")
+        self.accelerator.backward(total * processes / whole_count)  # gradients are averaged over the processes
+        self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.schedule.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update_parameters(self.accelerator.unwrap_model(self.module))
+        return loss
+
+    def _evaluate(self) -> dict[str, float]:
+        self.learnt.eval()
+        with torch.inference_mode(), self.accelerator.autocast():
+            metrics = self.task.evaluate(self.learnt)
+        self.module.train()
+        return metrics
+
+    def _begin(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = checkpoints(self.folder)
+        if found:
+            self.accelerator.load_state(str(found[-1]))
+        if self.accelerator.is_main_process:
+            events = [event for event in read_log(self.folder) if event.step <= self.position.step]
+            (self.folder / "log.jsonl").write_text("".join(json.dumps(asdict(e)) + "\n" for e in events))
+            (self.folder / "settings.json").write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
+        self.module.train()
+
+    def _log(self, event: Event) -> None:
+        if self.accelerator.is_main_process:
+            with (self.folder / "log.jsonl").open("a") as file:
+                file.write(json.dumps(asdict(event)) + "\n")
+
+    def _save(self) -> None:
+        place = self.folder / "checkpoints" / f"step-{self.position.step:07d}"
+        unfinished = self.folder / "checkpoints" / ".unfinished"
+        if self.accelerator.is_main_process:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(str(unfinished))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            os.replace(unfinished, place)
+            for old in checkpoints(self.folder)[:-KEPT]:
+                shutil.rmtree(old)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
+    return sorted((folder / "checkpoints").glob("step-*"))
+
+
+def read_log(folder: Path) -> list[Event]:
+    """The events of a run so far; a last line that was cut off by a kill is left out."""
+    path = folder / "log.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [Event(**json.loads(line)) for line in lines]
+
+
+def _without_gpu() -> bool:
+    from core.models.loading import device
+
+    return device().type == "cpu"

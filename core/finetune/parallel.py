@@ -1,0 +1,96 @@
+"""Parallel text: sentence pairs from files, what makes a translator robust to how people type, batches by length."""
+
+import gzip
+import hashlib
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+TAGS = {"de": "deu", "fr": "fra", "cs": "ces", "zh": "cmn_Hans"}
+NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
+NUMBER = re.compile(r"\d+")
+SYLLABLES = "ba be bo da do el en fa fi ga ha in ja ka ki la le li lo ma mi mo na ni no ol pa ra ri ro sa so ta ti va".split()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An English sentence and its translation; language: a key of TAGS."""
+
+    source: str
+    target: str
+    language: str
+
+    @property
+    def tagged(self) -> str:
+        return f">>{TAGS[self.language]}<< {self.source}"
+
+
+def read_lines(path: Path) -> list[str]:
+    return gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
+
+
+def read_part(folder: Path, part: str) -> list[Pair]:
+    """All pairs of `part` ("train", "val", ...) under `folder`: files `part.en.gz` beside `part.<language>.gz`.
+
+    Raises ValueError where two files that belong together differ in length.
+    """
+    pairs = []
+    for english in sorted(folder.rglob(f"{part}.en.gz")):
+        for language in TAGS:
+            other = english.with_name(f"{part}.{language}.gz")
+            if other.exists():
+                lines = zip(read_lines(english), read_lines(other), strict=True)
+                pairs += [Pair(source.strip(), target.strip(), language) for source, target in lines]
+    return [pair for pair in pairs if pair.source and pair.target]
+
+
+def digest(pairs: Iterable[Pair]) -> str:
+    """SHA-256 over the pairs in their order: what a model was trained on."""
+    found = hashlib.sha256()
+    for pair in pairs:
+        found.update(f"{pair.language}\t{pair.source}\t{pair.target}\n".encode())
+    return found.hexdigest()
+
+
+def vary(pair: Pair, other: Pair, draw: random.Random) -> Pair:
+    """The pair as another person might have typed it: two sentences at once (`other` has the same language), another
+    name or number, no full stop, all small or all capital letters. Most pairs stay as they are."""
+    if draw.random() < 0.05:
+        gap = "" if pair.language == "zh" else " "
+        pair = replace(pair, source=f"{pair.source} {other.source}", target=f"{pair.target}{gap}{other.target}")
+    if draw.random() < 0.5:
+        pair = _swap(pair, NAME, lambda: "".join(draw.choices(SYLLABLES, k=draw.choice((2, 2, 3)))).capitalize())
+    if draw.random() < 0.5:
+        pair = _swap(pair, NUMBER, lambda: str(draw.randrange(10 ** draw.randint(1, 5))))
+    if draw.random() < 0.08:
+        pair = replace(pair, source=pair.source.rstrip(".。"), target=pair.target.rstrip(".。"))
+    form = draw.random()
+    if form < 0.06:
+        pair = replace(pair, source=pair.source.lower())
+    elif form < 0.09:
+        pair = replace(pair, source=pair.source.upper())
+    return pair
+
+
+def _swap(pair: Pair, pattern: re.Pattern[str], new: "object") -> Pair:
+    """Another word in place of one that stands once on each side, so that the model learns to copy it."""
+    for word in dict.fromkeys(pattern.findall(pair.source)):
+        if len(re.findall(rf"\b{word}\b", pair.source)) == 1 == len(re.findall(rf"(?<!\w){word}(?!\w)", pair.target)):
+            fresh = new()
+            return replace(pair, source=pair.source.replace(word, fresh), target=pair.target.replace(word, fresh))
+    return pair
+
+
+def batches(lengths: Sequence[int], tokens: int, seed: int) -> list[list[int]]:
+    """Indices in batches of equal lengths as nearly as may be, about `tokens` (items x longest) each, in random order."""
+    draw = random.Random(seed)
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i], draw.random()))
+    found: list[list[int]] = [[]]
+    for index in order:
+        if found[-1] and (len(found[-1]) + 1) * lengths[index] > tokens:
+            found.append([])
+        found[-1].append(index)
+    draw.shuffle(found)
+    return found
