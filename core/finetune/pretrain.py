@@ -65,9 +65,7 @@ class TranslationTask:
         if not pairs:
             return []
         sources = self.tokenizer([pair.tagged for pair in pairs], truncation=True, max_length=128).input_ids
-        targets = self.tokenizer(
-            text_target=[pair.target for pair in pairs], truncation=True, max_length=128
-        ).input_ids
+        targets = self.tokenizer(text_target=[pair.target for pair in pairs], truncation=True, max_length=128).input_ids
         return list(zip(sources, targets, strict=True))
 
     def _loss(self, module: nn.Module, ids: list[tuple[list[int], list[int]]], smoothing: float) -> tuple[Tensor, int]:

@@ -9,11 +9,13 @@ from core import samples
 from core.errors import SidelightError
 from core.models.catalogue import BUNDLED
 from core.models.images import open_image
+from core.ui import keep
 from core.ui.language import language, say, show_error
 from core.ui.paste import paste_picture
 
 OWN = "own"  # the gallery's name for the person's own photo
 FILE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"]
+LONGEST = 2000  # characters of a sentence: it stands in the URL
 TARGETS = ("deu", "fra", "ces", "cmn_Hans")
 
 
@@ -37,6 +39,7 @@ def choose_photo() -> tuple[str, Image.Image]:
     """The chosen photo's title and its upright RGB image. A file that cannot be read leaves the last photo in place."""
     gallery, own = _gallery(), st.session_state.get("own_photo")
     names = [*gallery, *([OWN] if own else [])]
+    keep.restore("photo")
     if st.session_state.get("photo") not in names:
         st.session_state.pop("photo", None)
     title = {name: photo.title[language()] for name, photo in gallery.items()} | {OWN: own.name if own else ""}
@@ -44,6 +47,7 @@ def choose_photo() -> tuple[str, Image.Image]:
     name = pick.selectbox(
         say("input.photo"), names, format_func=title.get, key="photo", bind="query-params", on_change=_pair_sentence
     )
+    keep.remember("photo")
     with add.popover(say("input.own_photo"), icon=":material/upload:", width="stretch"):
         st.file_uploader(say("input.upload"), FILE_TYPES, key="upload", on_change=_take, args=("upload",))
         paste_picture(say("input.paste"), _open)
@@ -83,15 +87,21 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     """The sentence and its target language (None for a model with one direction)."""
     first = next(iter(_gallery().values())).caption
     typed, left, right = st.columns([5, 2, 2], vertical_alignment="bottom")
+    keep.restore("sentence")
     sentence = typed.text_input(
-        say("input.sentence"), first, key="sentence", persist_state="session", placeholder=first
+        say("input.sentence"), first, key="sentence", bind="query-params", placeholder=first, max_chars=LONGEST
     )
+    keep.remember("sentence")
     target = None
     if targets:
         names = {code: target_name(code) for code in sorted(targets, key=[*TARGETS, *targets].index)}
+        keep.restore("target")
+        if st.session_state.get("target") not in names:
+            st.session_state.pop("target", None)
         target = left.selectbox(
             say("input.target"), list(names), format_func=names.get, key="target", bind="query-params"
         )
+        keep.remember("target")
     with right.popover(say("input.examples"), width="stretch"):
         for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):
             st.button(example.text, key=f"example_{number}", type="tertiary", on_click=_use, args=(example.text,))

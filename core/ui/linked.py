@@ -7,26 +7,57 @@ from core import wording
 from core.attention.trace import AttentionTrace
 from core.models.translation import Translation
 from core.models.vision import VisionResult
+from core.ui import keep
 from core.ui.inputs import target_name
 from core.ui.language import language, say
-from core.views.linked import page, payload
+from core.views.linked import page, payload, state
 
 _component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
 
 def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall: int = 448) -> None:
-    """Draw the cards under one bar, with a download of the same view as one HTML file."""
-    data = payload.pack(parts, wording.starting_with("view.", language()), tall)
-    _component(data=data, key=f"linked_{name}")
+    """Draw the cards under one bar, with a download of the same view as one HTML file.
+
+    What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it.
+    """
+    key = f"linked_{name}"
+    data = _packed(parts, tall)
+    _component(data=data, key=key, default={"view": ""}, on_view_change=lambda: _take(key))
+    start = _view_text()
     st.download_button(
         say("view_page.save"),
-        lambda: page.standalone(data, "Sidelight").encode(),
+        lambda: page.standalone(data, "Sidelight", start).encode(),
         file_name="sidelight.html",
         mime="text/html",
         icon=":material/download:",
         on_click="ignore",
         help=say("view_page.save_help"),
     )
+
+
+def chosen() -> state.Chosen:
+    """What is locked and chosen in the view, from this page, the one before or the link."""
+    return state.read(_view_text())
+
+
+def _view_text() -> str:
+    return keep.restore_parameter("view")[: state.LONGEST]
+
+
+def _take(key: str) -> None:
+    keep.set_parameter("view", str(st.session_state[key].view)[: state.LONGEST])
+
+
+def _packed(parts: list[payload.ImagePart | payload.SentencePart], tall: int) -> bytes:
+    """Packed once, not at each rerun: what is locked comes back often."""
+    request = (tuple(parts), language(), tall)
+    kept = st.session_state.get("packed")
+    if kept is None or kept[0] != request:
+        kept = st.session_state.packed = (
+            request,
+            payload.pack(parts, wording.starting_with("view.", language()), tall),
+        )
+    return kept[1]
 
 
 def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.ImagePart | None:
@@ -37,11 +68,8 @@ def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.
     rows, columns = result.axis.grid
     layers, note = None, ""
     if not payload.fits_budget(result.trace):
-        names = range(1, result.trace.layers + 1)
-        layer = st.select_slider(
-            say("view_page.layer"), names, value=result.trace.layers - 1, help=say("view_page.large")
-        )
-        layers, note = (layer - 1,), say("view_page.one_layer", layer=layer)
+        layer = chosen().layer(result.trace.layers)
+        layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
     _tell_problems(result.trace)
     subtitle = say(
         "view_page.image_title", title=title, rows=rows, columns=columns, prefix=" + ".join(result.axis.prefix) or "–"

@@ -17,21 +17,46 @@ function colourAt(ramp, t) {
   }
 }
 
+// One hue a head, evenly spaced at equal lightness and chroma (OKLCH 0.75, 0.14), so that no head looks stronger than another.
+function hueOf(h, count) {
+  const angle = (2 * Math.PI * h) / count + 0.6, a = 0.14 * Math.cos(angle), b = 0.14 * Math.sin(angle);
+  const [l, m, s] = [0.75 + 0.3963 * a + 0.2158 * b, 0.75 - 0.1056 * a - 0.0639 * b, 0.75 - 0.0895 * a - 1.2915 * b].map((x) => x ** 3);
+  return [4.0767 * l - 3.3077 * m + 0.231 * s, -1.2684 * l + 2.6098 * m - 0.3413 * s, -0.0042 * l - 0.7034 * m + 1.7076 * s]
+    .map((x) => Math.round(255 * Math.min(1, Math.max(0, x <= 0.0031 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))));
+}
+
+// The heads' hues mixed in proportion to their weights.
+function mixed(weights, hues) {
+  const total = weights.reduce((a, b) => a + b, 0) || 1;
+  return [0, 1, 2].map((c) => Math.round(weights.reduce((sum, w, x) => sum + (w / total) * hues[x][c], 0)));
+}
+
+// Hue says which head, lightness how much: black, the hue, towards white.
+function tinted(tint, t) { return tint.map((c) => Math.round(t < 0.8 ? (c * t) / 0.8 : c + (255 - c) * (t - 0.8) * 3)); }
+
+// The fewest positions that together hold `keep` of all weight (the threshold of DINO's script); true where shown.
+function topMass(weights, keep) {
+  const shown = new Uint8Array(weights.length).fill(keep >= 1 ? 1 : 0);
+  if (keep >= 1) return shown;
+  let left = keep * weights.reduce((a, b) => a + b, 0);
+  for (const i of descending(weights)) { if (left <= 0) break; shown[i] = 1; left -= weights[i]; }
+  return shown;
+}
+
 // weights and even shares -> 0..1 on the chosen scale, with the words that the scale is labelled with
 function scaled(weights, shares, scale) {
-  const percent = (w) => `${(w * 100).toPrecision(2)}%`;
   if (scale === "uniform") {
     const t = Array.from(weights, (w, i) => (Math.log2(Math.max(1e-9, w / shares[i])) - LOW) / (HIGH - LOW));
     return { t: t.map((x) => Math.min(1, Math.max(0, x))), ends: ["⅛×", "64×"] };
   }
   if (scale === "raw") return { t: Array.from(weights, (w) => Math.min(1, w)), ends: ["0%", "100%"] };
   const low = Math.min(...weights), high = Math.max(...weights), span = high - low || 1;
-  return { t: Array.from(weights, (w) => (w - low) / span), ends: [percent(low), percent(high)] };
+  return { t: Array.from(weights, (w) => (w - low) / span), ends: [percent(low, 2), percent(high, 1)] };
 }
 
 // The overlay on a photo, RGBA: attention is light. Below uniform darkens, above lights up; other ramps paint.
-function overlayAt(ramp, t, opacity) {
-  if (ramp !== "light") return [...colourAt(ramp, t), Math.round(255 * opacity)];
+function overlayAt(ramp, t, opacity, tint) {
+  if (ramp !== "light" && !tint) return [...colourAt(ramp, t), Math.round(255 * opacity)];
   if (t < 1 / 3) return [6, 8, 12, Math.round(255 * opacity * (0.35 + 0.6 * (1 - t * 3)))];
-  return [255, 176, 40, Math.round(255 * opacity * Math.min(0.75, 0.05 + (t - 1 / 3) * 1.2))];
+  return [...(tint ?? [255, 176, 40]), Math.round(255 * opacity * Math.min(0.75, 0.05 + (t - 1 / 3) * 1.2))];
 }

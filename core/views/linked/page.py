@@ -1,9 +1,18 @@
-"""The linked view's code: its parts joined for a component, or one self-contained HTML file with a payload inside."""
+"""The linked view's code: its parts joined for a component, or one self-contained HTML file with a payload inside.
+
+In a notebook: `View([ImagePart(...), SentencePart(...)])` as the last line of a cell.
+"""
 
 import base64
 import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from core import wording
+from core.views.linked.payload import ImagePart, SentencePart, pack
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="sidelight"></div>\n'
@@ -12,7 +21,7 @@ MARKUP = '<div class="sidelight"></div>\n'
 @cache
 def script() -> str:
     """One ES module, made of the files in the order in which they use each other."""
-    names = ("attention", "colour", "picture", "sentence", "linked")
+    names = ("dom", "attention", "colour", "state", "overview", "card", "picture", "sentence", "bar", "linked")
     return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in names)
 
 
@@ -21,8 +30,8 @@ def style() -> str:
     return (HERE / "style.css").read_text("utf-8")
 
 
-def standalone(payload: bytes, title: str) -> str:
-    """A page that opens from disk with no server and no network."""
+def standalone(payload: bytes, title: str, start: str = "") -> str:
+    """A page that opens from disk with no server and no network. start: what is chosen in it (state.py)."""
     body = script().replace("export default function", "function mount", 1)
     encoded = base64.b64encode(payload).decode()
     return f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -30,5 +39,26 @@ def standalone(payload: bytes, title: str) -> str:
 <style>body {{ margin: 16px; }} {style()}</style></head><body>{MARKUP}<script type="module">
 {body}
 const data = Uint8Array.from(atob("{encoded}"), (c) => c.charCodeAt(0));
-mount({{ data, parentElement: document.body }});
+mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("<", chr(92) + "u003c")} }});
 </script></body></html>"""
+
+
+@dataclass(frozen=True)
+class View:
+    """Any parts side by side, in a notebook or as a file. start: what is chosen in it (state.py)."""
+
+    parts: Sequence[ImagePart | SentencePart]
+    language: str = "en"
+    start: str = ""
+    height: int = 760  # of a notebook's frame, px
+
+    def html(self) -> str:
+        words = wording.starting_with("view.", self.language)
+        return standalone(pack(list(self.parts), words), "Sidelight", self.start)
+
+    def save(self, path: Path | str) -> None:
+        Path(path).write_text(self.html(), "utf-8")
+
+    def _repr_html_(self) -> str:
+        style = f"width: 100%; height: {self.height}px; border: 0"
+        return f'<iframe style="{style}" srcdoc="{html.escape(self.html(), quote=True)}"></iframe>'

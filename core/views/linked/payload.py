@@ -121,7 +121,7 @@ def _tokens(axis: TokenAxis) -> dict[str, Any]:
 
 def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | None = None) -> dict[str, Any]:
     chosen = tuple(range(trace.layers)) if layers is None else layers
-    queries, keys, norms, lse, biases = [], [], [], [], []
+    queries, keys, norms, lse, flow, biases = [], [], [], [], [], []
     places: dict[int, dict[str, Any]] = {}
     for layer in chosen:
         call = trace.calls[layer]
@@ -132,7 +132,9 @@ def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | Non
         queries.append(query)
         keys.append(key)
         norms.append(_norms(trace, layer, groups))
-        lse.append(_log_sum_exp(query, key, bias, trace.is_causal))
+        sums = _row_sums(query, key, norms[-1], bias, trace.is_causal)
+        lse.append(sums[0])
+        flow.append(sums[1])
         if bias is not None and call.mask.data_ptr() not in places:
             place = {"heads": bias.shape[0], "queries": bias.shape[1], "at": arrays.half(bias)}
             places[call.mask.data_ptr()] = place
@@ -150,6 +152,7 @@ def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | Non
         "k": arrays.half(torch.stack(keys)),
         "norms": arrays.half(torch.stack(norms)),
         "lse": arrays.single(torch.stack(lse)),
+        "flow": arrays.single(torch.stack(flow)),
         "biases": biases,
     }
 
@@ -171,9 +174,12 @@ def _norms(trace: AttentionTrace, layer: int, groups: int) -> Tensor:
     return (norms / norms.mean(-1, keepdim=True).clamp_min(1e-9)).repeat_interleave(groups, 0)
 
 
-def _log_sum_exp(query: Tensor, key: Tensor, bias: Tensor | None, causal: bool, rows: int = 1024) -> Tensor:
-    """(H, Nq), a block of rows at a time so that no full map is kept."""
-    blocks = []
+def _row_sums(
+    query: Tensor, key: Tensor, norms: Tensor, bias: Tensor | None, causal: bool, rows: int = 1024
+) -> tuple[Tensor, Tensor]:
+    """Of each row, (H, Nq) both: the log-sum-exp of its scores, and the sum of weight x value length (the total that
+    the method `value` divides by). A block of rows at a time, so that no full map is kept."""
+    blocks, flows = [], []
     for start in range(0, query.shape[1], rows):
         block = slice(start, start + rows)
         scores = query[:, block] @ key.transpose(-2, -1)  # (H, rows, Nk)
@@ -183,4 +189,6 @@ def _log_sum_exp(query: Tensor, key: Tensor, bias: Tensor | None, causal: bool, 
             ahead = torch.arange(key.shape[1]) > torch.arange(start, start + scores.shape[1])[:, None]
             scores = scores.masked_fill(ahead.to(scores.device), -torch.inf)
         blocks.append(torch.logsumexp(scores, -1))
-    return torch.cat(blocks, 1)
+        weights = scores.sub_(blocks[-1][..., None]).exp_()
+        flows.append((weights @ norms[..., None].to(weights))[..., 0])
+    return torch.cat(blocks, 1), torch.cat(flows, 1)

@@ -1,0 +1,76 @@
+// Layer x head thumbnails of a card. Hovering enlarges one; a click shows that layer and that head alone.
+
+class Overview {
+  // stacks: [name, trace] pairs. thumbnail(trace, layer, head) -> canvas. card: whose heads are chosen.
+  constructor(parent, view, stacks, thumbnail, card) {
+    Object.assign(this, { view, stacks, thumbnail, card });
+    this.root = add(parent, "div", "overview");
+    this.grids = stacks.map(([title, trace]) => {
+      const caption = add(this.root, "div", "caption");
+      caption.textContent = fill(view.words.stack, { name: title, layers: trace.depth, heads: trace.heads });
+      const canvas = add(this.root, "canvas", "", { tabIndex: 0, role: "application", ariaLabel: caption.textContent });
+      canvas.onclick = (e) => this.select(trace, ...this.cell(e, canvas, trace));
+      canvas.onpointermove = (e) => { if (e.pointerType !== "touch") this.enlarge(canvas, trace, ...this.cell(e, canvas, trace)); };
+      canvas.onpointerleave = () => { this.large.hidden = true; };
+      canvas.onkeydown = (e) => this.move(e, trace);
+      return canvas;
+    });
+    this.large = add(this.root, "div", "large", { hidden: true });
+    this.largeCanvas = add(this.large, "canvas");
+    this.largeName = add(this.large, "div");
+  }
+
+  cell(event, canvas, trace) {
+    const rect = canvas.getBoundingClientRect(), inside = (at, size, n) => Math.max(0, Math.min(n - 1, Math.floor((at / size) * n)));
+    return [inside(event.clientY - rect.top, rect.height, trace.layers.length), inside(event.clientX - rect.left, rect.width, trace.heads)];
+  }
+
+  enlarge(canvas, trace, l, h) {
+    const small = this.thumbnail(trace, l, h), side = 168, scale = side / Math.max(small.width, small.height), ratio = window.devicePixelRatio || 1;
+    const [w, t] = [Math.max(1, Math.round(small.width * scale)), Math.max(1, Math.round(small.height * scale))];
+    Object.assign(this.largeCanvas, { width: w * ratio, height: t * ratio });
+    Object.assign(this.largeCanvas.style, { width: `${w}px`, height: `${t}px` });
+    const g = this.largeCanvas.getContext("2d"); g.imageSmoothingEnabled = false;
+    g.drawImage(small, 0, 0, w * ratio, t * ratio);
+    this.largeName.textContent = fill(this.view.words.cell, { layer: trace.layers[l] + 1, head: h + 1 });
+    this.large.hidden = false;
+    const place = canvas.offsetTop + ((l + 1) / trace.layers.length) * canvas.offsetHeight + 6; // below the cell, never under the pointer
+    Object.assign(this.large.style, { top: `${place}px`, left: `${Math.min(canvas.offsetLeft + (h / trace.heads) * canvas.offsetWidth, Math.max(0, this.root.offsetLeft + this.root.offsetWidth - side - 18))}px` });
+  }
+
+  select(trace, l, h) {
+    this.card.heads = new Set([h]);
+    this.view.setDepth(trace.depth > 1 ? trace.layers[l] / (trace.depth - 1) : 1);
+    this.view.settle();
+  }
+
+  move(event, trace) {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const l = trace.at(this.view.depth) + step[0], h = Math.min(...this.card.heads) + step[1];
+    if (l >= 0 && l < trace.layers.length && h >= 0 && h < trace.heads) this.select(trace, l, h);
+  }
+
+  draw(current) {
+    clearTimeout(this.timer); // the picture under the pointer first, its thumbnails once it rests
+    this.timer = setTimeout(() => this.stacks.forEach(([, trace], x) => this.drawGrid(this.grids[x], trace, current[x])), this.drawn ? 40 : 0);
+    this.drawn = true;
+  }
+
+  drawGrid(canvas, trace, current) {
+    const rows = this.stacks.reduce((sum, [, t]) => sum + t.layers.length, 0), gap = 2;
+    const side = Math.max(14, Math.min(44, this.root.clientWidth / trace.heads, (this.view.tall - 24 * this.stacks.length) / rows)), ratio = window.devicePixelRatio || 1;
+    canvas.style.width = `${side * trace.heads}px`;
+    canvas.width = side * trace.heads * ratio; canvas.height = side * trace.layers.length * ratio;
+    const g = canvas.getContext("2d"); g.scale(ratio, ratio); g.imageSmoothingEnabled = false;
+    trace.layers.forEach((_, l) => {
+      for (let h = 0; h < trace.heads; h++) {
+        g.globalAlpha = this.card.heads.has(h) ? 1 : 0.35;
+        g.drawImage(this.thumbnail(trace, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
+      }
+    });
+    g.globalAlpha = 1; g.lineWidth = 2; g.strokeStyle = this.view.accent;
+    g.strokeRect(1, current * side + 1, side * trace.heads - 2, side - 2);
+  }
+}
