@@ -1,7 +1,7 @@
 """One training loop for every task. It yields an `Event` after each step; who iterates may stop at any time.
 
-Everything about a run lies in its folder: `settings.json`, `log.jsonl` (one event a line) and `checkpoints/`. A checkpoint
-is written beside its place and renamed into it, so a kill at any moment leaves the last complete one. Accelerate does
+Everything about a run lies in its folder: `settings.json`, `log.jsonl` (one event a line) and `checkpoints/`. A
+checkpoint is written beside its place and renamed into it, so a kill leaves the last complete one. Accelerate does
 devices, precision and several processes: each process takes its share of every batch, and the loss is divided by the
 whole batch's count, so that the gradient is the same however many processes there are.
 """

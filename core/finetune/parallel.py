@@ -4,16 +4,50 @@ import gzip
 import hashlib
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 TAGS = {"de": "deu", "fr": "fra", "cs": "ces", "zh": "cmn_Hans"}
 NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 NUMBER = re.compile(r"\d+")
-SYLLABLES = (
-    ["ba", "be", "bo", "da", "do", "el", "en", "fa", "fi", "ga", "ha", "in", "ja", "ka", "ki", "la", "le", "li", "lo", "ma", "mi", "mo", "na", "ni", "no", "ol", "pa", "ra", "ri", "ro", "sa", "so", "ta", "ti", "va"]
-)
+SYLLABLES = [
+    "ba",
+    "be",
+    "bo",
+    "da",
+    "do",
+    "el",
+    "en",
+    "fa",
+    "fi",
+    "ga",
+    "ha",
+    "in",
+    "ja",
+    "ka",
+    "ki",
+    "la",
+    "le",
+    "li",
+    "lo",
+    "ma",
+    "mi",
+    "mo",
+    "na",
+    "ni",
+    "no",
+    "ol",
+    "pa",
+    "ra",
+    "ri",
+    "ro",
+    "sa",
+    "so",
+    "ta",
+    "ti",
+    "va",
+]
 
 
 @dataclass(frozen=True)
@@ -76,12 +110,13 @@ def vary(pair: Pair, other: Pair, draw: random.Random) -> Pair:
     return pair
 
 
-def _swap(pair: Pair, pattern: re.Pattern[str], new: "object") -> Pair:
+def _swap(pair: Pair, pattern: re.Pattern[str], new: Callable[[], str]) -> Pair:
     """Another word in place of one that stands once on each side, so that the model learns to copy it."""
     for word in dict.fromkeys(pattern.findall(pair.source)):
-        if len(re.findall(rf"\b{word}\b", pair.source)) == 1 == len(re.findall(rf"(?<!\w){word}(?!\w)", pair.target)):
+        alone = re.compile(rf"(?<!\w){word}(?!\w)")
+        if len(alone.findall(pair.source)) == len(alone.findall(pair.target)) == 1:
             fresh = new()
-            return replace(pair, source=pair.source.replace(word, fresh), target=pair.target.replace(word, fresh))
+            return replace(pair, source=alone.sub(fresh, pair.source), target=alone.sub(fresh, pair.target))
     return pair
 
 

@@ -1,4 +1,4 @@
-"""The vocabulary of a translator: SentencePiece learnt from the training pairs, in the files that MarianTokenizer reads."""
+"""The vocabulary of a translator: SentencePiece learnt from the training pairs, as MarianTokenizer reads it."""
 
 import io
 import json

@@ -1,5 +1,5 @@
-"""Choices that last: in the URL while their page is open, so that a reload and a link restore them; in the session when the
-person goes to another page, whose link carries no choices."""
+"""Choices that last: in the URL while their page is open, so that a reload and a link restore them; in the session when
+the person goes to another page, whose link carries no choices."""
 
 import streamlit as st
 
@@ -19,9 +19,11 @@ def remember(key: str) -> None:
 def restore_parameter(name: str) -> str:
     """The URL's value of something that is no widget, put back there where it is missing; empty where there is none."""
     kept = st.session_state.setdefault("kept", {})
-    if name not in st.query_params and kept.get(name):
+    if name in st.query_params:
+        kept[name] = st.query_params[name]
+    elif kept.get(name):
         st.query_params[name] = kept[name]
-    return st.query_params.get(name, "")
+    return kept.get(name, "")
 
 
 def set_parameter(name: str, value: str) -> None:

@@ -21,9 +21,8 @@ def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall:
     What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it.
     """
     key = f"linked_{name}"
-    data = _packed(parts, tall)
+    data, start = _packed(parts, tall), _view_text()  # the view reads the link when it is mounted
     _component(data=data, key=key, default={"view": ""}, on_view_change=lambda: _take(key))
-    start = _view_text()
     st.download_button(
         say("view_page.save"),
         lambda: page.standalone(data, "Sidelight", start).encode(),

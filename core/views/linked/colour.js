@@ -25,10 +25,10 @@ function hueOf(h, count) {
     .map((x) => Math.round(255 * Math.min(1, Math.max(0, x <= 0.0031 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))));
 }
 
-// The heads' hues mixed in proportion to their weights.
+// The heads' hues mixed by the square of their weights: a plain mean of many heads is grey and says nothing of who leads.
 function mixed(weights, hues) {
-  const total = weights.reduce((a, b) => a + b, 0) || 1;
-  return [0, 1, 2].map((c) => Math.round(weights.reduce((sum, w, x) => sum + (w / total) * hues[x][c], 0)));
+  const squares = weights.map((w) => w * w), total = squares.reduce((a, b) => a + b, 0) || 1;
+  return [0, 1, 2].map((c) => Math.round(squares.reduce((sum, w, x) => sum + (w / total) * hues[x][c], 0)));
 }
 
 // Hue says which head, lightness how much: black, the hue, towards white.
