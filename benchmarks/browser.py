@@ -1,27 +1,36 @@
 """`python -m benchmarks.browser`: what a person waits for, measured in headless Chromium against a warm server.
 
-First paint of the Compare page with both modalities explained; from a change of layer or head, and from a pointer
-move, to the painted frame. Needs the system's Chromium (Debian: `apt-get install chromium`).
+First paint of the Compare page with both modalities explained; from a pointer move and from a change of layer or
+head to the painted frame, for 256 and 1,369 patches, in a saved view. Needs the system's Chromium (Debian: `apt-get install chromium`).
 """
 
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core import samples
+from core.models.catalogue import BUNDLED
+from core.models.images import open_image
+from core.models.translation import load_translator
+from core.models.vision import load_vision
+from core.views.linked.page import View
+from core.views.linked.payload import ImagePart, SentencePart
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "http://127.0.0.1:8731"
 READY = ".sidelight .say b"
-# The time from an action to the end of the frame that shows it, thumbnails included.
+# The time from an action to the end of the frame that shows it.
 TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
   const view = root.view, start = performance.now();
   if (action === "depth") view.setDepth(argument);
-  if (action === "head") { view.parts.forEach((p) => { p.heads.clear(); p.heads.add(argument); }); view.draw(); }
+  if (action === "head") { view.parts.forEach((p) => { p.heads = new Set([argument]); }); view.draw(); }
   if (action === "patch") view.parts[0].preview(argument);
   requestAnimationFrame(() => setTimeout(() => done(performance.now() - start), 0));
 })"""
@@ -57,6 +66,38 @@ def frames(page: Page, action: str, arguments: list[float]) -> list[float]:
     return [root.evaluate(TO_FRAME, [action, argument]) for argument in arguments]
 
 
+def saved_view(size: int, folder: Path) -> Path:
+    """The bundled models' attention of one sample photo at `size` px and of its caption, as one HTML file."""
+    photo = samples.photos()[0]
+    image = open_image(photo.path.read_bytes())
+    vision = load_vision(BUNDLED[0].key).explain(image, size, "crop")
+    spoken = load_translator(BUNDLED[1].key).translate(photo.caption, "deu")
+    axes = (spoken.source, spoken.target)
+    sentence = SentencePart(*axes, spoken.encoder, spoken.decoder, spoken.cross, "English to German")
+    path = folder / f"{size}.html"
+    View([ImagePart(image, vision.trace, "a photo"), sentence]).save(path)
+    return path
+
+
+def movements(browser: Browser, size: int) -> None:
+    """Frames of a saved view, in both directions of the attention."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = saved_view(size, Path(folder))
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.goto(path.as_uri())
+        page.wait_for_selector(READY, timeout=60_000)
+        page.wait_for_timeout(1000)
+        patches = page.locator(".sidelight").evaluate("({ view }) => view.parts[0].trace.keys - 1")
+        print(f"{patches} patches and a sentence, saved as HTML: {path.stat().st_size / 1e6:.1f} MB")
+        some = list(range(1, patches, max(1, patches // 200)))
+        for turned, direction in ((False, "looks at"), (True, "is looked at by")):
+            page.locator(".sidelight").evaluate("({ view }, turned) => view.set('turned', turned)", turned)
+            report(f"pointer on a patch ({direction})", frames(page, "patch", some), "ms")
+            report(f"change of layer ({direction})", frames(page, "depth", [i % 12 / 11 for i in range(60)]), "ms")
+        report("change of head", frames(page, "head", [i % 6 for i in range(36)]), "ms")
+        page.close()
+
+
 def report(name: str, values: list[float], unit: str) -> None:
     ordered = sorted(values)
     worst = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
@@ -71,12 +112,8 @@ def main() -> None:
             browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             print("Compare page, 1440 px, warm server")
             report("first paint with both explained", first_paints(browser, 5), "s")
-            page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            page.goto(ADDRESS)
-            page.wait_for_selector(READY)
-            report("change of layer to painted frame", frames(page, "depth", [i % 12 / 11 for i in range(48)]), "ms")
-            report("change of head to painted frame", frames(page, "head", [i % 6 for i in range(36)]), "ms")
-            report("pointer on a patch to painted frame, 256 patches", frames(page, "patch", list(range(1, 120))), "ms")
+            for size in (224, 518):
+                movements(browser, size)
             browser.close()
     finally:
         server.terminate()

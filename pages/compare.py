@@ -37,16 +37,20 @@ except SidelightError as error:
 if parts:
     linked.show(parts, "compare")
 if vision and vision.trace and translation:
-    last, cross = vision.trace.layers - 1, translation.cross.layers - 1
+    choice = linked.chosen()
+    layer, cross = choice.layer(vision.trace.layers), choice.layer(translation.cross.layers)
+    heads = choice.heads_of("image", vision.trace.heads)
+    cross_heads = choice.heads_of("sentence", translation.cross.heads)
     st.subheader(say("compare.differ"))
     st.markdown(
         say(
             "compare.text",
             patches=len(vision.axis),
-            vision_keys=f"{effective_keys(vision.trace, last):.0f}",
+            vision_keys=f"{effective_keys(vision.trace, layer, heads):.0f}",
             source=len(translation.source),
-            cross_keys=f"{effective_keys(translation.cross, cross):.1f}",
-            layers=vision.trace.layers,
+            cross_keys=f"{effective_keys(translation.cross, cross, cross_heads):.1f}",
+            layer=layer + 1,
+            cross_layer=cross + 1,
             encoder=translation.encoder.layers,
             decoder=translation.decoder.layers,
         )

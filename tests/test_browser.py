@@ -69,28 +69,80 @@ def test_a_deep_link_opens_its_page_on_a_new_server(chromium) -> None:
         page.close()
 
 
-def test_language_and_sentence_survive_a_reload_and_other_pages(page) -> None:
+def test_choices_survive_a_reload_and_other_pages(page) -> None:
     page.get_by_role("radio", name="中文").or_(page.get_by_role("button", name="中文")).first.click()
     page.get_by_text("同一机制，两种感官").wait_for()
+    sentence = page.get_by_label("英文句子")
+    sentence.fill("The cat sleeps.")
+    sentence.press("Enter")
+    page.get_by_role("button", name="sleeps").click()
+    page.wait_for_function("location.search.includes('sentence_s')")
     page.reload()
     page.get_by_text("同一机制，两种感官").wait_for()
+    expect(page.get_by_label("英文句子")).to_have_value("The cat sleeps.")
     page.get_by_role("link", name="翻译").click()
     page.get_by_text("翻译模型如何对齐句子").wait_for()
-    page.wait_for_selector(READY)
+    expect(page.get_by_label("英文句子")).to_have_value("The cat sleeps.")
+    expect(page.get_by_role("button", name="sleeps")).to_have_attribute("aria-pressed", "true")
 
 
-def test_nothing_asks_the_server_while_pointing_and_scrubbing(page) -> None:
+def test_a_lock_comes_back_to_the_page_and_a_link_restores_it(page, chromium) -> None:
+    page.locator(".photo").press("ArrowUp")
+    page.get_by_text("in layer 11, the one chosen above").wait_for()
+    page.locator(".overview canvas").first.click(position={"x": 5, "y": 5})
+    page.get_by_text("in layer 1, the one chosen above").wait_for()
+    page.wait_for_function("location.search.includes('depth_0~image_137.0')")
+    other = chromium.new_page(locale="en-US")
+    other.goto(page.url)
+    other.wait_for_selector(READY, timeout=90_000)
+    expect(other.locator(".say").first).to_contain_text("row 9, column 9")
+    other.get_by_text("in layer 1, the one chosen above").wait_for()
+    other.close()
+
+
+def test_nothing_asks_the_server_while_pointing_and_scrubbing(chromium, app_address: str) -> None:
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
     sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(socket.url)))
     page.on("request", lambda request: sent.append(request.url))
-    page.on("websocket", lambda socket: sent.append(socket.url))
+    page.goto(app_address)
+    page.wait_for_selector(READY, timeout=90_000)
+    page.wait_for_timeout(1500)
+    assert sent, "the opening of the page is seen"
+    sent.clear()
     photo = page.locator(".photo").bounding_box()
     for step in range(10):
         page.mouse.move(photo["x"] + 20 + 15 * step, photo["y"] + 40 + 10 * step)
-    page.locator(".bar input[type=range]").first.focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(300)
+    slider = page.locator(".bar input[type=range]").first.bounding_box()
+    page.mouse.move(slider["x"] + slider["width"] * 0.9, slider["y"] + 8)
+    page.mouse.down()
+    for step in range(9):
+        page.mouse.move(slider["x"] + slider["width"] * (0.9 - 0.1 * step), slider["y"] + 8)
+    page.wait_for_timeout(800)
     assert sent == []
+    page.mouse.up()
+    page.wait_for_function("location.search.includes('depth_')")
+    assert sent, "where it came to rest is told"
+    page.close()
+
+
+def test_the_saved_view_is_small_and_opens_from_disk(page, chromium, tmp_path) -> None:
+    page.locator(".photo").press("ArrowUp")
+    page.wait_for_function("location.search.includes('image_137')")
+    page.wait_for_timeout(1000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as HTML").click()
+    path = tmp_path / "saved.html"
+    download.value.save_as(path)
+    assert path.stat().st_size < 8e6
+    saved = chromium.new_page()
+    asked: list[str] = []
+    saved.on("request", lambda request: asked.append(request.url))
+    saved.goto(path.as_uri())
+    saved.wait_for_selector(READY)
+    expect(saved.locator(".say").first).to_contain_text("row 9, column 9")
+    assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
+    saved.close()
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])

@@ -13,40 +13,25 @@ NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 NUMBER = re.compile(r"\d+")
 SYLLABLES = [
     "ba",
-    "be",
     "bo",
     "da",
-    "do",
     "el",
     "en",
-    "fa",
     "fi",
     "ga",
     "ha",
     "in",
-    "ja",
     "ka",
-    "ki",
     "la",
-    "le",
-    "li",
     "lo",
     "ma",
     "mi",
-    "mo",
     "na",
-    "ni",
-    "no",
-    "ol",
-    "pa",
     "ra",
     "ri",
-    "ro",
     "sa",
     "so",
     "ta",
-    "ti",
-    "va",
 ]
 
 
@@ -121,7 +106,7 @@ def _swap(pair: Pair, pattern: re.Pattern[str], new: Callable[[], str]) -> Pair:
 
 
 def batches(lengths: Sequence[int], tokens: int, seed: int) -> list[list[int]]:
-    """Indices in batches of equal lengths as nearly as may be, about `tokens` (items x longest) each, in random order."""
+    """Indices in batches of nearly equal lengths, about `tokens` (items x longest) each, in random order."""
     draw = random.Random(seed)
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i], draw.random()))
     found: list[list[int]] = [[]]

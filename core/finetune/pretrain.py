@@ -1,7 +1,7 @@
 """Train the bundled translator: python -m core.finetune.pretrain --data FOLDER --run FOLDER [--export FOLDER]
 
-Builds the vocabulary and a small Marian model, or goes on from the model in `--start`. The run can be killed and started
-again with the same command. `accelerate launch -m core.finetune.pretrain ...` runs it on several processes or GPUs.
+Builds the vocabulary and a small Marian model, or goes on from the model in `--start`. A run that was killed goes on
+with the same command. `accelerate launch -m core.finetune.pretrain ...` runs it on several processes or GPUs.
 """
 
 import argparse

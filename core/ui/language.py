@@ -8,13 +8,12 @@ from core.errors import SidelightError
 
 def choose_language() -> None:
     """Draw the switch. A first visit starts in the browser's language."""
-    if "lang" not in st.session_state and "lang" not in st.query_params:
-        st.session_state.lang = "zh" if (st.context.locale or "").startswith("zh") else "en"
     st.sidebar.segmented_control(
         "Language · 语言",
         list(wording.LANGUAGES),
         format_func=wording.LANGUAGES.get,
         key="lang",
+        default="zh" if (st.context.locale or "").startswith("zh") else "en",
         bind="query-params",
         required=True,
     )

@@ -1,5 +1,8 @@
 """The linked view as a Streamlit component: one mount, all of whose movement stays in the browser."""
 
+import io
+import zipfile
+
 import streamlit as st
 from PIL import Image
 
@@ -11,6 +14,7 @@ from core.ui import keep
 from core.ui.inputs import target_name
 from core.ui.language import language, say
 from core.views.linked import page, payload, state
+from core.views.tables import map_table, row_table
 
 _component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
@@ -23,7 +27,8 @@ def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall:
     key = f"linked_{name}"
     data, start = _packed(parts, tall), _view_text()  # the view reads the link when it is mounted
     _component(data=data, key=key, default={"view": ""}, on_view_change=lambda: _take(key))
-    st.download_button(
+    left, right, _ = st.columns([1, 1, 3])
+    left.download_button(
         say("view_page.save"),
         lambda: page.standalone(data, "Sidelight", start).encode(),
         file_name="sidelight.html",
@@ -31,12 +36,42 @@ def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall:
         icon=":material/download:",
         on_click="ignore",
         help=say("view_page.save_help"),
+        width="stretch",
+    )
+    right.download_button(
+        say("view_page.numbers"),
+        lambda: _numbers(parts, state.read(start)),
+        file_name="sidelight.zip" if len(parts) > 1 else "sidelight.csv",
+        icon=":material/table:",
+        on_click="ignore",
+        help=say("view_page.numbers_help"),
+        width="stretch",
     )
 
 
 def chosen() -> state.Chosen:
     """What is locked and chosen in the view, from this page, the one before or the link."""
     return state.read(_view_text())
+
+
+def _numbers(parts: list[payload.ImagePart | payload.SentencePart], choice: state.Chosen) -> bytes:
+    """The weights of the chosen layer and heads: one CSV, or a ZIP of one for each card."""
+    tables = {}
+    for part in parts:
+        if isinstance(part, payload.ImagePart):
+            trace, query = part.trace, choice.position("image", len(part.trace.query_axis))
+            heads = choice.heads_of("image", trace.heads)
+            tables["image.csv"] = row_table(trace, choice.layer(trace.layers), heads, query)
+        else:
+            trace, heads = part.cross, choice.heads_of("sentence", part.cross.heads)
+            tables["sentence.csv"] = map_table(trace, choice.layer(trace.layers), heads, part.target.labels)
+    if len(tables) == 1:
+        return next(iter(tables.values())).encode()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, table in tables.items():
+            file.writestr(name, table)
+    return archive.getvalue()
 
 
 def _view_text() -> str:

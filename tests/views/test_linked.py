@@ -16,7 +16,7 @@ from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.merge import merge_map
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
-from core.views.linked.page import standalone
+from core.views.linked.page import View, standalone
 from core.views.linked.payload import ImagePart, SentencePart, pack
 
 WORDS = wording.starting_with("view.", "en")
@@ -205,3 +205,172 @@ def test_the_picture_is_dark_where_attention_is_not(page, parts: list) -> None:
         return float(np.asarray(shot.crop([round(c) for c in box])).mean())
 
     assert brightness(int(row.argmax())) > brightness(int(row.argmin()))
+
+
+def told(page, text: str) -> None:
+    """Wait until what was chosen stands in `view.told`, from where the page and the link take it."""
+    page.wait_for_function("(text) => document.querySelector('.sidelight').view.told === text", arg=text)
+
+
+def test_what_is_chosen_is_told_once_it_rests(page) -> None:
+    page.locator(".photo").hover()
+    page.wait_for_timeout(500)
+    assert in_view(page, "view.told") == "", "hovering tells nothing"
+    page.locator(".photo").press("ArrowUp")
+    page.locator(".card").first.locator(".chip").nth(1).dblclick()
+    told(page, "image_11.1")
+    page.locator(".photo").press("Escape")
+    page.locator(".card").first.locator(".chip.all").click()
+    told(page, "")
+
+
+STATE = "depth_0.5~turned_yes~method_value~hues_yes~keep_0.6~hide_yes~layout_matrix~image_6.0.2~sentence_s1.1"
+
+
+def test_a_link_restores_the_view(chromium, parts: list, tmp_path) -> None:
+    path = tmp_path / "view.html"
+    path.write_text(standalone(pack(parts, WORDS), "a test", STATE), "utf-8")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    assert in_view(page, "view.text") == STATE
+    assert "row 2, column 2" in page.locator(".say").first.inner_text()
+    assert page.get_by_role("button", name="is looked at by").get_attribute("aria-pressed") == "true"
+    page.close()
+
+
+@pytest.mark.parametrize("start", ["image_999.77~sentence_t99", "depth_x~depth_~_~image_~layout_<b>", "~" * 50])
+def test_a_damaged_link_is_no_error(chromium, parts: list, tmp_path, start: str) -> None:
+    path = tmp_path / "view.html"
+    path.write_text(standalone(pack(parts, WORDS), "a test", start), "utf-8")
+    page = chromium.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    assert failures == []
+    assert in_view(page, "view.parts[0].heads.size") == 3
+    page.close()
+
+
+def test_a_second_click_and_escape_release_a_word(page) -> None:
+    dog = page.get_by_role("button", name="dog", exact=True)
+    query = "view.parts[1].valid(view.parts[1].locked)"
+    dog.click()
+    assert in_view(page, query) == "s1"
+    dog.click()
+    assert in_view(page, query) is None
+    dog.click()
+    dog.press("Escape")
+    assert in_view(page, query) is None
+
+
+def test_touch_locks(chromium, parts: list, tmp_path) -> None:
+    path = tmp_path / "view.html"
+    path.write_text(standalone(pack(parts, WORDS), "a test"), "utf-8")
+    context = chromium.new_context(has_touch=True, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    photo = page.locator(".photo")
+    box = photo.bounding_box()
+    photo.tap(position={"x": box["width"] * 0.75, "y": box["height"] * 0.9})
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 4, column 4')")
+    page.get_by_role("button", name="dog", exact=True).tap()
+    page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('dog looks most')")
+    context.close()
+
+
+def test_a_screen_reader_hears_the_top_three(page, parts: list) -> None:
+    page.locator(".photo").press("Escape")
+    heard = page.locator(".heard[aria-live=polite]").first
+    row = parts[0].trace.mean([in_view(page, "view.parts[0].trace.at(view.depth)")])[0, 1:]
+    top = [divmod(int(patch), 4) for patch in row.topk(3).indices]
+    page.wait_for_function("document.querySelector('.heard').textContent.startsWith('CLS: ')")
+    said = heard.inner_text()
+    places = [said.find(f"row {r + 1}, column {c + 1}") for r, c in top]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_top_mass_keeps_the_fewest_that_hold_it(page, parts: list) -> None:
+    page.locator("summary").click()
+    slider = page.get_by_label("Keep the top")
+    slider.evaluate("e => { e.value = 0.5; e.oninput(); e.onchange(); }")
+    page.wait_for_function("document.querySelector('.note').textContent.includes('top 50%')")
+    weights = np.array(in_view(page, "Array.from(view.parts[0].weights(0, [0, 1, 2]).patches)"))
+    shown = np.array(
+        in_view(page, "Array.from(view.functions.topMass(view.parts[0].weights(0, [0, 1, 2]).patches, view.keep))"),
+        bool,
+    )
+    assert weights[shown].sum() >= 0.5 * weights.sum() - 1e-6
+    assert weights[shown].sum() - weights[shown].min() < 0.5 * weights.sum()
+    assert weights[shown].min() >= weights[~shown].max()
+
+
+@pytest.mark.parametrize("method", ["mean", "max", "value"])
+def test_hidden_marks_leave_rows_that_sum_to_one(page, parts: list, method: str) -> None:
+    """Each head's row without CLS, divided by what is left, from the library's own maps."""
+    trace = parts[0].trace
+    maps = torch.stack([trace.map(1, head) for head in range(3)])[..., 1:]  # (H, Nq, patches)
+    maps = maps / maps.sum(-1, keepdim=True)
+    norms = trace.calls[1].value[0].norm(dim=-1)  # (H, Nk)
+    weighted = (maps * (norms / norms.mean(-1, keepdim=True))[:, None, 1:]).mean(0)
+    expected = {
+        "mean": maps.mean(0),
+        "max": maps.amax(0),
+        "value": weighted / weighted.sum(-1, keepdim=True),
+    }[method]
+    page.locator("summary").click()
+    page.get_by_label("hide CLS and marks").check()
+    page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
+    trace_js = "view.parts[0].trace"
+    close(in_view(page, f"Array.from({trace_js}.rowOf(1, [0, 1, 2], 4, '{method}')).slice(1)"), expected[4])
+    close(in_view(page, f"Array.from({trace_js}.columnOf(1, [0, 1, 2], 4, '{method}'))"), expected[:, 3])
+
+
+def test_the_other_direction_of_a_target_word(page, parts: list) -> None:
+    page.get_by_role("button", name="is looked at by").click()
+    page.get_by_role("button", name="Ein").click()
+    page.wait_for_function("document.querySelectorAll('.say')[1].textContent.includes('encoder never sees')")
+    found = in_view(page, "Array.from(view.parts[1].shown(view.parts[1].crossMap()).t.weights)")
+    close(found, parts[1].decoder.mean([1])[:, 1])  # key 1 of the decoder is output 0
+
+
+def test_hue_names_the_head(page) -> None:
+    """One head alone paints its own hue; the chips show which is which."""
+    page.get_by_label("colour by head").check()
+    page.locator(".card").first.locator(".chip").nth(2).dblclick()
+    page.wait_for_selector(".chips.hues")
+    assert in_view(page, "view.parts[0].tints([new Float32Array([1])])[0]") == in_view(
+        page, "view.functions.hueOf(2, 3)"
+    )
+
+
+def test_hovering_the_overview_enlarges(page) -> None:
+    large = page.locator(".large").first
+    assert not large.is_visible()
+    page.locator(".overview canvas").first.hover(position={"x": 5, "y": 5})
+    assert large.is_visible() and "Layer 1, head 1" in large.inner_text()
+    page.mouse.move(5, 5)
+    assert not large.is_visible()
+
+
+@pytest.mark.parametrize("order", [(0, 0), (1, 1), (1, 0)])
+def test_any_two_parts_stand_side_by_side(chromium, parts: list, tmp_path, order: tuple[int, int]) -> None:
+    path = tmp_path / "view.html"
+    View([parts[x] for x in order]).save(path)
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelectorAll('.say b').length >= 2")
+    page.locator(".chip").nth(0).click()
+    names = in_view(page, "view.names")
+    assert len(set(names)) == 2
+    assert in_view(page, "view.text").startswith(names[0])
+    page.close()
+
+
+def test_a_notebook_shows_it(chromium, parts: list) -> None:
+    page = chromium.new_page()
+    page.set_content(View(parts, "zh")._repr_html_())
+    page.frame_locator("iframe").locator(".say b").first.wait_for()
+    page.close()

@@ -57,6 +57,7 @@ function scaled(weights, shares, scale) {
 // The overlay on a photo, RGBA: attention is light. Below uniform darkens, above lights up; other ramps paint.
 function overlayAt(ramp, t, opacity, tint) {
   if (ramp !== "light" && !tint) return [...colourAt(ramp, t), Math.round(255 * opacity)];
+  if (tint && t >= 1 / 3) return [...tint, Math.round(255 * opacity * Math.min(0.9, 0.25 + (t - 1 / 3) * 1.2))];
   if (t < 1 / 3) return [6, 8, 12, Math.round(255 * opacity * (0.35 + 0.6 * (1 - t * 3)))];
-  return [...(tint ?? [255, 176, 40]), Math.round(255 * opacity * Math.min(0.75, 0.05 + (t - 1 / 3) * 1.2))];
+  return [255, 176, 40, Math.round(255 * opacity * Math.min(0.75, 0.05 + (t - 1 / 3) * 1.2))];
 }

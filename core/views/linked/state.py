@@ -9,8 +9,9 @@ LONGEST = 500  # characters of a state that are read
 
 @dataclass(frozen=True)
 class Chosen:
-    """depth: 0 first layer, 1 last. at: per part ("image", "sentence", "image2", ...) its locked position,
-    a number for an image, "s3" or "t0" for a sentence. heads: per part those that are on; a part that is missing has all."""
+    """depth: 0 first layer, 1 last. at: per part ("image", "sentence", "image2", ...) its locked position, a number for
+    an image, "s3" or "t0" for a sentence. heads: per part those that are on; a part that is missing has all.
+    """
 
     depth: float = DEPTH
     at: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,41 @@
+"""Attention as CSV: one line a key position (image) or a pair of pieces (sentence), one column a head."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from core.attention.axes import PatchAxis
+from core.attention.trace import AttentionTrace
+
+
+def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: int) -> str:
+    """What one position of an image looks at. layer, heads and query count from 0, in the file from 1."""
+    axis = trace.key_axis
+    assert isinstance(axis, PatchAxis)
+    rows = [trace.row(layer, head, query).tolist() for head in heads]
+    lines = []
+    for position, label in enumerate(axis.labels):
+        lines.append([layer + 1, axis.labels[query], label, *(f"{row[position]:.6g}" for row in rows)])
+    return _csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
+
+
+def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: Sequence[str]) -> str:
+    """Every weight of one layer of cross-attention. outputs: the piece that each row writes."""
+    maps = [trace.map(layer, head).tolist() for head in heads]
+    lines = []
+    for query, output in enumerate(outputs):
+        for key, label in enumerate(trace.key_axis.labels):
+            weights = (f"{weight[query][key]:.6g}" for weight in maps)
+            lines.append([layer + 1, query + 1, output, key + 1, label, *weights])
+    names = (f"head {head + 1}" for head in heads)
+    return _csv(["layer", "step", "written", "source position", "source", *names], lines)
+
+
+def _csv(header: list[str], lines: list[list[object]]) -> str:
+    """With a byte order mark: spreadsheets then read it as UTF-8. What would start a formula there is set in quotes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for line in lines:
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t" else cell for cell in line])
+    return "\ufeff" + text.getvalue()

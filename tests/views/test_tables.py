@@ -1,0 +1,34 @@
+"""The numbers as CSV are the trace's numbers."""
+
+import csv
+
+import pytest
+
+from core.views.tables import map_table, row_table
+from tests.views.test_linked import sentence_part, vision_part
+
+
+def read(text: str) -> list[dict[str, str]]:
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(text[1:].splitlines()))
+
+
+def test_a_row_of_an_image() -> None:
+    trace = vision_part().trace
+    lines = read(row_table(trace, 1, [0, 2], 5))
+    assert len(lines) == 17 and lines[0]["key"] == "CLS" and lines[1]["key"] == "1,1"
+    assert [float(line["head 3"]) for line in lines] == pytest.approx(trace.row(1, 2, 5).tolist(), rel=1e-4)
+
+
+def test_a_map_of_a_sentence_with_typed_markup() -> None:
+    part = sentence_part()
+    lines = read(map_table(part.cross, 0, [1], part.target.labels))
+    assert len(lines) == 15
+    assert lines[6]["written"] == "Hund" and lines[6]["source"] == "dog"
+    assert float(lines[6]["head 2"]) == pytest.approx(float(part.cross.map(0, 1)[1, 1]), rel=1e-4)
+
+
+def test_a_piece_never_becomes_a_formula() -> None:
+    part = sentence_part()
+    lines = read(map_table(part.cross, 0, [0], ["=1+1", "Hund", "</s>"]))
+    assert lines[0]["written"] == "'=1+1"
