@@ -1,7 +1,8 @@
 """`python -m benchmarks.browser`: what a person waits for, measured in headless Chromium against a warm server.
 
 First paint of the Compare page with both modalities explained; from a pointer move and from a change of layer or
-head to the painted frame, for 256 and 1,369 patches, in a saved view. Needs the system's Chromium (Debian: `apt-get install chromium`).
+head to the painted frame, for 256 and 1,369 patches, in a saved view.
+Needs the system's Chromium (Debian: `apt-get install chromium`).
 """
 
 import shutil

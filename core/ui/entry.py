@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.ui import keep
+
 
 def enter(path: str) -> None:
     """Called first by each page. When a file under pages/ is the first thing asked of a new server, Streamlit runs it
@@ -9,6 +11,7 @@ def enter(path: str) -> None:
     if "entered" not in st.session_state:
         st.session_state.destination = path
         st.switch_page("app.py")
+    keep.enter(path)
 
 
 def run(page: st.Page) -> None:

@@ -4,10 +4,18 @@ the person goes to another page, whose link carries no choices."""
 import streamlit as st
 
 
+def enter(page: str) -> None:
+    """Said at the start of each run. The first run of a page follows a link without choices; Streamlit then sets what
+    is bound to the URL back to its default.
+    """
+    st.session_state.arrived = st.session_state.get("page_now") != page
+    st.session_state.page_now = page
+
+
 def restore(key: str) -> None:
-    """Before a widget bound to the URL: give it back its last value where it has none."""
+    """Before a widget bound to the URL: give it back its last value on another page."""
     kept = st.session_state.setdefault("kept", {})
-    if key not in st.session_state and key not in st.query_params and key in kept:
+    if st.session_state.get("arrived") and key not in st.query_params and key in kept:
         st.session_state[key] = kept[key]
 
 
