@@ -36,7 +36,9 @@ fit = framing.segmented_control(
     say("vision.fit"), FITS, format_func=fit_names.get, key="fit", default="crop",
     bind="query-params", required=True, help=say("vision.fit_help"),
 )  # fmt: skip
-size = sizing.select_slider(say("vision.size"), model.sizes, value=model.default_size, help=say("vision.size_help"))
+size = sizing.select_slider(
+    say("vision.size"), model.sizes, value=model.default_size, key=f"size_{name}", help=say("vision.size_help")
+)
 cost = estimate(model, size, fit, image.size)
 st.caption(say("vision.estimate", tokens=cost.tokens, seconds=f"{cost.seconds:.1f}", megabytes=f"{cost.megabytes:.0f}"))
 

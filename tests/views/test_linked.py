@@ -1,5 +1,6 @@
 """The linked view in a real browser: its numbers are the library's, and hover, click and keys do what they say."""
 
+import dataclasses
 import io
 from collections.abc import Iterator
 
@@ -373,4 +374,17 @@ def test_a_notebook_shows_it(chromium, parts: list) -> None:
     page = chromium.new_page()
     page.set_content(View(parts, "zh")._repr_html_())
     page.frame_locator("iframe").locator(".say b").first.wait_for()
+    page.close()
+
+
+def test_a_layer_that_is_not_here_is_said(chromium, parts: list, tmp_path) -> None:
+    """Above the byte budget one layer is sent: the view shows it and says that the wanted one is on its way."""
+    path = tmp_path / "view.html"
+    one = dataclasses.replace(parts[0], layers=(2,))
+    path.write_text(standalone(pack([one], WORDS), "a test", "depth_0"), "utf-8")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    assert "Layer 1 is on its way" in page.locator(".note").inner_text()
+    assert "Image 3/3" in page.locator(".layers").first.inner_text()
     page.close()
