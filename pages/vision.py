@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.models.vision import estimate
-from core.ui import inputs, linked, work
+from core.ui import inputs, linked, segmentation, work
 from core.ui.entry import enter
-from core.ui.language import say, show_error
+from core.ui.language import class_name, say, show_error
 from core.views.charts import probability_bars
 
 FITS = ("crop", "letterbox", "stretch", "native")
@@ -60,7 +60,11 @@ if part := linked.image_part(result, title, image):
 
 st.subheader(say("vision.predictions"))
 if result.predictions:
-    labels = [prediction.label for prediction in result.predictions]
+    labels = [class_name(prediction.label) for prediction in result.predictions]
     st.plotly_chart(probability_bars(labels, [prediction.probability for prediction in result.predictions]))
 else:
     st.info(say("vision.no_head"))
+
+st.subheader(say("vision.foreground"))
+st.caption(say("vision.foreground_help"))
+segmentation.show(result, image)

@@ -9,7 +9,8 @@ from core.wording import ASSETS
 
 @dataclass(frozen=True)
 class ModelCard:
-    """key: folder under assets/models. sha256: of its model.safetensors, checked before it is used."""
+    """key: folder under assets/models. sha256: of its weights, checked before they are used. base: the model that it
+    is an adapter of, if it is one."""
 
     key: str
     task: Literal["vision", "translation"]
@@ -17,6 +18,7 @@ class ModelCard:
     source: str
     licence: str
     sha256: str
+    base: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -24,7 +26,12 @@ class ModelCard:
 
     @property
     def weights(self) -> Path:
-        return self.folder / "model.safetensors"
+        return self.folder / ("adapter_model.safetensors" if self.base else "model.safetensors")
+
+    def readme(self, language: str) -> str:
+        """The model's card, as Markdown."""
+        name = "README.md" if language == "en" else f"README.{language}.md"
+        return (self.folder / name).read_text("utf-8")
 
 
 BUNDLED = (

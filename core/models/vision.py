@@ -1,10 +1,12 @@
 """A Vision Transformer: PIL image in, prediction and attention out."""
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import timm
 import torch
+from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
 from timm.data import ImageNetInfo
@@ -31,11 +33,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class VisionResult:
-    """trace is None where the model's attention did not pass through fused calls that fit its patches."""
+    """trace is None where the model's attention did not pass through fused calls that fit its patches.
+
+    features: of each patch after the last layer, (rows, columns, D).
+    """
 
     fitted: FittedImage
     axis: PatchAxis
     trace: AttentionTrace | None
+    features: Tensor
     predictions: tuple[Prediction, ...]
 
 
@@ -50,7 +56,10 @@ class Estimate:
 
 @dataclass(eq=False)
 class VisionModel:
-    """module: a timm model in eval mode. sizes: input sides in px that it takes; classes: names, or empty."""
+    """module: a timm model in eval mode. sizes: input sides in px that it takes; classes: names, or empty.
+
+    temperature: what its logits are divided by, so that its probabilities are as often right as they say.
+    """
 
     name: str
     module: nn.Module
@@ -61,6 +70,7 @@ class VisionModel:
     sizes: tuple[int, ...]
     default_size: int
     classes: tuple[str, ...] = ()
+    temperature: float = 1.0
     _rate: list[float] = field(default_factory=list)
 
     def explain(self, image: Image.Image, size: int, fit: Fit) -> VisionResult:
@@ -68,8 +78,10 @@ class VisionModel:
         fitted = fit_image(image, fit if len(self.sizes) > 1 or fit != "native" else "stretch", size, self.patch)
         axis = PatchAxis(fitted.grid, self.prefix, fitted.image_box, image.size)
         with torch.inference_mode(), Tape.record(values=True) as tape:
-            output = self.module(self.pixels(fitted.pixels))
-        return VisionResult(fitted, axis, self._trace(tape.calls, axis), self._predictions(output))
+            tokens = self.module.forward_features(self.pixels(fitted.pixels))  # (1, N, D)
+            output = self.module.forward_head(tokens)
+        features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
+        return VisionResult(fitted, axis, self._trace(tape.calls, axis), features, self._predictions(output))
 
     def pixels(self, image: Image.Image) -> Tensor:
         """(1, 3, H, W), normalised, on the model's device."""
@@ -86,7 +98,7 @@ class VisionModel:
     def _predictions(self, output: Tensor) -> tuple[Prediction, ...]:
         if not self.classes:
             return ()
-        top = output[0].float().softmax(-1).topk(min(TOP, len(self.classes)))
+        top = (output[0].float() / self.temperature).softmax(-1).topk(min(TOP, len(self.classes)))
         pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
         return tuple(Prediction(self.classes[index], value) for index, value in pairs)
 
@@ -127,10 +139,18 @@ def load_vision(name: str) -> VisionModel:
     card = catalogue.card(name)
     if card is None:
         return _load_hub(loading.check_model_name(name).removeprefix("timm/"))
+    base = catalogue.card(card.base) if card.base else card
     module = timm.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
-    state = load_file(loading.verified_weights(card))
+    state = load_file(loading.verified_weights(base))
     module.load_state_dict({key: value.float() for key, value in state.items()})
-    return _wrap(card.title, module, default_patches=16)
+    if base is card:
+        return _wrap(card.title, module, default_patches=16)
+    loading.verified_weights(card)
+    named = json.loads((card.folder / "classes.json").read_text("utf-8"))
+    module.reset_classifier(len(named["classes"]))
+    module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
+    model = _wrap(card.title, module, default_patches=16)
+    return replace(model, classes=tuple(named["classes"]), temperature=named["temperature"])
 
 
 def _load_hub(name: str) -> VisionModel:

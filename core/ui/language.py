@@ -28,6 +28,12 @@ def say(key: str, /, **values: object) -> str:
     return wording.text(key, language(), **values)
 
 
+def class_name(label: str) -> str:
+    """A class of the bundled classifier in the person's language; of any other model, as it names it."""
+    key = f"class.{label}"
+    return say(key) if key in wording.entries() else label
+
+
 def show_error(error: SidelightError) -> None:
     """What happened and what to do, as text: nothing typed by a person becomes markup."""
     with st.container(border=True):

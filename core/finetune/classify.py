@@ -1,0 +1,145 @@
+"""Teach the bundled backbone to name things: python -m core.finetune.classify --data FILE --run FOLDER --export FOLDER
+
+A LoRA adapter on the later blocks and a linear head on CLS. What is exported: the adapter (peft's files, float16) and
+`classes.json` with the names, the temperature that calibrates their probabilities and how good they are. A run that was
+killed goes on with the same command.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchvision.transforms.functional import normalize
+
+from core.finetune.calibration import calibration_error, fit_temperature
+from core.finetune.loop import Run, Settings
+from core.finetune.pictures import Pictures, enlarge, read_pictures, vary
+from core.models import catalogue, vision
+
+SIDES = (98, 112, 112, 140)  # px, one drawn for each batch
+SIDE = 112  # px, for the evaluation
+HELD_OUT, CALIBRATION = 2000, 500  # pictures; the temperature is fitted on the latter, a part of the former
+
+
+class ClassTask:
+    """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits."""
+
+    def __init__(
+        self, module: nn.Module, train: Pictures, held_out: Pictures, mean: Sequence[float], std: Sequence[float],
+        seed: int = 0, batch: int = 64, smoothing: float = 0.1,
+    ) -> None:  # fmt: skip
+        self.module, self.train, self.held_out = module, train, held_out
+        self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.seed * 1000 + epoch))
+        return [chunk.tolist() for chunk in order.split(self.batch)]
+
+    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+        side = SIDES[int(torch.randint(len(SIDES), ()))]
+        seen = normalize(vary(self.train.images[items], side), self.mean, self.std)
+        device = next(module.parameters()).device
+        labels = self.train.labels[items].to(device)
+        logits = module(seen.to(device)).float()
+        return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        logits = self.logits(module, self.held_out)
+        labels = self.held_out.labels
+        return {
+            "accuracy": float((logits.argmax(-1) == labels).float().mean()),
+            "loss": float(cross_entropy(logits, labels)),
+        }
+
+    def logits(self, module: nn.Module, pictures: Pictures, side: int = SIDE) -> Tensor:
+        """(N, classes), on the CPU."""
+        device = next(module.parameters()).device
+        found = []
+        for images in pictures.images.split(128):
+            found.append(module(normalize(enlarge(images, side), self.mean, self.std).to(device)).float().cpu())
+        return torch.cat(found)
+
+
+def with_adapter(module: nn.Module, rank: int, first_block: int) -> PeftModel:
+    """LoRA on every linear layer of the blocks from `first_block` on; the head is trained whole."""
+    blocks = "|".join(str(block) for block in range(first_block, len(module.blocks)))
+    target = rf"blocks\.({blocks})\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=target, modules_to_save=["head"])
+    return get_peft_model(module, config)
+
+
+def export(task: ClassTask, module: PeftModel, folder: Path, record: dict[str, object]) -> dict[str, object]:
+    """Write the adapter and `classes.json`; return what is in the latter."""
+    half = {name: value.half() for name, value in module.state_dict().items()}
+    module.load_state_dict(half)  # what is measured is what is shipped
+    module.eval()
+    held_out = task.held_out
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(task.seed))
+    first, rest = held_out.part(order[:CALIBRATION]), held_out.part(order[CALIBRATION:])
+    with torch.inference_mode():
+        first_logits, logits = task.logits(module, first), task.logits(module, rest)
+    temperature = fit_temperature(first_logits, first.labels)
+    right = logits.argmax(-1) == rest.labels
+    measured = {
+        "accuracy": float(right.float().mean()),
+        "calibration_error": calibration_error((logits / temperature).softmax(-1), rest.labels),
+        "pictures": len(rest),
+        "by_class": {name: float(right[rest.labels == i].float().mean()) for i, name in enumerate(rest.classes)},
+    }
+    module.save_pretrained(folder)
+    adapter = folder / "adapter_model.safetensors"
+    save_file({name: value.half() for name, value in load_file(adapter).items()}, adapter)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's empty card
+    found = {"classes": held_out.classes, "temperature": temperature, "held_out": measured, **record}
+    (folder / "classes.json").write_text(json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    pictures = read_pictures(options.data)
+    train, held_out = pictures.split(HELD_OUT, options.seed)
+    base = vision.load_vision(catalogue.BUNDLED[0].key)
+    torch.manual_seed(options.seed)
+    base.module.reset_classifier(len(pictures.classes))
+    module = with_adapter(base.module, options.rank, options.first_block)
+    task = ClassTask(module, train, held_out, base.mean, base.std, options.seed, options.batch)
+    steps = options.epochs * len(task.batches(0))
+    settings = Settings(
+        steps=steps, rate=options.rate, warmup=steps // 20, weight_decay=0.05, average=0.995,
+        every=options.every, seed=options.seed, precision=options.precision,
+    )  # fmt: skip
+    run = Run(task, settings, options.run)
+    for event in run.train():
+        if run.accelerator.is_main_process and (event.metrics or event.step % 20 == 0):
+            print(json.dumps(asdict(event)), flush=True)
+    if run.accelerator.is_main_process:
+        record = {"settings": asdict(settings), "data": {"sha256": pictures.digest, "training_pictures": len(train)}}
+        print(json.dumps(export(task, run.learnt, options.export, record), indent=2))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder or .tar.gz of class folders")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
+    parser.add_argument("--export", type=Path, required=True, help="where the finished adapter goes")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--first-block", type=int, default=4)
+    parser.add_argument("--every", type=int, default=102, help="steps between checkpoints")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Labelled pictures: read from an archive or a folder of class folders, split, and varied as photos would show them."""
+
+import hashlib
+import io
+import math
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """images: (N, 3, S, S) uint8. labels: (N,). classes: their names. digest: SHA-256 over files and names."""
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, chosen: Tensor) -> "Pictures":
+        return Pictures(self.images[chosen], self.labels[chosen], self.classes, self.digest)
+
+    def split(self, held_out: int, seed: int) -> tuple["Pictures", "Pictures"]:
+        """(training part, held-out part); each class gives its share of the `held_out` pictures."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        by_class = [order[self.labels[order] == label] for label in range(len(self.classes))]
+        each = held_out // len(self.classes)
+        return self.part(torch.cat([o[each:] for o in by_class])), self.part(torch.cat([o[:each] for o in by_class]))
+
+
+def read_pictures(path: Path, side: int = 32) -> Pictures:
+    """Every picture of a folder or a .tar.gz whose parent folder is its class, as `side` x `side` pixels."""
+    found, digest = [], hashlib.sha256()
+    for name, data in sorted(_files(path)):
+        digest.update(name.encode() + data)
+        image = Image.open(io.BytesIO(data)).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+        found.append((PurePosixPath(name).parent.name, np.asarray(image)))
+    classes = tuple(sorted({label for label, _ in found}))
+    images = torch.from_numpy(np.stack([image for _, image in found])).permute(0, 3, 1, 2).contiguous()
+    labels = torch.tensor([classes.index(label) for label, _ in found])
+    return Pictures(images, labels, classes, digest.hexdigest())
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_dir():
+        for file in path.rglob("*"):
+            if file.suffix.lower() in SUFFIXES:
+                yield file.relative_to(path).as_posix(), file.read_bytes()
+        return
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                yield member.name, archive.extractfile(member).read()
+
+
+def enlarge(images: Tensor, side: int) -> Tensor:
+    """uint8 pictures as the model takes them before normalising: (B, 3, side, side) in 0..1, bicubic."""
+    return functional.interpolate(images.float() / 255, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def vary(images: Tensor, side: int) -> Tensor:
+    """The same, each picture seen anew: nearer or farther (its surroundings mirrored), shifted, turned a little,
+    flipped, in other light; a few without colour. A thumbnail fills its frame, a photo does not: hence many scales."""
+    count = len(images)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.empty(count).uniform_(low, high)
+
+    scale, angle = torch.exp(uniform(math.log(0.55), math.log(1.7))), uniform(-0.25, 0.25)
+    flip = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    room = (1 - scale).abs() + 0.1
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    rows = [cos * flip, -sin, uniform(-1, 1) * room, sin * flip, cos, uniform(-1, 1) * room]
+    grid = functional.affine_grid(torch.stack(rows, 1).view(count, 2, 3), [count, 3, side, side], align_corners=False)
+    seen = functional.grid_sample(images.float() / 255, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
+    light, contrast = uniform(0.7, 1.3)[:, None, None, None], uniform(0.7, 1.3)[:, None, None, None]
+    mean = seen.mean((1, 2, 3), keepdim=True)
+    seen = ((seen - mean) * contrast + mean) * light
+    grey = (torch.rand(count) < 0.05)[:, None, None, None]
+    return torch.where(grey, seen.mean(1, keepdim=True).expand_as(seen), seen).clamp(0, 1)

@@ -1,0 +1,107 @@
+"""The training loop on a toy task: it learns what can be learnt, and a kill costs no more than the last interval."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from core.finetune.loop import Run, Settings, checkpoints, read_log
+
+
+class Toy:
+    """Two clouds of points; `shuffled` gives them labels that mean nothing."""
+
+    def __init__(self, shuffled: bool = False) -> None:
+        torch.manual_seed(0)
+        self.module = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+        labels = torch.arange(200) % 2
+        self.points = torch.randn(200, 2, generator=torch.Generator().manual_seed(1)) + 3 * labels[:, None]
+        self.labels = labels[torch.randperm(200, generator=torch.Generator().manual_seed(2))] if shuffled else labels
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        order = torch.randperm(150, generator=torch.Generator().manual_seed(epoch))
+        return [chunk.tolist() for chunk in order.split(10)]
+
+    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+        noise = 0.1 * torch.randn(len(items), 2)  # resuming must restore the random state too
+        return cross_entropy(module(self.points[items] + noise), self.labels[items], reduction="sum"), len(items)
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        right = module(self.points[150:]).argmax(-1) == self.labels[150:]
+        return {"accuracy": float(right.float().mean())}
+
+
+def settings(**changes: object) -> Settings:
+    return Settings(**{"steps": 60, "rate": 0.02, "warmup": 5, "every": 10, **changes})
+
+
+def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    events = list(Run(Toy(), settings(), tmp_path).train())
+    assert [event.step for event in events] == list(range(1, 61))
+    assert events[-1].metrics["accuracy"] > 0.95
+    assert events[-1].loss < 0.5 * events[0].loss
+
+
+def test_it_does_not_learn_labels_that_mean_nothing(tmp_path: Path) -> None:
+    events = list(Run(Toy(shuffled=True), settings(), tmp_path).train())
+    assert events[-1].metrics["accuracy"] < 0.75
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_resuming_gives_the_curve_of_an_unbroken_run(tmp_path: Path, average: float) -> None:
+    whole = Run(Toy(), settings(average=average), tmp_path / "whole")
+    losses = [event.loss for event in whole.train()]
+    broken = Run(Toy(), settings(average=average), tmp_path / "broken")
+    for event in broken.train():
+        if event.step == 34:  # four steps after the last checkpoint
+            break
+    resumed = Run(Toy(), settings(average=average), tmp_path / "broken")
+    again = [event.loss for event in resumed.train()]
+    assert again == pytest.approx(losses[30:], rel=1e-5)
+    assert [event.loss for event in read_log(tmp_path / "broken")] == pytest.approx(losses, rel=1e-5)
+    for one, other in zip(whole.learnt.parameters(), resumed.learnt.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_gradient_is_that_of_the_whole_batch(tmp_path: Path) -> None:
+    """One step of plain descent by hand gives the same loss at the second step."""
+    run = Run(Toy(), settings(steps=2, warmup=0, clip=1e9), tmp_path)
+    losses = [event.loss for event in run.train()]
+    assert losses[0] == pytest.approx(0.69, abs=0.4) and losses[1] != losses[0]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    toy = Toy()
+    toy.points = toy.points * float("nan")
+    with pytest.raises(ValueError, match="the loss is nan"):
+        list(Run(toy, settings(), tmp_path).train())
+
+
+def _train(folder: Path) -> None:
+    torch.set_num_threads(1)
+    for _ in Run(Toy(), settings(steps=100_000, every=2), folder).train():
+        pass
+
+
+def test_a_kill_at_any_moment_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    """Twenty kills at random moments of one run: each time it goes on from where it was, never from the start."""
+    context, draw, reached = multiprocessing.get_context("fork"), random.Random(0), 0
+    for _ in range(20):
+        process = context.Process(target=_train, args=(tmp_path,))
+        process.start()
+        start = time.monotonic()
+        while not checkpoints(tmp_path) and time.monotonic() - start < 60:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0.02, 0.4))
+        process.kill()
+        process.join()
+        run = Run(Toy(), settings(steps=100_000, every=2), tmp_path)
+        next(run.train())
+        assert run.position.step > reached
+        reached = run.position.step - 1

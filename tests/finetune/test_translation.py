@@ -1,0 +1,114 @@
+"""Training a translator: the pairs, the vocabulary, a tiny model that learns, and scores that are sacrebleu's."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.finetune import parallel, pretrain
+from core.finetune.loop import checkpoints, read_log
+from core.finetune.parallel import Pair
+from core.finetune.score import scores
+from core.models.translation import _load
+
+NOUNS = {"dog": "Hund", "cat": "Katze", "house": "Haus", "tree": "Baum", "boy": "Junge", "car": "Auto"}
+VERBS = {"runs": "rennt", "sleeps": "schläft", "sings": "singt", "waits": "wartet"}
+
+
+def write(folder: Path, part: str, lines: list[tuple[str, str]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for code, side in (("en", 0), ("de", 1)):
+        text = "".join(line[side] + "\n" for line in lines)
+        (folder / f"{part}.{code}.gz").write_bytes(gzip.compress(text.encode()))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    draw = random.Random(0)
+    lines = []
+    for _ in range(300):
+        (noun, german), (verb, doing) = draw.choice([*NOUNS.items()]), draw.choice([*VERBS.items()])
+        lines.append((f"The {noun} {verb}.", f"{german} {doing}."))
+    write(tmp_path / "data" / "toy", "train", lines)
+    write(tmp_path / "data" / "toy", "val", lines[:20])
+    return tmp_path / "data"
+
+
+def test_pairs_that_do_not_match_are_refused(data: Path) -> None:
+    write(data / "bad", "train", [("one", "eins")])
+    (data / "bad" / "train.de.gz").write_bytes(gzip.compress(b"eins\nzwei\n"))
+    with pytest.raises(ValueError):
+        parallel.read_part(data, "train")
+
+
+def test_the_digest_is_of_the_content(data: Path) -> None:
+    pairs = parallel.read_part(data, "train")
+    assert parallel.digest(pairs) == parallel.digest(list(pairs)) != parallel.digest(pairs[:-1])
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=80), st.integers(60, 300), st.integers(0, 5))
+def test_batches_hold_every_item_once_and_stay_small(lengths: list[int], tokens: int, seed: int) -> None:
+    found = parallel.batches(lengths, tokens, seed)
+    assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) * max(lengths[i] for i in batch) <= tokens for batch in found)
+    assert found == parallel.batches(lengths, tokens, seed)
+
+
+def test_variation_keeps_names_and_numbers_the_same_on_both_sides() -> None:
+    pair, other = Pair("Tom has 3 dogs.", "Tom hat 3 Hunde.", "de"), Pair("Yes.", "Ja.", "de")
+    draw = random.Random(1)
+    seen = {parallel.vary(pair, other, draw) for _ in range(300)}
+    assert len(seen) > 50
+    for varied in seen:
+        if varied.source == varied.source.lower() or varied.source == varied.source.upper():
+            continue
+        name, number = varied.source.split()[0], varied.source.split()[2]
+        assert name in varied.target and number in varied.target
+
+
+def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pretrain, "PIECES", 60)
+    run, model = tmp_path / "run", tmp_path / "model"
+    common = ["--data", str(data), "--run", str(run), "--width", "32", "--layers", "1", "1", "--dropout", "0"]
+    common += [
+        "--rate",
+        "0.01",
+        "--warmup",
+        "10",
+        "--average",
+        "0.9",
+        "--every",
+        "40",
+        "--precision",
+        "no",
+        "--tokens",
+        "400",
+    ]
+    pretrain.main([*common, "--steps", "80"])
+    assert len(checkpoints(run)) == 2
+    pretrain.main([*common, "--steps", "160", "--export", str(model)])
+    log = read_log(run)
+    assert [event.step for event in log] == list(range(1, 161))
+    assert log[-1].metrics["loss_de"] < 0.5 * log[39].metrics["loss_de"]
+    record = json.loads((model / "training.json").read_text())
+    assert record["data"]["train"] == parallel.digest(parallel.read_part(data, "train"))
+    translator = _load("toy", str(model))
+    assert translator.targets == ("ces", "cmn_Hans", "deu", "fra")
+    right = sum(
+        translator.translate(f"The {noun} sleeps.", "deu", beams=2, max_pieces=12).text == f"{german} schläft."
+        for noun, german in NOUNS.items()
+    )
+    assert right >= 4
+
+
+def test_scores_are_zero_to_a_hundred() -> None:
+    pairs = [
+        Pair("A dog runs.", "Ein Hund rennt über die Wiese.", "de"),
+        Pair("Yes, it does.", "Ja, das tut er.", "de"),
+    ]
+    assert scores([pair.target for pair in pairs], pairs) == pytest.approx({"bleu": 100, "chrf": 100})
+    assert scores(["xyz", "uvw"], pairs)["bleu"] < 5
