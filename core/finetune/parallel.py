@@ -109,9 +109,9 @@ def batches(lengths: Sequence[int], tokens: int, seed: int) -> list[list[int]]:
     """Indices in batches of nearly equal lengths, about `tokens` (items x longest) each, in random order."""
     draw = random.Random(seed)
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i], draw.random()))
-    found: list[list[int]] = [[]]
+    found: list[list[int]] = []
     for index in order:
-        if found[-1] and (len(found[-1]) + 1) * lengths[index] > tokens:
+        if not found or (len(found[-1]) + 1) * lengths[index] > tokens:
             found.append([])
         found[-1].append(index)
     draw.shuffle(found)

@@ -36,6 +36,16 @@ def scores(outputs: Sequence[str], pairs: Sequence[Pair]) -> dict[str, float]:
     }
 
 
+def loops(pieces: Sequence[str], times: int = 3) -> bool:
+    """Whether some run of pieces stands `times` times or more in a row, as in "a man in a man in a man in"."""
+    for length in range(1, len(pieces) // times + 1):
+        for start in range(len(pieces) - length * times + 1):
+            first = pieces[start : start + length]
+            if all(pieces[start + k * length : start + (k + 1) * length] == first for k in range(1, times)):
+                return True
+    return False
+
+
 def score_by_language(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
     """`scores` of each language's pairs."""
     found = {}

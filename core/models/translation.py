@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -210,6 +211,11 @@ def load_translator(name: str) -> Translator:
         return _load(name, name, local_files_only=offline)
     except OSError as error:  # transformers' one type for "no such file in this repository"
         raise SidelightError("model.no_safetensors", name=name, bundled=catalogue.BUNDLED[1].title) from error
+
+
+def load_translator_folder(folder: Path) -> Translator:
+    """A translator from disk, as training leaves it."""
+    return _load(folder.name, str(folder))
 
 
 def _load(name: str, place: str, local_files_only: bool = True) -> Translator:

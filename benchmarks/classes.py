@@ -1,0 +1,87 @@
+"""`python -m benchmarks.classes --data cifar10.tar.gz`: how good the bundled classifier is, what it did to attention.
+
+Accuracy and calibration on the pictures held out from its training (the same split, by its seed), at several sizes;
+what it says of the sample photos; the share of CLS attention that falls on an object of known place, before and after.
+"""
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torchvision.transforms.functional import normalize
+
+from core import samples
+from core.finetune.calibration import calibration_error
+from core.finetune.classify import CALIBRATION, HELD_OUT
+from core.finetune.pictures import enlarge, read_pictures
+from core.models.catalogue import BUNDLED
+from core.models.images import open_image
+from core.models.vision import VisionModel, load_vision
+
+SCENES = 60
+OBJECTS = ("cat.jpg", "coffee.jpg", "flower.jpg", "rocket.jpg")
+
+
+def held_out_quality(model: VisionModel, data: Path, seed: int) -> None:
+    _, held_out = read_pictures(data).split(HELD_OUT, seed)
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))
+    rest = held_out.part(order[CALIBRATION:])
+    for side in (98, 112, 140, 224):
+        logits = []
+        with torch.inference_mode():
+            for images in rest.images.split(64):
+                logits.append(model.module(normalize(enlarge(images, side), model.mean, model.std)).float())
+        probabilities = (torch.cat(logits) / model.temperature).softmax(-1)
+        accuracy = float((probabilities.argmax(-1) == rest.labels).float().mean())
+        error = calibration_error(probabilities, rest.labels)
+        print(f"{side} px: accuracy {accuracy:.1%} of {len(rest)}, calibration error {error:.1%}", flush=True)
+
+
+def gallery(model: VisionModel) -> None:
+    for photo in samples.photos():
+        image = open_image(photo.path.read_bytes())
+        for size in (112, 224, 448):
+            best = model.explain(image, size, "crop").predictions[:2]
+            print(
+                f"{photo.file:<18} {size} px: " + ", ".join(f"{p.label} {p.probability:.0%}" for p in best), flush=True
+            )
+
+
+def overlap(model: VisionModel) -> list[float]:
+    """Of each scene, CLS attention (last layers but one) on the pasted object over the object's share of the area."""
+    draw, found = random.Random(0), []
+    photos = {name: open_image((samples.FOLDER / name).read_bytes()) for name in OBJECTS}
+    for _ in range(SCENES):
+        photo, side = photos[draw.choice(OBJECTS)], draw.randrange(84, 169)
+        short = min(photo.size)
+        cut = photo.crop(((photo.width - short) // 2, 0, (photo.width + short) // 2, short)).resize((side, side))
+        scene = Image.new("RGB", (336, 336), tuple(draw.randrange(60, 200) for _ in range(3)))
+        x, y = draw.randrange(336 - side), draw.randrange(336 - side)
+        scene.paste(cut, (x, y))
+        trace = model.explain(scene, 224, "stretch").trace
+        row = trace.mean([trace.layers - 3, trace.layers - 2])[0, 1:].reshape(16, 16)
+        a, b, c, d = (round(edge * 16 / 336) for edge in (x, y, x + side, y + side))
+        found.append(float(row[b:d, a:c].sum() / row.sum()) / (((c - a) * (d - b)) / 256))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    options = parser.parse_args()
+    card = next(card for card in BUNDLED if card.base)
+    model = load_vision(card.key)
+    seed = json.loads((card.folder / "classes.json").read_text("utf-8"))["settings"]["seed"]
+    for name in (card.base, card.key):
+        shares = sorted(overlap(load_vision(name)))
+        middle = shares[len(shares) // 2]
+        print(f"{name}: CLS attention on the object is {middle:.1f} times its area (median of {SCENES} scenes)")
+    gallery(model)
+    held_out_quality(model, options.data, seed)
+
+
+if __name__ == "__main__":
+    main()
