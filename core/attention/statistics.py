@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from core.attention.axes import Axis, PatchAxis
 from core.attention.trace import AttentionTrace
+
+QUERIES = 256  # of a long input, so many evenly spaced queries stand for all
+NAMES = ("entropy", "distance", "sink", "diagonal", "variation")
 
 
 def entropy(trace: AttentionTrace, layer: int, heads: Sequence[int] | None = None) -> Tensor:
@@ -13,13 +17,70 @@ def entropy(trace: AttentionTrace, layer: int, heads: Sequence[int] | None = Non
 
     0 where one key takes all, log2(n) where n keys share evenly.
     """
-    rows = []
-    for head in range(trace.heads) if heads is None else heads:
-        weights = trace.map(layer, head)
-        rows.append(-(weights * weights.clamp_min(1e-12).log2()).sum(-1))
-    return torch.stack(rows)
+    heads = range(trace.heads) if heads is None else heads
+    return torch.stack([_bits(trace.map(layer, head)) for head in heads])
 
 
 def effective_keys(trace: AttentionTrace, layer: int, heads: Sequence[int] | None = None) -> float:
     """How many keys a query of this layer really uses: 2^entropy, averaged over heads and queries."""
     return float(torch.exp2(entropy(trace, layer, heads)).mean())
+
+
+def head_statistics(trace: AttentionTrace) -> dict[str, Tensor]:
+    """Five numbers of each head, each (L, H), by name; the same scale for both modalities.
+
+    entropy: of the rows, over that of uniform attention. 0: one key takes all; 1: all share evenly.
+    distance: mean distance from query to key (patches or tokens; across, relative positions), over that of uniform
+        attention. 0: looks at itself; 1: as far as chance. Special positions (CLS, tags, end) have no place: left out.
+    sink: share of the weight on special keys.
+    diagonal: weight on the query's own position; across, on the source position at the same relative place.
+    variation: how far rows lie from their mean row (total variation). 0: all queries look alike.
+    """
+    count = len(trace.query_axis)
+    chosen = slice(None, None, max(1, -(-count // QUERIES)))
+    place = _Place(trace, torch.arange(count)[chosen])
+    layers = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in trace.calls]
+    return {name: torch.stack([layer[name] for layer in layers]) for name in NAMES}
+
+
+class _Place:
+    """What the queries and keys of a trace have to do with each other, layer and head apart."""
+
+    def __init__(self, trace: AttentionTrace, queries: Tensor) -> None:
+        keys, across = torch.arange(len(trace.key_axis)), trace.kind == "cross"
+        self.seen = (keys <= queries[:, None]) if trace.is_causal else torch.ones(len(queries), len(keys)).bool()
+        self.special = torch.tensor(trace.key_axis.special)
+        positions = _positions(trace.key_axis, across)
+        self.distance = torch.cdist(_positions(trace.query_axis, across)[queries], positions)  # (q, Nk)
+        content = ~torch.tensor(trace.query_axis.special)[queries][:, None] & ~self.special
+        self.near = (content & self.seen).float()
+        own = (queries * (len(keys) - 1) / max(1, len(trace.query_axis) - 1)).round().long() if across else queries
+        self.own = own[None, :, None]
+
+    def measure(self, weights: Tensor) -> dict[str, Tensor]:
+        """weights: (H, q, Nk) -> each (H,)."""
+        near = weights * self.near
+        near = near / near.sum(-1, keepdim=True).clamp_min(1e-12)
+        even = self.near / self.near.sum(-1, keepdim=True).clamp_min(1)
+        mean = weights.mean(1, keepdim=True)
+        return {
+            "entropy": _bits(weights).sum(-1) / self.seen.sum(-1).log2().sum().clamp_min(1e-12),
+            "distance": (near * self.distance).sum((1, 2)) / (even * self.distance).sum().clamp_min(1e-12),
+            "sink": weights[..., self.special].sum(-1).mean(-1),
+            "diagonal": weights.gather(-1, self.own.expand(len(weights), -1, 1)).mean((1, 2)),
+            "variation": (weights - mean).abs().sum(-1).mean(-1) / 2,
+        }
+
+
+def _bits(weights: Tensor) -> Tensor:
+    return -(weights * weights.clamp_min(1e-12).log2()).sum(-1)
+
+
+def _positions(axis: Axis, relative: bool) -> Tensor:
+    """(N, 2): row and column of each patch, or (0, index) of each token; relative: index from 0 to 1."""
+    index = torch.arange(len(axis))
+    if isinstance(axis, PatchAxis):
+        patch = (index - len(axis.prefix)).clamp_min(0)
+        return torch.stack([patch // axis.grid[1], patch % axis.grid[1]], 1).float()
+    scale = max(1, len(axis) - 1) if relative else 1
+    return torch.stack([torch.zeros(len(axis)), index / scale], 1)

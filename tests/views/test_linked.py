@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from core import wording
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.merge import merge_map
+from core.attention.statistics import NAMES, head_statistics
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.views.linked.page import View, standalone
@@ -388,3 +389,16 @@ def test_a_layer_that_is_not_here_is_said(chromium, parts: list, tmp_path) -> No
     assert "Layer 1 is on its way" in page.locator(".note").inner_text()
     assert "Image 3/3" in page.locator(".layers").first.inner_text()
     page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_grid_shows_the_librarys_statistics(page, parts: list, name: str) -> None:
+    page.locator("summary").click()
+    page.get_by_label("Grid").select_option(name)
+    page.wait_for_function("document.querySelector('.note').textContent.includes('each head')")
+    for part, kind in ((0, "trace"), (1, "encoder"), (1, "decoder"), (1, "cross")):
+        found = in_view(page, f"view.parts[{part}].{kind}.statistics['{name}']")
+        expected = head_statistics(getattr(parts[part], kind))[name].tolist()
+        assert found == [pytest.approx(row, abs=1e-5) for row in expected]
+    page.locator(".overview canvas").first.hover(position={"x": 5, "y": 5})
+    assert f"{head_statistics(parts[0].trace)[name][0, 0]:.2f}" in page.locator(".large").first.inner_text()

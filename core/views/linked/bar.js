@@ -16,6 +16,7 @@ class Bar {
     this.drawer = add(more, "div", "drawer");
     this.slide("keep", words.keep, 0.1, (x) => percent(x));
     this.toggle("hide", words.hide);
+    this.select("grid");
     this.select("scale");
     this.select("colours");
     if (image) { this.slide("opacity", words.opacity, 0, (x) => percent(x)); this.toggle("smooth", words.smooth); }

@@ -66,6 +66,7 @@ class Card {
   notes(trace, l, query, names) {
     const { view } = this, { words } = view, found = [];
     if (view.hide && names) found.push(fill(words.hidden_note, { names, share: query === null ? "–" : percent(trace.hiddenShare(l, this.chosenHeads.filter((h) => h < trace.heads), query)) }));
+    if (view.grid !== "maps") found.push(fill(words.grid_note, { name: words[`grid_${view.grid}`], meaning: words[`grid_${view.grid}_help`] }));
     if (view.keep < 1) found.push(fill(words.keep_note, { share: percent(view.keep) }));
     return found;
   }

@@ -32,7 +32,8 @@ class Overview {
     Object.assign(this.largeCanvas.style, { width: `${w}px`, height: `${t}px` });
     const g = this.largeCanvas.getContext("2d"); g.imageSmoothingEnabled = false;
     g.drawImage(small, 0, 0, w * ratio, t * ratio);
-    this.largeName.textContent = fill(this.view.words.cell, { layer: trace.layers[l] + 1, head: h + 1 });
+    const { words } = this.view, numbers = Object.entries(trace.statistics).map(([name, grid]) => `${words[`grid_${name}`]} ${grid[l][h].toFixed(2)}`);
+    this.largeName.textContent = `${fill(words.cell, { layer: trace.layers[l] + 1, head: h + 1 })} ${numbers.join(" · ")}`;
     this.large.hidden = false;
     const place = canvas.offsetTop + ((l + 1) / trace.layers.length) * canvas.offsetHeight + 6; // below the cell, never under the pointer
     Object.assign(this.large.style, { top: `${place}px`, left: `${Math.min(canvas.offsetLeft + (h / trace.heads) * canvas.offsetWidth, Math.max(0, this.root.offsetLeft + this.root.offsetWidth - side - 18))}px` });
@@ -52,6 +53,16 @@ class Overview {
     if (l >= 0 && l < trace.layers.length && h >= 0 && h < trace.heads) this.select(trace, l, h);
   }
 
+  // A head's number as a colour and, where there is room, as a number: 0 dark, 1 and above bright, in both modalities.
+  drawNumber(g, trace, l, h, side, gap) {
+    const value = trace.statistics[this.view.grid][l][h], ramp = this.view.colours === "light" ? "cividis" : this.view.colours, t = Math.min(1, Math.max(0, value));
+    g.fillStyle = `rgb(${colourAt(ramp, t)})`;
+    g.fillRect(h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
+    if (side < 20) return;
+    g.fillStyle = t > 0.55 ? "#000" : "#fff"; g.font = `${Math.min(11, side * 0.4)}px system-ui`; g.textAlign = "center"; g.textBaseline = "middle";
+    g.fillText(value.toFixed(value < 9.95 ? 1 : 0).replace(/^0\./, "."), (h + 0.5) * side, (l + 0.5) * side);
+  }
+
   draw(current) {
     clearTimeout(this.timer); // the picture under the pointer first, its thumbnails once it rests
     this.timer = setTimeout(() => this.stacks.forEach(([, trace], x) => this.drawGrid(this.grids[x], trace, current[x])), this.drawn ? 40 : 0);
@@ -67,7 +78,8 @@ class Overview {
     trace.layers.forEach((_, l) => {
       for (let h = 0; h < trace.heads; h++) {
         g.globalAlpha = this.card.heads.has(h) ? 1 : 0.35;
-        g.drawImage(this.thumbnail(trace, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
+        if (this.view.grid === "maps") g.drawImage(this.thumbnail(trace, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
+        else this.drawNumber(g, trace, l, h, side, gap);
       }
     });
     g.globalAlpha = 1; g.lineWidth = 2; g.strokeStyle = this.view.accent;

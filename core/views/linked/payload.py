@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.attention.axes import PatchAxis, TokenAxis
+from core.attention.statistics import head_statistics
 from core.attention.trace import AttentionTrace
 
 BUDGET = 40 * 2**20  # bytes of one trace that are sent whole; above it, one layer at a time
@@ -121,6 +122,7 @@ def _tokens(axis: TokenAxis) -> dict[str, Any]:
 
 def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | None = None) -> dict[str, Any]:
     chosen = tuple(range(trace.layers)) if layers is None else layers
+    found = head_statistics(trace)
     queries, keys, norms, lse, flow, biases = [], [], [], [], [], []
     places: dict[int, dict[str, Any]] = {}
     for layer in chosen:
@@ -154,6 +156,7 @@ def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | Non
         "lse": arrays.single(torch.stack(lse)),
         "flow": arrays.single(torch.stack(flow)),
         "biases": biases,
+        "statistics": {name: grid[list(chosen)].tolist() for name, grid in found.items()},
     }
 
 

@@ -3,11 +3,11 @@
 
 const DEFAULTS = {
   depth: 0.91, turned: false, method: "mean", scale: "uniform", colours: "light", hues: false, opacity: 0.85, smooth: false,
-  keep: 1, hide: false, merge: true, reading: "output", layout: "ribbons",
+  keep: 1, hide: false, grid: "maps", merge: true, reading: "output", layout: "ribbons",
 };
 const CHOICES = {
   method: ["mean", "max", "value"], scale: ["uniform", "raw", "rescaled"], colours: Object.keys(RAMPS),
-  reading: ["output", "input"], layout: ["ribbons", "matrix"],
+  grid: ["maps", "entropy", "distance", "sink", "diagonal", "variation"], reading: ["output", "input"], layout: ["ribbons", "matrix"],
 };
 
 // Unknown names and values that cannot be are left at their defaults: a link may be old or damaged.

@@ -1,0 +1,86 @@
+"""Attention that is known by construction has its closed-form numbers."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core.attention.axes import Axis, PatchAxis, TokenAxis
+from core.attention.statistics import NAMES, head_statistics
+from core.attention.tape import AttentionCall
+from core.attention.trace import AttentionTrace
+
+PATCHES = PatchAxis((3, 4), ("CLS",), (0, 0, 4, 3), (4, 3))
+WORDS = TokenAxis(("▁tag", "a", "b", "c", "d", "</s>"), tuple(range(6)), (True, False, False, False, False, True))
+
+
+def trace_of(scores: Tensor, axis: Axis, causal: bool = False, kind: str = "encoder") -> AttentionTrace:
+    """Attention softmax(scores): the query is the scores' row, the key the identity."""
+    count = scores.shape[-1]
+    call = AttentionCall(0, scores[None, None], torch.eye(count)[None, None], None, None, 1.0, causal)
+    return AttentionTrace.from_calls(kind, [call], axis, axis)
+
+
+@pytest.mark.parametrize("axis", [PATCHES, WORDS])
+def test_uniform_attention(axis: Axis) -> None:
+    found = head_statistics(trace_of(torch.zeros(len(axis), len(axis)), axis))
+    assert found["entropy"].item() == pytest.approx(1)
+    assert found["distance"].item() == pytest.approx(1)
+    assert found["sink"].item() == pytest.approx(sum(axis.special) / len(axis))
+    assert found["diagonal"].item() == pytest.approx(1 / len(axis))
+    assert found["variation"].item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("axis", [PATCHES, WORDS])
+def test_attention_to_oneself(axis: Axis) -> None:
+    count = len(axis)
+    found = head_statistics(trace_of(200 * torch.eye(count), axis))
+    assert found["entropy"].item() == pytest.approx(0, abs=1e-6)
+    assert found["distance"].item() == pytest.approx(0, abs=1e-6)
+    assert found["diagonal"].item() == pytest.approx(1)
+    assert found["sink"].item() == pytest.approx(sum(axis.special) / count)
+    assert found["variation"].item() == pytest.approx(1 - 1 / count)
+
+
+def test_everything_on_the_first_position() -> None:
+    scores = torch.zeros(6, 6)
+    scores[:, 0] = 200
+    found = head_statistics(trace_of(scores, WORDS))
+    assert found["sink"].item() == pytest.approx(1)
+    assert found["variation"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_uniform_attention_to_the_past_only() -> None:
+    found = head_statistics(trace_of(torch.zeros(6, 6), WORDS, causal=True, kind="decoder"))
+    assert found["entropy"].item() == pytest.approx(1)
+    assert found["distance"].item() == pytest.approx(1)
+    assert found["diagonal"].item() == pytest.approx(sum(1 / n for n in range(1, 7)) / 6)
+
+
+def test_distance_is_in_patches() -> None:
+    """Every patch looks at the last one: the mean distance to a corner, over the mean distance of all pairs."""
+    scores = torch.zeros(13, 13)
+    scores[:, 12] = 200
+    cells = [(r, c) for r in range(3) for c in range(4)]
+    corner = sum(math.dist(cell, (2, 3)) for cell in cells) / 12
+    even = sum(math.dist(a, b) for a in cells for b in cells) / 144
+    assert head_statistics(trace_of(scores, PATCHES))["distance"].item() == pytest.approx(corner / even)
+
+
+def test_a_long_input_is_sampled() -> None:
+    axis = PatchAxis((30, 30), (), (0, 0, 30, 30), (30, 30))
+    found = head_statistics(trace_of(torch.zeros(900, 900), axis))
+    assert found["entropy"].item() == pytest.approx(1) and found["distance"].item() == pytest.approx(1, rel=0.05)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([PATCHES, WORDS]), st.booleans())
+def test_shares_are_shares(seed: int, axis: Axis, causal: bool) -> None:
+    scores = 4 * torch.randn(len(axis), len(axis), generator=torch.Generator().manual_seed(seed))
+    found = head_statistics(trace_of(scores, axis, causal))
+    assert tuple(found) == NAMES
+    for name in ("entropy", "sink", "diagonal", "variation"):
+        assert -1e-6 <= found[name].item() <= 1 + 1e-6, name
+    assert found["distance"].item() >= 0
