@@ -26,8 +26,8 @@ def effective_keys(trace: AttentionTrace, layer: int, heads: Sequence[int] | Non
     return float(torch.exp2(entropy(trace, layer, heads)).mean())
 
 
-def head_statistics(trace: AttentionTrace) -> dict[str, Tensor]:
-    """Five numbers of each head, each (L, H), by name; the same scale for both modalities.
+def head_statistics(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """Five numbers of each head of the chosen layers (all by default), each (L, H); one scale for both modalities.
 
     entropy: of the rows, over that of uniform attention. 0: one key takes all; 1: all share evenly.
     distance: mean distance from query to key (patches or tokens; across, relative positions), over that of uniform
@@ -39,8 +39,9 @@ def head_statistics(trace: AttentionTrace) -> dict[str, Tensor]:
     count = len(trace.query_axis)
     chosen = slice(None, None, max(1, -(-count // QUERIES)))
     place = _Place(trace, torch.arange(count)[chosen])
-    layers = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in trace.calls]
-    return {name: torch.stack([layer[name] for layer in layers]) for name in NAMES}
+    calls = trace.calls if layers is None else [trace.calls[layer] for layer in layers]
+    found = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in calls]
+    return {name: torch.stack([layer[name] for layer in found]) for name in NAMES}
 
 
 class _Place:

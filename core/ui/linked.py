@@ -87,10 +87,9 @@ def _packed(parts: list[payload.ImagePart | payload.SentencePart], tall: int) ->
     request = (tuple(parts), language(), tall)
     kept = st.session_state.get("packed")
     if kept is None or kept[0] != request:
-        kept = st.session_state.packed = (
-            request,
-            payload.pack(parts, wording.starting_with("view.", language()), tall),
-        )
+        with st.spinner(say("work.view"), show_time=True):
+            data = payload.pack(parts, wording.starting_with("view.", language()), tall)
+        kept = st.session_state.packed = (request, data)
     return kept[1]
 
 

@@ -122,7 +122,7 @@ def _tokens(axis: TokenAxis) -> dict[str, Any]:
 
 def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | None = None) -> dict[str, Any]:
     chosen = tuple(range(trace.layers)) if layers is None else layers
-    found = head_statistics(trace)
+    found = head_statistics(trace, chosen)
     queries, keys, norms, lse, flow, biases = [], [], [], [], [], []
     places: dict[int, dict[str, Any]] = {}
     for layer in chosen:
@@ -156,7 +156,7 @@ def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | Non
         "lse": arrays.single(torch.stack(lse)),
         "flow": arrays.single(torch.stack(flow)),
         "biases": biases,
-        "statistics": {name: grid[list(chosen)].tolist() for name, grid in found.items()},
+        "statistics": {name: grid.tolist() for name, grid in found.items()},
     }
 
 
