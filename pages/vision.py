@@ -10,6 +10,7 @@ from core.ui.language import class_name, say, show_error
 from core.views.charts import probability_bars
 
 FITS = ("crop", "letterbox", "stretch", "native")
+FEW = 20  # classes that are listed, since a model that knows so few is forced to choose among them
 ASK_ABOVE = 5.0  # seconds of estimated time above which the run waits for a click
 
 enter("pages/vision.py")
@@ -61,6 +62,8 @@ if part := linked.image_part(result, title, image):
 st.subheader(say("vision.predictions"))
 if result.predictions:
     labels = [class_name(prediction.label) for prediction in result.predictions]
+    if len(model.classes) <= FEW:
+        st.caption(say("vision.few_classes", names=", ".join(class_name(label) for label in model.classes)))
     st.plotly_chart(probability_bars(labels, [prediction.probability for prediction in result.predictions]))
 else:
     st.info(say("vision.no_head"))

@@ -51,6 +51,15 @@ BUNDLED = (
         licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
         sha256="ffc8b85ea40871a1bee5b00a7b6dc5d4c644c637092c25d88c04365308e083bc",
     ),
+    ModelCard(
+        key="vision-cifar10",
+        task="vision",
+        title="ViT-S/14 with ten classes (CIFAR-10)",
+        source="adapter and head trained for this project on CIFAR-10, on the model above",
+        licence="MIT, Apache-2.0 (the model that it adapts); CIFAR-10 (Krizhevsky 2009)",
+        sha256="c59e1b02c54cbc0172d2b5992c99bffe09584d441b997b2257b609a3dbcc00e2",
+        base="vision-vit-s-14",
+    ),
 )
 
 

@@ -106,3 +106,24 @@ def test_without_a_network_the_sentence_names_the_bundled_model(monkeypatch: pyt
         load_vision("vit_small_patch32_384")
     with pytest.raises(SidelightError, match="no model called"):
         load_vision("vit_small_patch32_384.no_such_tag")
+
+
+def test_the_bundled_classifier_names_the_cat_and_keeps_its_attention_clean() -> None:
+    model = load_vision("vision-cifar10")
+    cat = open_image(next(p for p in samples.photos() if p.file == "cat.jpg").path.read_bytes())
+    for size in (112, 224):
+        result = model.explain(cat, size, "crop")
+        assert result.predictions[0].label == "cat" and result.predictions[0].probability > 0.8
+        assert result.trace.problems == () and result.trace.layers == 12
+    assert len(model.classes) == 10 and 0 < model.temperature < 2
+
+
+def test_all_bundled_weights_are_small() -> None:
+    assert sum(card.weights.stat().st_size for card in BUNDLED) < 90e6
+
+
+@pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.key)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_model_has_a_card(card, language: str) -> None:
+    text = card.readme(language)
+    assert text.startswith("# ") and "sacreBLEU" in text or "python -m" in text

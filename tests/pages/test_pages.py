@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.models.catalogue import BUNDLED
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -14,6 +16,20 @@ def opened(page: str, **state: object) -> AppTest:
         test.session_state[key] = value
     test.run()
     return test if page == "compare" else test.switch_page(f"pages/{page}.py").run()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_models_page_shows_every_card(language: str) -> None:
+    test = opened("models", lang=language)
+    assert not test.exception
+    shown = "".join(element.value for element in test.markdown)
+    assert all(card.readme(language).splitlines()[0].lstrip("# ") in shown for card in BUNDLED)
+
+
+def test_the_classifier_says_what_it_knows() -> None:
+    test = opened("vision", lang="en", vision_model="vision-cifar10")
+    assert not test.exception
+    assert any("must choose one" in caption.value for caption in test.caption)
 
 
 @pytest.mark.parametrize("page", ["compare", "vision", "translation"])
