@@ -49,7 +49,7 @@ BUNDLED = (
         title="Marian, English to German, French, Czech, Chinese",
         source="trained for this project on Multi30K and Tatoeba",
         licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
-        sha256="ffc8b85ea40871a1bee5b00a7b6dc5d4c644c637092c25d88c04365308e083bc",
+        sha256="04e7ea5bc5d43524455814ebbda26f26767e3587d42a10b681c79f0bfd2c21ce",
     ),
     ModelCard(
         key="vision-cifar10",
