@@ -80,10 +80,10 @@ def test_choices_survive_a_reload_and_other_pages(page) -> None:
     page.reload()
     page.get_by_text("同一机制，两种感官").wait_for()
     expect(page.get_by_label("英文句子")).to_have_value("The cat sleeps.")
+    expect(page.get_by_role("button", name="sleeps")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("link", name="翻译").click()
     page.get_by_text("翻译模型如何对齐句子").wait_for()
     expect(page.get_by_label("英文句子")).to_have_value("The cat sleeps.")
-    expect(page.get_by_role("button", name="sleeps")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_lock_comes_back_to_the_page_and_a_link_restores_it(page, chromium) -> None:

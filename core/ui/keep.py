@@ -8,19 +8,20 @@ def enter(page: str) -> None:
     """Said at the start of each run. The first run of a page follows a link without choices; Streamlit then sets what
     is bound to the URL back to its default.
     """
-    st.session_state.arrived = st.session_state.get("page_now") != page
-    st.session_state.page_now = page
+    if st.session_state.get("page_now") != page:
+        st.session_state.page_now = page
+        st.session_state.to_restore = set(st.session_state.get("kept", {}))
 
 
 def restore(key: str) -> None:
     """Before a widget bound to the URL: give it back its last value on another page."""
-    kept = st.session_state.setdefault("kept", {})
-    if st.session_state.get("arrived") and key not in st.query_params and key in kept:
-        st.session_state[key] = kept[key]
+    if key in st.session_state.get("to_restore", ()) and key not in st.query_params:
+        st.session_state[key] = st.session_state.kept[key]
 
 
 def remember(key: str) -> None:
-    """After the widget."""
+    """After the widget. A run that is cut short before it leaves the value to be restored by the next."""
+    st.session_state.get("to_restore", set()).discard(key)
     st.session_state.setdefault("kept", {})[key] = st.session_state[key]
 
 
