@@ -241,7 +241,15 @@ def test_a_link_restores_the_view(chromium, parts: list, tmp_path) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("start", ["image_999.77~sentence_t99", "depth_x~depth_~_~image_~layout_<b>", "~" * 50])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "image_999.77~sentence_t99",
+        "depth_x~depth_~_~image_~layout_<b>",
+        "constructor_x~toString_y~__proto___z",
+        "~" * 50,
+    ],
+)
 def test_a_damaged_link_is_no_error(chromium, parts: list, tmp_path, start: str) -> None:
     path = tmp_path / "view.html"
     path.write_text(standalone(pack(parts, WORDS), "a test", start), "utf-8")
@@ -252,6 +260,7 @@ def test_a_damaged_link_is_no_error(chromium, parts: list, tmp_path, start: str)
     page.wait_for_selector(".say b")
     assert failures == []
     assert in_view(page, "view.parts[0].heads.size") == 3
+    assert in_view(page, "view.depth") == 0.91, "what cannot be read stays at its default, as in state.py"
     page.close()
 
 

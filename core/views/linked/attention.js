@@ -123,6 +123,7 @@ class Trace {
     return best;
   }
 
-  // Whether the layer at this depth is here; above the byte budget only one is.
-  has(depth) { return this.layers.includes(Math.round(depth * (this.depth - 1))); }
+  // The number of the layer at this depth, and whether it is here; above the byte budget only one is.
+  wanted(depth) { return Math.round(depth * (this.depth - 1)); }
+  has(depth) { return this.layers.includes(this.wanted(depth)); }
 }

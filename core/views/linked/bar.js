@@ -1,9 +1,9 @@
 // The bar above the cards: one selector for both modalities, the display settings behind a fold, and the colour bar.
 
 class Bar {
-  constructor(view, types) {
+  constructor(view, root, types) {
     const { words } = view, image = types.includes("image"), sentence = types.includes("sentence");
-    this.view = view; this.root = document.createElement("div");
+    Object.assign(this, { view, root });
     this.depth();
     this.choice("turned", [[false, words.looks_at], [true, words.looked_at]]);
     this.select("method");

@@ -12,8 +12,8 @@ class Card {
     this.row = add(this.root, "div", "row");
   }
 
-  finish(stacks) {
-    this.overview = new Overview(this.row, this.view, stacks, (trace, l, h) => this.thumbnail(trace, l, h), this);
+  finish() {
+    this.overview = new Overview(this.row, this.view, this.stacks, (trace, l, h) => this.thumbnail(trace, l, h), this);
     this.note = add(this.root, "div", "note");
     this.chips = add(this.root, "div", "chips");
     this.buildChips();
@@ -23,13 +23,14 @@ class Card {
 
   get query() { return this.hovered ?? this.valid(this.locked) ?? this.start; }
   get chosenHeads() { return [...this.heads].sort((a, b) => a - b); }
+  headsOf(trace) { return this.chosenHeads.filter((h) => h < trace.heads); }
   get choice() {
     const heads = this.heads.size < this.count ? this.chosenHeads : null, at = this.valid(this.locked) ?? "";
     return at !== "" || heads ? { at, heads } : null;
   }
 
   preview(at) { if (at !== this.hovered) { this.hovered = at; this.view.draw(); } }
-  lock(at) { this.locked = at; this.hovered = null; this.spoken = false; this.view.draw(); this.view.settle(); }
+  lock(at) { this.locked = at; this.hovered = null; this.view.draw(); this.view.settle(); }
   toggleLock(at) { this.lock(this.valid(this.locked) === at ? "" : at); }
   release() { this.lock(""); }
 
@@ -55,9 +56,8 @@ class Card {
     [...this.chips.querySelectorAll(".chip:not(.all)")].forEach((chip, h) => chip.setAttribute("aria-pressed", this.heads.has(h)));
   }
 
-  // Of each position of `vectors` (one a head, aligned with the chosen heads), the mixed hue; null where hues are off.
+  // Of each position of `vectors` (one a head, aligned with the chosen heads), the mixed hue.
   tints(vectors) {
-    if (!this.view.hues) return null;
     const hues = this.chosenHeads.map((h) => hueOf(h, this.count));
     return Array.from(vectors[0], (_, x) => mixed(vectors.map((v) => v[x]), hues));
   }
@@ -65,7 +65,7 @@ class Card {
   // What was changed about the numbers before they were drawn, said under the card.
   notes(trace, l, query, names) {
     const { view } = this, { words } = view, found = [];
-    if (view.hide && names) found.push(fill(words.hidden_note, { names, share: query === null ? "–" : percent(trace.hiddenShare(l, this.chosenHeads.filter((h) => h < trace.heads), query)) }));
+    if (view.hide && names) found.push(fill(words.hidden_note, { names, share: query === null ? "–" : percent(trace.hiddenShare(l, this.headsOf(trace), query)) }));
     if (view.grid !== "maps") found.push(fill(words.grid_note, { name: words[`grid_${view.grid}`], meaning: words[`grid_${view.grid}_help`] }));
     if (view.keep < 1) found.push(fill(words.keep_note, { share: percent(view.keep) }));
     return found;

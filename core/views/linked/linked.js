@@ -9,14 +9,14 @@ class LinkedView {
     const { state, parts } = readState(text);
     Object.assign(this, { root, id: header.id, words: header.words, tall: header.options.tall, onChoice, told: text ?? "" }, state);
     root.replaceChildren();
-    this.bar = add(root, "div", "bar");
+    const bar = add(root, "div", "bar");
     this.cards = add(root, "div", header.parts.length > 1 ? "cards two" : "cards");
     const seen = {};
     this.names = header.parts.map(({ type }) => { seen[type] = (seen[type] ?? 0) + 1; return seen[type] > 1 ? type + seen[type] : type; });
     this.others = Object.fromEntries(Object.entries(parts).filter(([name]) => !this.names.includes(name))); // of another page, kept in the link
     this.parts = header.parts.map((part, x) => new { image: Picture, sentence: Sentence }[part.type](part, buffer, this, parts[this.names[x]]));
     this.parts.forEach((part, x) => { const old = before?.parts[x]; if (old && old.signature() !== part.signature()) part.locked = ""; });
-    this.bar.append(...new Bar(this, header.parts.map((p) => p.type)).root.childNodes);
+    new Bar(this, bar, header.parts.map((p) => p.type));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(root);
     this.draw();

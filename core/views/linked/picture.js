@@ -13,7 +13,7 @@ class Picture extends Card {
     this.canvas.onpointerleave = () => this.preview(null);
     this.canvas.onclick = (e) => { const at = this.positionAt(e); if (at !== null) this.toggleLock(at); };
     this.canvas.onkeydown = (e) => this.move(e);
-    this.finish([[view.words.image, trace]]);
+    this.finish();
   }
 
   get prefix() { return this.axis.prefix.length; }
@@ -70,7 +70,7 @@ class Picture extends Card {
     const { view, trace } = this, l = trace.at(view.depth);
     trace.hide(view.hide ? [...Array(this.prefix).keys()] : []);
     const heads = this.chosenHeads, { all, patches } = this.weights(l, heads);
-    this.paint(patches, this.tints(heads.map((h) => this.weights(l, [h], "mean").patches)));
+    this.paint(patches, view.hues && this.tints(heads.map((h) => this.weights(l, [h], "mean").patches)));
     this.overview.draw([l]);
     this.drawChips();
     this.tell(all, patches);
@@ -87,7 +87,7 @@ class Picture extends Card {
     g.fillStyle = "#888"; g.fillRect(x0, y0, x1 - x0, y1 - y0);
     if (this.photo.complete) g.drawImage(this.photo, 0, 0, w, h);
     const shown = topMass(patches, view.keep);
-    const { canvas: overlay, ends } = this.pixels(patches, (v, p) => overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints?.[p]));
+    const { canvas: overlay, ends } = this.pixels(patches, (v, p) => overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints && tints[p]));
     g.imageSmoothingEnabled = view.smooth;
     g.drawImage(overlay, l, t, r - l, b - t);
     if (this.query >= this.prefix) {
@@ -96,7 +96,7 @@ class Picture extends Card {
       g.strokeRect(l + (p % columns) * cw, t + Math.floor(p / columns) * ch, cw, ch);
     }
     const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.axis.prefix.join(", "));
-    if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: Math.round(view.depth * (trace.depth - 1)) + 1 }));
+    if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: trace.wanted(view.depth) + 1 }));
     if (view.scale === "rescaled") notes.push(fill(view.words.rescaled_note, { low: ends[0], high: ends[1] }));
     if (view.smooth) notes.push(view.words.smooth_note);
     if (this.part.note) notes.push(this.part.note);
@@ -116,6 +116,6 @@ class Picture extends Card {
       const own = Array.from(all.subarray(0, prefix)).reduce((a, b) => a + b, 0);
       speak(this.say, words.image_prefix, { share: percent(own), names: this.axis.prefix.join(", ") }, true);
     }
-    if (this.hovered === null) this.announce(who, (p) => this.patchName(p), patches);
+    this.announce(who, (p) => this.patchName(p), patches);
   }
 }

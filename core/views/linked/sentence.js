@@ -14,9 +14,11 @@ class Sentence extends Card {
     this.box.onpointerleave = () => this.preview(null);
     this.matrix = add(this.row, "div", "matrix");
     this.fillWords();
-    this.finish(this.stacks);
+    this.finish();
   }
 
+  get side() { return this.query[0]; }
+  get index() { return Number(this.query.slice(1)); }
   get stacks() { return ["encoder", "decoder", "cross"].map((kind) => [this.view.words[kind], this[kind]]); }
   signature() { return JSON.stringify([this.part.source.pieces, this.part.target.pieces]); }
 
@@ -78,7 +80,6 @@ class Sentence extends Card {
     return { weights, shares };
   }
 
-  headsOf(trace) { return this.chosenHeads.filter((h) => h < trace.heads); }
   layer(kind) { return this[kind].at(this.view.depth); }
 
   crossMap(heads) { return this.t.map((group) => this.look(this.cross, this.layer("cross"), this.rows(group), this.s, heads)); }
@@ -96,7 +97,7 @@ class Sentence extends Card {
 
   // What is drawn on both sides for the query: its own sentence (self-attention) and the other one (cross-attention).
   shown(map, heads) {
-    const side = this.query[0], i = Number(this.query.slice(1)), self = this.view.turned ? this.selfColumn(side, i, heads) : this.selfRow(side, i, heads);
+    const { side, index: i } = this, self = this.view.turned ? this.selfColumn(side, i, heads) : this.selfRow(side, i, heads);
     if (side === "s") return { s: self, t: { weights: Float32Array.from(map, (row) => row.weights[i]), shares: Float32Array.from(map, (row) => row.shares[i]) } };
     const nobody = { weights: new Float32Array(this.s.length), shares: new Float32Array(this.s.length) }; // the encoder never sees the translation
     return { s: this.view.turned ? nobody : map[i], t: self };
@@ -107,18 +108,18 @@ class Sentence extends Card {
     if (this.merged !== view.merge) this.fillWords();
     const marks = this.part.source.special.flatMap((mark, i) => (mark ? [i] : []));
     this.encoder.hide(view.hide ? marks : []); this.cross.hide(view.hide ? marks : []); this.decoder.hide(view.hide ? [0] : []);
-    const map = this.crossMap(), shown = this.shown(map), heads = this.chosenHeads;
-    const each = view.hues ? heads.map((h) => this.shown(this.crossMap([h]), [h])) : null;
-    for (const side of ["s", "t"]) this.shade(side, shown[side], each && this.tints(each.map((one) => one[side].weights)));
+    const map = this.crossMap(), shown = this.shown(map), each = view.hues && this.chosenHeads.map((h) => this.shown(this.crossMap([h]), [h]));
+    const tints = each && { s: this.tints(each.map((one) => one.s.weights)), t: this.tints(each.map((one) => one.t.weights)) };
+    for (const side of ["s", "t"]) this.shade(side, shown[side], tints && tints[side]);
     const matrix = view.layout === "matrix";
     this.box.hidden = matrix; this.matrix.hidden = !matrix;
-    if (matrix) this.drawMatrix(map); else this.drawRibbons(map, each);
+    if (matrix) this.drawMatrix(map); else this.drawRibbons(map, tints);
     this.overview.draw(["encoder", "decoder", "cross"].map((kind) => this.layer(kind)));
     this.drawChips();
-    const row = this.query[0] === "t" && !view.turned ? this.rows(this.t[Number(this.query.slice(1))])[0] ?? null : null;
+    const row = this.side === "t" && !view.turned ? this.rows(this.t[this.index])[0] ?? null : null;
     const notes = this.notes(this.cross, this.layer("cross"), row, marks.map((i) => this.part.source.pieces[i]).join(" "));
     this.note.textContent = [view.words[`reading_${view.reading}_note`], ...notes, this.part.note].filter(Boolean).join(" · ");
-    this.tell(map, shown);
+    this.tell(shown);
   }
 
   shade(side, { weights, shares }, tints) {
@@ -135,11 +136,11 @@ class Sentence extends Card {
     });
   }
 
-  drawRibbons(map, each) {
-    const side = this.query[0], i = Number(this.query.slice(1)), box = this.box.getBoundingClientRect(), paths = [];
+  drawRibbons(map, tints) {
+    const { side, index: i } = this, box = this.box.getBoundingClientRect(), paths = [];
     const ends = (element, edge) => { const r = element.getBoundingClientRect(); return [r[edge] - box.left, r.top - box.top + r.height / 2]; };
     const from = [...this.columns.s.children].map((e) => ends(e, "right")), to = [...this.columns.t.children].map((e) => ends(e, "left"));
-    const hidden = side === "t" && this.view.turned, heads = this.chosenHeads;
+    const hidden = side === "t" && this.view.turned;
     map.forEach((row, ti) => {
       const kept = topMass(row.weights, this.view.keep);
       row.weights.forEach((w, si) => {
@@ -150,7 +151,7 @@ class Sentence extends Card {
         path.setAttribute("class", on ? "on" : "off");
         path.setAttribute("stroke-width", (1 + w * 12).toFixed(1));
         path.setAttribute("stroke-opacity", on ? Math.min(1, 0.3 + w).toFixed(2) : Math.min(0.25, w * 0.3).toFixed(2));
-        if (on && each) path.style.stroke = `rgb(${mixed(each.map((one) => (side === "t" ? one.s.weights[si] : one.t.weights[ti])), heads.map((h) => hueOf(h, this.count)))})`;
+        if (on && tints) path.style.stroke = `rgb(${side === "t" ? tints.s[si] : tints.t[ti]})`;
         paths.push(path);
       });
     });
@@ -186,8 +187,8 @@ class Sentence extends Card {
     return canvas;
   }
 
-  tell(map, { s, t }) {
-    const { words, turned, hide } = this.view, side = this.query[0], i = Number(this.query.slice(1)), who = this.name(side, i);
+  tell({ s, t }) {
+    const { words, turned, hide } = this.view, { side, index: i } = this, who = this.name(side, i);
     const source = (x) => this.name("s", x), target = (x) => this.name("t", x);
     if (side === "t" && !this.rows(this.t[i]).length && !turned) {
       speak(this.say, words.never_input, { who });

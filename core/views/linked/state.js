@@ -16,9 +16,10 @@ function readState(text) {
   for (const pair of (text ?? "").split("~")) {
     const cut = pair.indexOf("_"), name = pair.slice(0, cut), value = pair.slice(cut + 1);
     if (/^(image|sentence)\d*$/.test(name)) parts[name] = value;
-    else if (typeof DEFAULTS[name] === "number") state[name] = Math.min(1, Math.max(0, Number.parseFloat(value))) || 0;
+    else if (!Object.hasOwn(DEFAULTS, name)) continue;
+    else if (typeof DEFAULTS[name] === "number") { const number = Number.parseFloat(value); if (number >= 0) state[name] = Math.min(1, number); }
     else if (typeof DEFAULTS[name] === "boolean") state[name] = value === "yes";
-    else if (CHOICES[name]?.includes(value)) state[name] = value;
+    else if (CHOICES[name].includes(value)) state[name] = value;
   }
   return { state, parts };
 }
