@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torchvision.transforms.functional import normalize
 
 from core import samples
 from core.finetune.calibration import calibration_error
-from core.finetune.classify import CALIBRATION, HELD_OUT
-from core.finetune.pictures import enlarge, read_pictures
+from core.finetune.classify import HELD_OUT, calibration_split, class_logits
+from core.finetune.pictures import read_pictures
 from core.models.catalogue import BUNDLED
+from core.models.foreground import cls_attention
 from core.models.images import open_image
 from core.models.vision import VisionModel, load_vision
 
@@ -27,14 +27,11 @@ OBJECTS = ("cat.jpg", "coffee.jpg", "flower.jpg", "rocket.jpg")
 
 def held_out_quality(model: VisionModel, data: Path, seed: int) -> None:
     _, held_out = read_pictures(data).split(HELD_OUT, seed)
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))
-    rest = held_out.part(order[CALIBRATION:])
+    _, rest = calibration_split(held_out, seed)
     for side in (98, 112, 140, 224):
-        logits = []
         with torch.inference_mode():
-            for images in rest.images.split(64):
-                logits.append(model.module(normalize(enlarge(images, side), model.mean, model.std)).float())
-        probabilities = (torch.cat(logits) / model.temperature).softmax(-1)
+            logits = class_logits(model.module, rest, model.mean, model.std, side)
+        probabilities = (logits / model.temperature).softmax(-1)
         accuracy = float((probabilities.argmax(-1) == rest.labels).float().mean())
         error = calibration_error(probabilities, rest.labels)
         print(f"{side} px: accuracy {accuracy:.1%} of {len(rest)}, calibration error {error:.1%}", flush=True)
@@ -61,8 +58,7 @@ def overlap(model: VisionModel) -> list[float]:
         scene = Image.new("RGB", (336, 336), tuple(draw.randrange(60, 200) for _ in range(3)))
         x, y = draw.randrange(336 - side), draw.randrange(336 - side)
         scene.paste(cut, (x, y))
-        trace = model.explain(scene, 224, "stretch").trace
-        row = trace.mean([trace.layers - 3, trace.layers - 2])[0, 1:].reshape(16, 16)
+        row = cls_attention(model.explain(scene, 224, "stretch").trace)
         a, b, c, d = (round(edge * 16 / 336) for edge in (x, y, x + side, y + side))
         found.append(float(row[b:d, a:c].sum() / row.sum()) / (((c - a) * (d - b)) / 256))
     return found

@@ -51,20 +51,29 @@ class ClassTask:
         return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
-        logits = self.logits(module, self.held_out)
+        logits = class_logits(module, self.held_out, self.mean, self.std)
         labels = self.held_out.labels
         return {
             "accuracy": float((logits.argmax(-1) == labels).float().mean()),
             "loss": float(cross_entropy(logits, labels)),
         }
 
-    def logits(self, module: nn.Module, pictures: Pictures, side: int = SIDE) -> Tensor:
-        """(N, classes), on the CPU."""
-        device = next(module.parameters()).device
-        found = []
-        for images in pictures.images.split(128):
-            found.append(module(normalize(enlarge(images, side), self.mean, self.std).to(device)).float().cpu())
-        return torch.cat(found)
+
+def class_logits(
+    module: nn.Module, pictures: Pictures, mean: Sequence[float], std: Sequence[float], side: int = SIDE
+) -> Tensor:
+    """Of each picture at `side` px: (N, classes), on the CPU."""
+    device = next(module.parameters()).device
+    found = []
+    for images in pictures.images.split(128):
+        found.append(module(normalize(enlarge(images, side), mean, std).to(device)).float().cpu())
+    return torch.cat(found)
+
+
+def calibration_split(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures]:
+    """(the part that the temperature is fitted on, the part that the quality is measured on)."""
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))
+    return held_out.part(order[:CALIBRATION]), held_out.part(order[CALIBRATION:])
 
 
 def with_adapter(module: nn.Module, rank: int, first_block: int) -> PeftModel:
@@ -80,11 +89,9 @@ def export(task: ClassTask, module: PeftModel, folder: Path, record: dict[str, o
     half = {name: value.half() for name, value in module.state_dict().items()}
     module.load_state_dict(half)  # what is measured is what is shipped
     module.eval()
-    held_out = task.held_out
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(task.seed))
-    first, rest = held_out.part(order[:CALIBRATION]), held_out.part(order[CALIBRATION:])
+    first, rest = calibration_split(task.held_out, task.seed)
     with torch.inference_mode():
-        first_logits, logits = task.logits(module, first), task.logits(module, rest)
+        first_logits, logits = (class_logits(module, part, task.mean, task.std) for part in (first, rest))
     temperature = fit_temperature(first_logits, first.labels)
     right = logits.argmax(-1) == rest.labels
     measured = {
@@ -97,7 +104,7 @@ def export(task: ClassTask, module: PeftModel, folder: Path, record: dict[str, o
     adapter = folder / "adapter_model.safetensors"
     save_file({name: value.half() for name, value in load_file(adapter).items()}, adapter)
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty card
-    found = {"classes": held_out.classes, "temperature": temperature, "held_out": measured, **record}
+    found = {"classes": rest.classes, "temperature": temperature, "held_out": measured, **record}
     (folder / "classes.json").write_text(json.dumps(found, indent=2) + "\n")
     return found
 
@@ -106,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     pictures = read_pictures(options.data)
     train, held_out = pictures.split(HELD_OUT, options.seed)
-    base = vision.load_vision(catalogue.BUNDLED[0].key)
+    base = vision.load_vision(catalogue.default("vision").key)
     torch.manual_seed(options.seed)
     base.module.reset_classifier(len(pictures.classes))
     module = with_adapter(base.module, options.rank, options.first_block)
@@ -117,9 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         every=options.every, seed=options.seed, precision=options.precision,
     )  # fmt: skip
     run = Run(task, settings, options.run)
-    for event in run.train():
-        if run.accelerator.is_main_process and (event.metrics or event.step % 20 == 0):
-            print(json.dumps(asdict(event)), flush=True)
+    run.print_progress(every=20)
     if run.accelerator.is_main_process:
         record = {"settings": asdict(settings), "data": {"sha256": pictures.digest, "training_pictures": len(train)}}
         print(json.dumps(export(task, run.learnt, options.export, record), indent=2))

@@ -6,8 +6,8 @@ from torch import Tensor
 from core.attention.trace import AttentionTrace
 
 
-def attention_score(trace: AttentionTrace, layers: int = 2) -> Tensor:
-    """Attention from CLS to each patch, mean over the heads of the last layers but one: (rows, columns), 0 to 1.
+def cls_attention(trace: AttentionTrace, layers: int = 2) -> Tensor:
+    """Attention from CLS to each patch, mean over the heads of the last layers but one: (rows, columns).
 
     Caron et al. 2021 (DINO), section 4.2.1: the CLS attention of the last layers finds objects. The very last layer
     of the bundled model spreads out again, so the `layers` before it are taken. Raises ValueError without CLS.
@@ -16,8 +16,14 @@ def attention_score(trace: AttentionTrace, layers: int = 2) -> Tensor:
     if not axis.prefix:
         raise ValueError("the model has no CLS token")
     last = max(1, trace.layers - 1)
-    row = trace.mean(range(max(0, last - layers), last))[0, len(axis.prefix) :]
-    return _unit(row.reshape(axis.grid))
+    late = range(max(0, last - layers), last)
+    rows = [trace.row(layer, head, 0) for layer in late for head in range(trace.heads)]
+    return torch.stack(rows).mean(0)[len(axis.prefix) :].reshape(axis.grid)
+
+
+def attention_score(trace: AttentionTrace) -> Tensor:
+    """`cls_attention` from its least to its most: (rows, columns), 0 to 1."""
+    return _unit(cls_attention(trace))
 
 
 def feature_score(features: Tensor) -> Tensor:
@@ -28,7 +34,7 @@ def feature_score(features: Tensor) -> Tensor:
     rows, columns, width = features.shape
     flat = features.reshape(-1, width).float()
     centred = flat - flat.mean(0)
-    direction = torch.linalg.svd(centred, full_matrices=False).Vh[0]
+    direction = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -1]  # the largest comes last
     score = (centred @ direction).reshape(rows, columns)
     border = torch.cat([score[0], score[-1], score[:, 0], score[:, -1]])
     return _unit(score if border.mean() <= score.mean() else -score)
