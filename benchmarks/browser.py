@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import samples
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import default
 from core.models.images import open_image
 from core.models.translation import load_translator
 from core.models.vision import load_vision
@@ -71,8 +71,8 @@ def saved_view(size: int, folder: Path) -> Path:
     """The bundled models' attention of one sample photo at `size` px and of its caption, as one HTML file."""
     photo = samples.photos()[0]
     image = open_image(photo.path.read_bytes())
-    vision = load_vision(BUNDLED[0].key).explain(image, size, "crop")
-    spoken = load_translator(BUNDLED[1].key).translate(photo.caption, "deu")
+    vision = load_vision(default("vision").key).explain(image, size, "crop")
+    spoken = load_translator(default("translation").key).translate(photo.caption, "deu")
     axes = (spoken.source, spoken.target)
     sentence = SentencePart(*axes, spoken.encoder, spoken.decoder, spoken.cross, "English to German")
     path = folder / f"{size}.html"

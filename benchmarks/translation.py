@@ -12,7 +12,7 @@ import torch
 from benchmarks.odd_sentences import ODD
 from core.finetune.parallel import TAGS, read_part
 from core.finetune.score import loops, scores, translate_all
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import default
 from core.models.translation import Translator, load_translator, load_translator_folder
 
 PARTS = ("val", "test_2016_flickr")
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--beams", type=int, default=5)
     parser.add_argument("--show", action="store_true", help="print the odd sentences and their translations")
     options = parser.parse_args()
-    model = load_translator_folder(options.model) if options.model else load_translator(BUNDLED[1].key)
+    model = load_translator_folder(options.model) if options.model else load_translator(default("translation").key)
     behaviour(model, options.show)
     if options.data:
         quality(model, options.data, options.beams)

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import get_cosine_schedule_with_warmup
 
+from core.models.loading import device
+
 KEPT = 2  # checkpoints
 
 
@@ -93,7 +95,7 @@ class Run:
 
     def __init__(self, task: Task, settings: Settings, folder: Path) -> None:
         self.task, self.settings, self.folder = task, settings, folder
-        self.accelerator = Accelerator(mixed_precision=settings.precision, cpu=_without_gpu())
+        self.accelerator = Accelerator(mixed_precision=settings.precision, cpu=device().type == "cpu")
         set_seed(settings.seed + self.accelerator.process_index)
         trainable = [p for p in task.module.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(
@@ -136,6 +138,12 @@ class Run:
                 if last:
                     return
             at.epoch, at.batch = at.epoch + 1, 0
+
+    def print_progress(self, every: int) -> None:
+        """Train to the end; print each evaluation, and every so many steps, as a line of JSON."""
+        for event in self.train():
+            if self.accelerator.is_main_process and (event.metrics or event.step % every == 0):
+                print(json.dumps(asdict(event)), flush=True)
 
     def _update(self, items: Sequence[int]) -> float:
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
@@ -206,9 +214,3 @@ def read_log(folder: Path) -> list[Event]:
     path = folder / "log.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     return [Event(**json.loads(line)) for line in lines]
-
-
-def _without_gpu() -> bool:
-    from core.models.loading import device
-
-    return device().type == "cpu"

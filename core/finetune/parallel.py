@@ -11,28 +11,9 @@ from pathlib import Path
 TAGS = {"de": "deu", "fr": "fra", "cs": "ces", "zh": "cmn_Hans"}
 NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 NUMBER = re.compile(r"\d+")
-SYLLABLES = [
-    "ba",
-    "bo",
-    "da",
-    "el",
-    "en",
-    "fi",
-    "ga",
-    "ha",
-    "in",
-    "ka",
-    "la",
-    "lo",
-    "ma",
-    "mi",
-    "na",
-    "ra",
-    "ri",
-    "sa",
-    "so",
-    "ta",
-]
+SYLLABLES = re.findall(  # of invented names
+    r"\w+", "ba be bo da do el en fa fi ga ha in ja ka ki la le li lo ma mi mo na ni no ol pa ra ri ro sa so ta ti va"
+)
 
 
 @dataclass(frozen=True)

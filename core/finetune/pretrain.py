@@ -140,9 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         every=options.every, seed=options.seed, precision=options.precision,
     )  # fmt: skip
     run = Run(TranslationTask(module, tokenizer, train, held_out, options.seed, options.tokens), settings, options.run)
-    for event in run.train():
-        if run.accelerator.is_main_process and (event.metrics or event.step % 50 == 0):
-            print(json.dumps(asdict(event)), flush=True)
+    run.print_progress(every=50)
     if options.export and run.accelerator.is_main_process:
         record = {"settings": asdict(settings), "data": {"train": parallel.digest(train), "pairs": len(train)}}
         record["validation"] = score_by_language(run.learnt.eval(), tokenizer, held_out)

@@ -63,6 +63,11 @@ BUNDLED = (
 )
 
 
+def default(task: str) -> ModelCard:
+    """The bundled model of a task that is used where none is named."""
+    return next(card for card in BUNDLED if card.task == task)
+
+
 def card(key: str) -> ModelCard | None:
     """The bundled model of that name, or None."""
     return next((card for card in BUNDLED if card.key == key), None)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import torch
 
 from core.errors import SidelightError
-from core.models.catalogue import BUNDLED, ModelCard
+from core.models.catalogue import ModelCard, default
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is first imported
 HUB_TIMEOUT = 3  # seconds
@@ -80,7 +80,7 @@ def hub_errors(name: str, task: str) -> Iterator[None]:
     """Turn what the hub's libraries raise into one sentence each."""
     from huggingface_hub import errors
 
-    bundled = next(card.title for card in BUNDLED if card.task == task)
+    bundled = default(task).title
     try:
         yield
     except errors.EntryNotFoundError as error:

@@ -210,7 +210,9 @@ def load_translator(name: str) -> Translator:
     try:
         return _load(name, name, local_files_only=offline)
     except OSError as error:  # transformers' one type for "no such file in this repository"
-        raise SidelightError("model.no_safetensors", name=name, bundled=catalogue.BUNDLED[1].title) from error
+        raise SidelightError(
+            "model.no_safetensors", name=name, bundled=catalogue.default("translation").title
+        ) from error
 
 
 def load_translator_folder(folder: Path) -> Translator:

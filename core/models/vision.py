@@ -159,7 +159,7 @@ def _load_hub(name: str) -> VisionModel:
     except RuntimeError:  # the architecture is known, its tag is not
         config = None
     if config is None or not config.hf_hub_id:
-        raise SidelightError("model.unknown", name=name, bundled=catalogue.BUNDLED[0].title)
+        raise SidelightError("model.unknown", name=name, bundled=catalogue.default("vision").title)
     from huggingface_hub import hf_hub_download
 
     with loading.hub_errors(name, "vision"):

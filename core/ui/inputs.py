@@ -7,7 +7,7 @@ from PIL import Image
 
 from core import samples
 from core.errors import SidelightError
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import BUNDLED, default
 from core.models.images import open_image
 from core.ui import keep
 from core.ui.language import language, say, show_error
@@ -39,9 +39,7 @@ def choose_photo() -> tuple[str, Image.Image]:
     """The chosen photo's title and its upright RGB image. A file that cannot be read leaves the last photo in place."""
     gallery, own = _gallery(), st.session_state.get("own_photo")
     names = [*gallery, *([OWN] if own else [])]
-    keep.restore("photo")
-    if st.session_state.get("photo") not in names:
-        st.session_state.pop("photo", None)
+    keep.restore("photo", names)
     title = {name: photo.title[language()] for name, photo in gallery.items()} | {OWN: own.name if own else ""}
     pick, add = st.columns([3, 2], vertical_alignment="bottom")
     name = pick.selectbox(
@@ -95,9 +93,7 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     target = None
     if targets:
         names = {code: target_name(code) for code in sorted(targets, key=[*TARGETS, *targets].index)}
-        keep.restore("target")
-        if st.session_state.get("target") not in names:
-            st.session_state.pop("target", None)
+        keep.restore("target", names)
         target = left.selectbox(
             say("input.target"), list(names), format_func=names.get, key="target", bind="query-params"
         )
@@ -131,4 +127,4 @@ def choose_model(task: str, key: str) -> str:
 
 
 def bundled(task: str) -> str:
-    return next(card.key for card in BUNDLED if card.task == task)
+    return default(task).key

@@ -1,6 +1,8 @@
 """Choices that last: in the URL while their page is open, so that a reload and a link restore them; in the session when
 the person goes to another page, whose link carries no choices."""
 
+from collections.abc import Container
+
 import streamlit as st
 
 
@@ -13,10 +15,12 @@ def enter(page: str) -> None:
         st.session_state.to_restore = set(st.session_state.get("kept", {}))
 
 
-def restore(key: str) -> None:
-    """Before a widget bound to the URL: give it back its last value on another page."""
+def restore(key: str, options: Container[str] | None = None) -> None:
+    """Before a widget bound to the URL: give it back its last value on another page, if it is one of the `options`."""
     if key in st.session_state.get("to_restore", ()) and key not in st.query_params:
         st.session_state[key] = st.session_state.kept[key]
+    if options is not None and st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)
 
 
 def remember(key: str) -> None:
