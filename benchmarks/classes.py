@@ -14,7 +14,8 @@ from PIL import Image
 
 from core import samples
 from core.finetune.calibration import calibration_error
-from core.finetune.classify import HELD_OUT, calibration_split, class_logits
+from core.finetune.class_task import class_logits
+from core.finetune.classify import HELD_OUT, calibration_split
 from core.finetune.pictures import read_pictures
 from core.models.catalogue import BUNDLED
 from core.models.foreground import cls_attention
