@@ -8,7 +8,9 @@ whole batch's count, so that the gradient is the same however many processes the
 
 import json
 import os
+import resource
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,19 +22,20 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from transformers import get_cosine_schedule_with_warmup
+from transformers import get_scheduler
 
 from core.models.loading import device
 
 KEPT = 2  # checkpoints
+RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e3  # of ru_maxrss in a megabyte
 
 
 @dataclass(frozen=True)
 class Settings:
-    """steps: updates. rate: the peak learning rate, reached after `warmup` steps, then a cosine to zero.
+    """steps: updates. rate: the peak learning rate, reached after `warmup` steps; then it follows `schedule` to zero.
 
     average: decay of the running average of the weights, 0 for none. every: steps between two evaluations, and between
-    two checkpoints.
+    two checkpoints. patience: evaluations without a lower validation loss after which a run ends; 0 for never.
     """
 
     steps: int
@@ -44,6 +47,8 @@ class Settings:
     every: int = 500
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    patience: int = 0
 
 
 class Task(Protocol):
@@ -61,9 +66,26 @@ class Task(Protocol):
         """Measures on the validation part; `module` is in eval mode."""
 
 
+class Companion(Protocol):
+    """What some methods do beside the gradient (AdaLoRA moves rank from layer to layer); kept in each checkpoint."""
+
+    def penalty(self) -> Tensor:
+        """Added to the mean loss of a batch: ()."""
+
+    def after_update(self, step: int) -> None:
+        """Called once the weights have moved, while their gradients are still there. step: counts from 1."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
 @dataclass(frozen=True)
 class Event:
-    """After `step` updates. loss: mean over the batch. seconds: since the run began, pauses left out."""
+    """After `step` updates. loss: mean over the batch. seconds: since the run began, pauses left out.
+
+    terms: what the loss is a mean of (tokens, images). memory: most that the process has held so far, MB.
+    """
 
     step: int
     steps: int
@@ -72,6 +94,8 @@ class Event:
     rate: float
     seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
+    terms: int = 0
+    memory: float = 0.0
 
 
 @dataclass
@@ -82,6 +106,8 @@ class _Position:
     epoch: int = 0
     batch: int = 0
     seconds: float = 0.0
+    best: float = float("inf")  # validation loss
+    waited: int = 0  # evaluations since then
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -93,8 +119,8 @@ class _Position:
 class Run:
     """A task being learnt in a folder. `train` begins it or goes on from its last checkpoint."""
 
-    def __init__(self, task: Task, settings: Settings, folder: Path) -> None:
-        self.task, self.settings, self.folder = task, settings, folder
+    def __init__(self, task: Task, settings: Settings, folder: Path, companion: Companion | None = None) -> None:
+        self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
         self.accelerator = Accelerator(mixed_precision=settings.precision, cpu=device().type == "cpu")
         set_seed(settings.seed + self.accelerator.process_index)
         trainable = [p for p in task.module.parameters() if p.requires_grad]
@@ -102,15 +128,21 @@ class Run:
             trainable, settings.rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay, fused=True
         )
         self.module, self.optimiser = self.accelerator.prepare(task.module, optimiser)
-        self.schedule = get_cosine_schedule_with_warmup(optimiser, settings.warmup, settings.steps)
+        self.schedule = get_scheduler(settings.schedule, optimiser, settings.warmup, settings.steps)
         self.position = _Position()
         self.average = (
             AveragedModel(task.module, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=False)
             if settings.average
             else None
         )
-        kept = [self.schedule, self.position, *([self.average] if self.average else [])]
-        self.accelerator.register_for_checkpointing(*kept)
+        kept = [self.schedule, self.position, self.average, companion]
+        self.accelerator.register_for_checkpointing(*(thing for thing in kept if thing is not None))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are done, or the validation loss has not fallen for `patience` evaluations."""
+        at, settings = self.position, self.settings
+        return at.step >= settings.steps or bool(settings.patience and at.waited >= settings.patience)
 
     @property
     def learnt(self) -> nn.Module:
@@ -120,22 +152,24 @@ class Run:
     def train(self) -> Iterator[Event]:
         """Raises ValueError for a loss that is not finite."""
         self._begin()
+        if self.is_over:
+            return
         at, started = self.position, time.perf_counter() - self.position.seconds
         while at.step < self.settings.steps:
             batches = self.task.batches(at.epoch)
             for items in batches[at.batch :]:
                 rate = self.schedule.get_last_lr()[0]
-                loss = self._update(items)
+                loss, terms = self._update(items)
                 at.step, at.batch, at.seconds = at.step + 1, at.batch + 1, time.perf_counter() - started
-                last = at.step == self.settings.steps
-                due = last or at.step % self.settings.every == 0
+                due = at.step == self.settings.steps or at.step % self.settings.every == 0
                 metrics = self._evaluate() if due else {}
-                event = Event(at.step, self.settings.steps, at.epoch, loss, rate, at.seconds, metrics)
+                memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_UNIT
+                event = Event(at.step, self.settings.steps, at.epoch, loss, rate, at.seconds, metrics, terms, memory)
                 self._log(event)
                 if due:
-                    self._save()
+                    self.save()
                 yield event
-                if last:
+                if self.is_over:
                     return
             at.epoch, at.batch = at.epoch + 1, 0
 
@@ -145,7 +179,8 @@ class Run:
             if self.accelerator.is_main_process and (event.metrics or event.step % every == 0):
                 print(json.dumps(asdict(event)), flush=True)
 
-    def _update(self, items: Sequence[int]) -> float:
+    def _update(self, items: Sequence[int]) -> tuple[float, int]:
+        """The batch's mean loss and how many terms it has."""
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = items[rank::processes]
         with self.accelerator.autocast():
@@ -157,20 +192,25 @@ class Run:
         loss = whole_loss / whole_count
         if not loss < float("inf"):
             raise ValueError(f"the loss is {loss} after {self.position.step} steps")
-        self.accelerator.backward(total * processes / whole_count)  # gradients are averaged over the processes
+        objective = total * processes / whole_count  # gradients are averaged over the processes
+        self.accelerator.backward(objective + self.companion.penalty() if self.companion else objective)
         self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip)
         self.optimiser.step()
         self.schedule.step()
+        if self.companion:
+            self.companion.after_update(self.position.step + 1)
         self.optimiser.zero_grad(set_to_none=True)
         if self.average:
             self.average.update_parameters(self.accelerator.unwrap_model(self.module))
-        return loss
+        return loss, int(whole_count)
 
     def _evaluate(self) -> dict[str, float]:
         self.learnt.eval()
         with torch.inference_mode(), self.accelerator.autocast():
             metrics = self.task.evaluate(self.learnt)
         self.module.train()
+        at, loss = self.position, metrics.get("loss", float("inf"))
+        at.best, at.waited = (loss, 0) if loss < at.best else (at.best, at.waited + 1)
         return metrics
 
     def _begin(self) -> None:
@@ -189,7 +229,8 @@ class Run:
             with (self.folder / "log.jsonl").open("a") as file:
                 file.write(json.dumps(asdict(event)) + "\n")
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write a checkpoint of this moment."""
         place = self.folder / "checkpoints" / f"step-{self.position.step:07d}"
         unfinished = self.folder / "checkpoints" / ".unfinished"
         if self.accelerator.is_main_process:
