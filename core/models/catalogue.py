@@ -1,5 +1,7 @@
-"""The models that are known by name: those that ship with the project, each with what a person should know of it."""
+"""The models that are known by name: those that ship with the project and those fine-tuned on this machine."""
 
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,8 +11,8 @@ from core.wording import ASSETS
 
 @dataclass(frozen=True)
 class ModelCard:
-    """key: folder under assets/models. sha256: of its weights, checked before they are used. base: the model that it
-    is an adapter of, if it is one."""
+    """key: its name. sha256: of its weights, checked before they are used. base: the model that it was made from, if
+    what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
     task: Literal["vision", "translation"]
@@ -19,14 +21,16 @@ class ModelCard:
     licence: str
     sha256: str
     base: str | None = None
+    place: Path | None = None
 
     @property
     def folder(self) -> Path:
-        return ASSETS / "models" / self.key
+        return self.place or ASSETS / "models" / self.key
 
     @property
     def weights(self) -> Path:
-        return self.folder / ("adapter_model.safetensors" if self.base else "model.safetensors")
+        adapter = self.folder / "adapter_model.safetensors"
+        return adapter if adapter.exists() else self.folder / "model.safetensors"
 
     def readme(self, language: str) -> str:
         """The model's card, as Markdown."""
@@ -68,6 +72,22 @@ def default(task: str) -> ModelCard:
     return next(card for card in BUNDLED if card.task == task)
 
 
+def runs_folder() -> Path:
+    """Where fine-tuning keeps its runs: SIDELIGHT_RUNS, or `runs` in the project."""
+    return Path(os.environ.get("SIDELIGHT_RUNS") or ASSETS.parent / "runs").absolute()
+
+
+def trained() -> list[ModelCard]:
+    """What finished runs left on this machine, newest first."""
+    files = sorted(runs_folder().glob("*/result/card.json"), reverse=True)
+    return [ModelCard(**json.loads(file.read_text("utf-8")), place=file.parent) for file in files]
+
+
+def cards(task: str) -> list[ModelCard]:
+    """All models of a task that are here, the bundled ones first."""
+    return [card for card in (*BUNDLED, *trained()) if card.task == task]
+
+
 def card(key: str) -> ModelCard | None:
-    """The bundled model of that name, or None."""
-    return next((card for card in BUNDLED if card.key == key), None)
+    """The model of that name that is on this machine, or None."""
+    return next((card for card in (*BUNDLED, *trained()) if card.key == key), None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import torch
+from torch import Tensor, nn
 
 from core.errors import SidelightError
 from core.models.catalogue import ModelCard, default
@@ -58,6 +59,14 @@ def verified_weights(card: ModelCard) -> Path:
     if found != card.sha256:
         raise SidelightError("model.corrupt", name=card.title, file=card.weights.name)
     return card.weights
+
+
+def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
+    """Put these tensors in place; the others stay. Raises SidelightError `model.not_its_base` if one has none."""
+    own = module.state_dict()
+    if any(key not in own or own[key].shape != value.shape for key, value in tensors.items()):
+        raise SidelightError("model.not_its_base", name=name)
+    module.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=False)
 
 
 def hub_is_reachable() -> bool:

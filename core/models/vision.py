@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import timm
 import torch
@@ -19,6 +20,7 @@ from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models import catalogue, loading
 from core.models.images import Fit, FittedImage, fit_image
+from core.models.prompts import add_registers
 
 LARGEST = 1022  # px, the largest side that is offered
 TOP = 5  # predictions that are shown
@@ -135,22 +137,39 @@ def estimate(model: VisionModel, size: int, fit: Fit, image_size: tuple[int, int
 
 
 def load_vision(name: str) -> VisionModel:
-    """A bundled model by its key, or any timm classification ViT by name. Raises SidelightError `model.*`."""
+    """A model of the catalogue by its key, or any timm classification ViT by name. Raises SidelightError `model.*`."""
     card = catalogue.card(name)
     if card is None:
         return _load_hub(loading.check_model_name(name).removeprefix("timm/"))
-    base = catalogue.card(card.base) if card.base else card
+    state = loading.verified_weights(card)
+    if card.base:
+        return with_changes(load_vision(card.base), card.title, card.folder)
     module = timm.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
-    state = load_file(loading.verified_weights(base))
-    module.load_state_dict({key: value.float() for key, value in state.items()})
-    if base is card:
-        return _wrap(card.title, module, default_patches=16)
-    loading.verified_weights(card)
-    named = json.loads((card.folder / "classes.json").read_text("utf-8"))
+    module.load_state_dict({key: value.float() for key, value in load_file(state).items()})
+    return _wrap(card.title, module, default_patches=16)
+
+
+def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
+    """The model as fine-tuning left it in `folder`: `classes.json` beside an adapter of peft's or the tensors that
+    changed. It changes `model`'s own module. Raises SidelightError `model.not_its_base`."""
+    named = json.loads((folder / "classes.json").read_text("utf-8"))
+    module = model.module
     module.reset_classifier(len(named["classes"]))
-    module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
-    model = _wrap(card.title, module, default_patches=16)
-    return replace(model, classes=tuple(named["classes"]), temperature=named["temperature"])
+    if (folder / "adapter_config.json").exists():
+        module = PeftModel.from_pretrained(module, folder).merge_and_unload()
+    else:
+        changed = load_file(folder / "model.safetensors")
+        if "reg_token" in changed and not module.num_reg_tokens:
+            add_registers(module, changed["reg_token"].shape[1])
+        loading.load_part(module, changed, name)
+    return replace(
+        model,
+        name=name,
+        module=module.eval().to(loading.device()),
+        prefix=_prefix(module),
+        classes=tuple(named["classes"]),
+        temperature=named["temperature"],
+    )
 
 
 def _load_hub(name: str) -> VisionModel:

@@ -1,0 +1,155 @@
+"""Ways to fine-tune, the same names for both models: what each trains, how much that is, where it comes from.
+
+`adapt` prepares a module of its own (never one that a page shares); what then requires a gradient is what is learnt.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from peft import AdaLoraConfig, IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft.tuners.adalora import AdaLoraModel
+from torch import Tensor, nn
+
+from core.models.prompts import add_prompts, add_registers
+
+Task = Literal["vision", "translation"]
+PROMPTS = 8  # learnt positions of prompt tuning
+
+
+@dataclass(frozen=True)
+class Method:
+    """rate: default peak learning rate of each task. paper: who to cite."""
+
+    key: str
+    rate: dict[Task, float]
+    paper: str
+    link: str
+
+
+METHODS = {
+    method.key: method
+    for method in (
+        Method("full", {"vision": 1e-4, "translation": 3e-4}, "", ""),
+        Method("head", {"vision": 1e-2, "translation": 5e-4}, "", ""),
+        Method("lora", {"vision": 2e-3, "translation": 2e-3}, "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method(
+            "adalora", {"vision": 5e-3, "translation": 5e-3}, "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
+        ),
+        Method("prompt", {"vision": 2e-2, "translation": 5e-2}, "", ""),
+        Method("ia3", {"vision": 1e-2, "translation": 1e-2}, "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
+    )
+}
+PROMPT_PAPERS = {
+    "vision": ("Jia et al. 2022 (visual prompt tuning, shallow)", "https://arxiv.org/abs/2203.12119"),
+    "translation": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
+}
+
+
+def paper(method: str, task: Task) -> tuple[str, str]:
+    """(who, link); empty for what needs no paper."""
+    return PROMPT_PAPERS[task] if method == "prompt" else (METHODS[method].paper, METHODS[method].link)
+
+
+def adapt(module: nn.Module, task: Task, method: str, steps: int, rank: int = 8) -> nn.Module:
+    """The module to train, with everything frozen that `method` leaves alone. It works in place.
+
+    vision: a timm Vision Transformer with its new head, which every method trains. translation: a transformers
+    encoder-decoder. steps: of the whole run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method.
+    """
+    if method == "full":
+        return module
+    module.requires_grad_(False)
+    if method == "head" and task == "vision":
+        module.get_classifier().requires_grad_(True)
+        return module
+    if method == "head":  # its layers, not the embedding and the positions, which the encoder reads too
+        for name, parameter in module.get_decoder().named_parameters():
+            parameter.requires_grad_(not name.startswith("embed_"))
+        return module
+    if method == "prompt" and task == "vision":
+        add_registers(module, PROMPTS)
+        module.get_classifier().requires_grad_(True)
+        return module
+    if method == "prompt":
+        add_prompts(module, PROMPTS)
+        return module
+    return get_peft_model(module, _config(task, method, steps, rank))
+
+
+def _config(task: Task, method: str, steps: int, rank: int) -> Any:
+    common = {"modules_to_save": ["head"]} if task == "vision" else {"task_type": "SEQ_2_SEQ_LM"}
+    linear = LINEAR[task]
+    if method == "lora":
+        return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear, **common)
+    if method == "adalora":
+        plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20), "total_step": steps}
+        return AdaLoraConfig(
+            init_r=3 * rank // 2, target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear,
+            **plan, **common,
+        )  # fmt: skip
+    if method == "ia3":
+        keys, forward = IA3_PARTS[task]
+        return IA3Config(target_modules=rf"{keys}|{forward}", feedforward_modules=forward, **common)
+    raise KeyError(method)
+
+
+# Regular expressions of module names, matched whole by peft.
+LINEAR = {
+    "vision": r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
+    "translation": r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)",
+}
+# Keys and values, and the feed-forward layer. timm keeps query, key and value in one layer: there all three are scaled.
+IA3_PARTS = {
+    "vision": (r"blocks\.\d+\.attn\.qkv", r"blocks\.\d+\.mlp\.fc2"),
+    "translation": (r".*\.layers\.\d+\..*(k_proj|v_proj)", r".*\.layers\.\d+\.fc2"),
+}
+
+
+def trainable(module: nn.Module) -> int:
+    """How many parameters learn."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+class RankAllocation:
+    """AdaLoRA beside its gradient (Zhang et al. 2023): ranks move to where they matter (section 3.2), and P and Q stay
+    orthogonal (equation 4). State: the running importance of each rank (equations 9 to 11)."""
+
+    NAMES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+
+    def __init__(self, module: PeftModel) -> None:
+        self.adalora: AdaLoraModel = module.base_model
+        config = self.adalora.peft_config["default"]
+        self.weight, self.config = config.orth_reg_weight, config
+        self.factors = [p for name, p in module.named_parameters() if "lora_A" in name or "lora_B" in name]
+
+    def penalty(self) -> Tensor:
+        """gamma (|P^T P - I| + |Q Q^T - I|), mean over the factors."""
+        found = []
+        for factor in self.factors:
+            product = factor @ factor.T if factor.shape[0] < factor.shape[1] else factor.T @ factor
+            found.append((product - torch.eye(len(product), device=product.device)).norm())
+        return self.weight * torch.stack(found).mean()
+
+    def after_update(self, step: int) -> None:
+        self.adalora.update_and_allocate(step)
+
+    def state_dict(self) -> dict[str, Any]:
+        allocator = self.adalora.rankallocator
+        return {"pattern": self.config.rank_pattern} | {name: getattr(allocator, name) for name in self.NAMES}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.config.rank_pattern = state["pattern"]
+        for name in self.NAMES:
+            setattr(self.adalora.rankallocator, name, state[name])
+
+
+def companion(module: nn.Module) -> RankAllocation | None:
+    """What a training loop does for this module beside the gradient."""
+    adaptive = isinstance(module, PeftModel) and isinstance(module.base_model, AdaLoraModel)
+    return RankAllocation(module) if adaptive else None
+
+
+def changed(module: nn.Module) -> dict[str, Tensor]:
+    """The tensors that learn, by name: what a result without peft is made of."""
+    return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}

@@ -1,0 +1,62 @@
+"""Learnt positions in front of an input: what prompt tuning adds to a model. Each is a position like any other, so that
+its attention is captured and shown as that of CLS or of a language tag.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def add_registers(module: nn.Module, count: int) -> nn.Parameter:
+    """Learnt tokens between CLS and the patches, as timm's own register tokens, and the parameter (1, count, D).
+
+    CLS takes its position embedding with it, so that with no register added the model computes what it did before.
+    """
+    if module.num_reg_tokens:
+        raise ValueError("the model has registers already")
+    with torch.no_grad():
+        if not module.no_embed_class and module.pos_embed is not None:
+            prefix = module.num_prefix_tokens
+            if prefix:
+                module.cls_token.add_(module.pos_embed[:, :1])
+            module.pos_embed = nn.Parameter(module.pos_embed[:, prefix:].clone(), requires_grad=False)
+            module.no_embed_class = True
+    width = module.num_features
+    module.reg_token = nn.Parameter(torch.randn(1, count, width, device=module.cls_token.device) * 0.02)
+    module.num_reg_tokens = count
+    module.num_prefix_tokens += count
+    for block in module.blocks:
+        if hasattr(block.attn, "num_prefix_tokens"):
+            block.attn.num_prefix_tokens += count
+    return module.reg_token
+
+
+class PromptedEmbedding(nn.Module):
+    """An embedding whose ids from `size` on are learnt positions. peft's own prompt tuning hands embeddings to the
+    encoder, which Marian then does not scale as it scales those that it looks up."""
+
+    def __init__(self, embedding: nn.Embedding, count: int) -> None:
+        super().__init__()
+        self.embedding, self.size = embedding, embedding.num_embeddings
+        with torch.no_grad():
+            weight = embedding.weight
+            drawn = weight.mean(0) + weight.std(0) * torch.randn(count, weight.shape[1], device=weight.device)
+        self.prompts = nn.Parameter(drawn)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, N) -> (B, N, D)"""
+        known = self.embedding(ids.clamp(max=self.size - 1))
+        learnt = self.prompts[(ids - self.size).clamp(min=0)]
+        return torch.where((ids >= self.size)[..., None], learnt, known)
+
+
+def add_prompts(module: nn.Module, count: int) -> nn.Parameter:
+    """Learnt positions that a source sentence can begin with (`prompt_ids`), and the parameter (count, D)."""
+    encoder = module.get_encoder()
+    encoder.embed_tokens = PromptedEmbedding(encoder.embed_tokens, count)
+    return encoder.embed_tokens.prompts
+
+
+def prompt_ids(module: nn.Module) -> list[int]:
+    """The ids that `add_prompts` made, to stand before each source; none for any other model."""
+    embedding = next((part for part in module.modules() if isinstance(part, PromptedEmbedding)), None)
+    return [] if embedding is None else list(range(embedding.size, embedding.size + len(embedding.prompts)))
