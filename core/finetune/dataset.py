@@ -1,0 +1,194 @@
+"""Data that has been checked: a training part, a validation part, and a report of what was found on the way.
+
+`core.finetune.data` makes these from bundled sets and from a person's files. A run keeps its own copy (`save`, `load`),
+so that it can go on, and be understood, whatever became of the files.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from core.errors import SidelightError
+from core.finetune import parallel
+from core.finetune.parallel import Pair
+from core.finetune.pictures import Pictures
+
+FEW_TRAINING, FEW_VALIDATION = 10, 20  # items of a class, items in all: below, a warning
+HIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+UNEVEN = 5  # times as many training items as another class: above, a warning
+
+
+@dataclass(frozen=True)
+class Report:
+    """counts: class (or language) -> (training, validation) items. duplicates: names (or numbers of lines) left out
+    because the same content came before. conflicts: the same content under two labels, left out everywhere.
+    unreadable: file (or number of a line) that was left out, and why. warnings: what is used, but may disappoint."""
+
+    counts: dict[str, tuple[int, int]]
+    duplicates: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, SidelightError], ...] = ()
+    warnings: tuple[SidelightError, ...] = ()
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """digest: SHA-256 of both parts (`picture_digest`)."""
+
+    train: Pictures
+    held_out: Pictures
+    report: Report
+    digest: str
+
+
+@dataclass(frozen=True)
+class PairData:
+    """digest: SHA-256 of both parts (`pair_digest`)."""
+
+    train: tuple[Pair, ...]
+    held_out: tuple[Pair, ...]
+    report: Report
+    digest: str
+
+    @property
+    def language(self) -> str:
+        return self.train[0].language
+
+
+def clean(text: str) -> str:
+    """One line of composed, visible text: no control characters, none that turn the direction of reading."""
+    kept = re.sub("[\ud800-\udfff]", "\ufffd", HIDDEN.sub("", text))
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
+def picture_digest(train: Pictures, held_out: Pictures) -> str:
+    """SHA-256 over names of classes, sizes, labels and pixels of both parts, in their order."""
+    found = hashlib.sha256(json.dumps(train.classes).encode())
+    for part in (train, held_out):
+        found.update(json.dumps(list(part.images.shape)).encode())
+        found.update(part.labels.contiguous().numpy().astype("<i8").tobytes())
+        found.update(part.images.contiguous().numpy())
+    return found.hexdigest()
+
+
+def pair_digest(train: Sequence[Pair], held_out: Sequence[Pair]) -> str:
+    return hashlib.sha256(f"{parallel.digest(train)} {parallel.digest(held_out)}".encode()).hexdigest()
+
+
+def warnings_for(counts: dict[str, tuple[int, int]]) -> tuple[SidelightError, ...]:
+    """What a person should know about the sizes of the parts before waiting for a training."""
+    found = [
+        SidelightError("data.warn_few", name=name, count=training, advised=FEW_TRAINING)
+        for name, (training, _) in counts.items()
+        if training < FEW_TRAINING
+    ]
+    largest = max(counts, key=lambda name: counts[name][0])
+    smallest = min(counts, key=lambda name: counts[name][0])
+    most, least = counts[largest][0], counts[smallest][0]
+    if most > UNEVEN * least:
+        found.append(SidelightError("data.warn_uneven", largest=largest, most=most, smallest=smallest, least=least))
+    validation = sum(held_out for _, held_out in counts.values())
+    if validation < FEW_VALIDATION:
+        found.append(SidelightError("data.warn_validation", count=validation, advised=FEW_VALIDATION))
+    return tuple(found)
+
+
+def save(data: PictureData | PairData, folder: Path) -> None:
+    """Write `pictures.safetensors` or `pairs.tsv`, and `data.json` last: without it nothing is loaded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data.json").unlink(missing_ok=True)
+    head: dict[str, object] = {"digest": data.digest, "report": _report_to_json(data.report)}
+    if isinstance(data, PictureData):
+        head |= {"kind": "pictures", "classes": data.train.classes}
+        tensors = {
+            f"{part}_{name}": value.contiguous()
+            for part, pictures in (("train", data.train), ("held_out", data.held_out))
+            for name, value in (("images", pictures.images), ("labels", pictures.labels))
+        }
+        save_file(tensors, folder / ".unfinished")
+        os.replace(folder / ".unfinished", folder / "pictures.safetensors")
+    else:
+        head |= {"kind": "pairs"}
+        text = io.StringIO(newline="")
+        table = csv.writer(text, "excel-tab", lineterminator="\n")
+        for part, pairs in (("train", data.train), ("held_out", data.held_out)):
+            table.writerows((part, pair.language, pair.source, pair.target) for pair in pairs)
+        _write(folder / "pairs.tsv", text.getvalue())
+    _write(folder / "data.json", json.dumps(head, indent=1) + "\n")
+
+
+def load(folder: Path) -> PictureData | PairData:
+    """What `save` wrote. Raises SidelightError `data.saved_damaged` where a file is missing or was changed."""
+    try:
+        head = json.loads((folder / "data.json").read_text("utf-8"))
+        data = _load_pictures(folder, head) if head["kind"] == "pictures" else _load_pairs(folder, head)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, csv.Error) as error:
+        raise SidelightError("data.saved_damaged", folder=folder.name) from error
+    if data.digest != head["digest"]:
+        raise SidelightError("data.saved_damaged", folder=folder.name)
+    return data
+
+
+def _load_pictures(folder: Path, head: dict) -> PictureData:
+    tensors, classes = load_file(folder / "pictures.safetensors"), tuple(head["classes"])
+    found = [
+        Pictures(tensors[f"{part}_images"], tensors[f"{part}_labels"], classes, head["digest"])
+        for part in ("train", "held_out")
+    ]
+    return PictureData(*found, _report_from_json(head["report"]), picture_digest(*found))
+
+
+def _load_pairs(folder: Path, head: dict) -> PairData:
+    parts: dict[str, list[Pair]] = {"train": [], "held_out": []}
+    with (folder / "pairs.tsv").open(encoding="utf-8", newline="") as file:
+        for part, language, source, target in csv.reader(file, "excel-tab"):
+            parts[part].append(Pair(source, target, language))
+    train, held_out = tuple(parts["train"]), tuple(parts["held_out"])
+    return PairData(train, held_out, _report_from_json(head["report"]), pair_digest(train, held_out))
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(".unfinished")
+    unfinished.write_text(text, "utf-8", newline="")
+    os.replace(unfinished, path)
+
+
+def _report_to_json(report: Report) -> dict[str, object]:
+    return {
+        "counts": report.counts,
+        "duplicates": report.duplicates,
+        "conflicts": report.conflicts,
+        "unreadable": [(name, error.code, error.values) for name, error in report.unreadable],
+        "warnings": [(error.code, error.values) for error in report.warnings],
+    }
+
+
+def _report_from_json(found: dict) -> Report:
+    return Report(
+        {name: (training, held_out) for name, (training, held_out) in found["counts"].items()},
+        tuple(found["duplicates"]),
+        tuple(found["conflicts"]),
+        tuple((name, SidelightError(code, **values)) for name, code, values in found["unreadable"]),
+        tuple(SidelightError(code, **values) for code, values in found["warnings"]),
+    )
+
+
+def cut(total: int, share: float, least_training: int) -> int:
+    """How many of `total` items validate: `share` of them, at least one, and `least_training` are left to train on."""
+    return min(max(1, round(share * total)), total - least_training)
+
+
+def shuffled(total: int, seed: int) -> list[int]:
+    """0 .. total - 1 in an order of `seed` alone."""
+    return torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
