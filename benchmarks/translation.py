@@ -11,8 +11,9 @@ import torch
 
 from benchmarks.odd_sentences import ODD
 from core.finetune.parallel import TAGS, read_part
-from core.finetune.score import loops, scores, translate_all
+from core.finetune.score import scores, translate_all
 from core.models.catalogue import default
+from core.models.decoding import repeats
 from core.models.translation import Translator, load_translator, load_translator_folder
 
 PARTS = ("val", "test_2016_flickr")
@@ -34,15 +35,21 @@ def quality(model: Translator, data: Path, beams: int) -> None:
 
 def behaviour(model: Translator, show: bool) -> None:
     for language, tag in TAGS.items():
-        looping = unended = 0
+        looping = thrice = unended = 0
         for sentence in ODD:
             translation = model.translate(sentence, tag)
-            pieces = [step.piece for step in translation.steps]
-            looping += loops(pieces)
+            allowed = max(2, repeats(translation.source.pieces))
+            found = repeats(translation.target.pieces)
+            looping += found > allowed
+            thrice += found >= 3
             unended += translation.stopped_by_limit
             if show:
-                print(f"  {sentence}  →  {translation.text}{'   LOOPS' if loops(pieces) else ''}")
-        print(f"{language}: of {len(ODD)} odd sentences {looping} loop, {unended} do not end", flush=True)
+                print(f"  {sentence}  →  {translation.text}{f'   {found} TIMES' if found >= 3 else ''}")
+        print(
+            f"{language}: of {len(ODD)} odd sentences {looping} loop (a run of pieces three times in a row, or more "
+            f"often than one in the source), {thrice} have a run three times, {unended} do not end",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 TAGS = {"de": "deu", "fr": "fra", "cs": "ces", "zh": "cmn_Hans"}
+ENGLISH = "eng"  # the tag of the ways back, which the bundled model does not know
 NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 NUMBER = re.compile(r"\d+")
 SYLLABLES = re.findall(  # of invented names
@@ -18,15 +19,39 @@ SYLLABLES = re.findall(  # of invented names
 
 @dataclass(frozen=True)
 class Pair:
-    """An English sentence and its translation; language: a key of TAGS."""
+    """A sentence and its translation. language: of the target, a key of TAGS or "en"; empty for a model that has one
+    direction and no tags. origin: of the source."""
 
     source: str
     target: str
     language: str
+    origin: str = "en"
+
+    @property
+    def tag(self) -> str | None:
+        return TAGS.get(self.language, ENGLISH) if self.language else None
 
     @property
     def tagged(self) -> str:
-        return f">>{TAGS[self.language]}<< {self.source}"
+        return f">>{self.tag}<< {self.source}" if self.tag else self.source
+
+    @property
+    def direction(self) -> str:
+        """Into German from English: "de"; from German into English: "de_en"."""
+        return self.language if self.origin == "en" else f"{self.origin}_{self.language}"
+
+    @property
+    def reversed(self) -> "Pair":
+        return Pair(self.target, self.source, self.origin, self.language)
+
+
+def by_direction(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """The pairs of each direction, in their order: the languages as in TAGS, then the ways back."""
+    pairs = list(pairs)
+    found: dict[str, list[Pair]] = {code: [] for code in [*TAGS, *(f"{code}_en" for code in TAGS)]}
+    for pair in pairs:
+        found.setdefault(pair.direction, []).append(pair)
+    return {direction: part for direction, part in found.items() if part}
 
 
 def read_lines(path: Path) -> list[str]:
@@ -52,12 +77,12 @@ def digest(pairs: Iterable[Pair]) -> str:
     """SHA-256 over the pairs in their order: what a model was trained on."""
     found = hashlib.sha256()
     for pair in pairs:
-        found.update(f"{pair.language}\t{pair.source}\t{pair.target}\n".encode())
+        found.update(f"{pair.direction}\t{pair.source}\t{pair.target}\n".encode())
     return found.hexdigest()
 
 
 def vary(pair: Pair, other: Pair, draw: random.Random) -> Pair:
-    """The pair as another person might have typed it: two sentences at once (`other` has the same language), another
+    """The pair as another person might have typed it: two sentences at once (`other` has the same direction), another
     name or number, no full stop, all small or all capital letters. Most pairs stay as they are."""
     if draw.random() < 0.05:
         gap = "" if pair.language == "zh" else " "

@@ -48,6 +48,16 @@ def new_model(tokenizer: MarianTokenizer, width: int, layers: tuple[int, int], d
     return MarianMTModel._from_config(config, attn_implementation="eager")
 
 
+def start_model(folder: Path, dropout: float) -> tuple[MarianMTModel, MarianTokenizer]:
+    """A model to go on from, in float32, with its vocabulary; attention without fusion, whose CPU gradient is slow."""
+    module = MarianMTModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    module.config.dropout = dropout
+    for part in module.modules():
+        if isinstance(getattr(part, "dropout", None), float):
+            part.dropout = dropout
+    return module, MarianTokenizer.from_pretrained(folder)
+
+
 def export(module: nn.Module, tokenizer: MarianTokenizer, folder: Path, record: dict[str, object]) -> None:
     """float16 weights, tokenizer and `training.json`: what the model is made from and how good it is."""
     module.half().save_pretrained(folder)
@@ -59,12 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     train, held_out = parallel.read_part(options.data, "train"), parallel.read_part(options.data, "val")
     if options.start:
-        tokenizer = MarianTokenizer.from_pretrained(options.start)
-        module = MarianMTModel.from_pretrained(options.start, dtype=torch.float32, attn_implementation="eager")
-        module.config.dropout = options.dropout
-        for part in module.modules():
-            if isinstance(getattr(part, "dropout", None), float):
-                part.dropout = options.dropout
+        module, tokenizer = start_model(options.start, options.dropout)
     else:
         tokenizer = build_vocabulary(train, PIECES, options.run / "vocabulary")
         torch.manual_seed(options.seed)
@@ -73,7 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         steps=options.steps, rate=options.rate, warmup=options.warmup, average=options.average,
         every=options.every, seed=options.seed, precision=options.precision,
     )  # fmt: skip
-    run = Run(TranslationTask(module, tokenizer, train, held_out, options.seed, options.tokens), settings, options.run)
+    task = TranslationTask(
+        module, tokenizer, train, held_out, options.seed, options.tokens,
+        smoothing=options.smoothing, rdrop=options.rdrop, piece_dropout=options.piece_dropout,
+    )  # fmt: skip
+    run = Run(task, settings, options.run)
     run.print_progress(every=50)
     if options.export and run.accelerator.is_main_process:
         record = {"settings": asdict(settings), "data": {"train": parallel.digest(train), "pairs": len(train)}}
@@ -92,6 +101,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1.3e-3)
     parser.add_argument("--warmup", type=int, default=1000)
     parser.add_argument("--dropout", type=float, default=0.25)
+    parser.add_argument("--smoothing", type=float, default=0.1, help="of the labels")
+    parser.add_argument("--rdrop", type=float, default=0.0, help="weight of R-Drop, which doubles a step's time")
+    parser.add_argument("--piece-dropout", type=float, default=0.0, help="share of sentences cut into random pieces")
     parser.add_argument("--average", type=float, default=0.9995)
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
     parser.add_argument("--width", type=int, default=256)

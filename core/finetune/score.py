@@ -6,8 +6,11 @@ from typing import Any
 import sacrebleu
 import torch
 from torch import nn
+from torch.nn import functional
 
-from core.finetune.parallel import TAGS, Pair
+from core.finetune.parallel import Pair, by_direction
+from core.models.decoding import NoLoops, repeats
+from core.models.prompts import prompt_ids
 
 BATCH = 64  # sentences
 
@@ -16,11 +19,17 @@ def translate_all(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair], beam
     """The model's translation of each pair's source, in their order. Sentences of similar length run together."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].source))
     found = [""] * len(pairs)
+    prompts = torch.tensor([prompt_ids(module)], dtype=torch.long)
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            batch = tokenizer([pairs[i].tagged for i in chosen], return_tensors="pt", padding=True).to(module.device)
-            output = module.generate(**batch, num_beams=beams, max_new_tokens=128)
+            batch = tokenizer([pairs[i].tagged for i in chosen], return_tensors="pt", padding=True)
+            source = torch.cat([prompts.expand(len(chosen), -1), batch.input_ids], 1).to(module.device)
+            mask = functional.pad(batch.attention_mask, (prompts.shape[1], 0), value=1).to(module.device)
+            rule = NoLoops(source, mask)
+            output = module.generate(
+                input_ids=source, attention_mask=mask, num_beams=beams, max_new_tokens=128, logits_processor=[rule]
+            )
             for index, text in zip(chosen, tokenizer.batch_decode(output, skip_special_tokens=True), strict=True):
                 found[index] = text
     return found
@@ -38,19 +47,10 @@ def scores(outputs: Sequence[str], pairs: Sequence[Pair]) -> dict[str, float]:
 
 def loops(pieces: Sequence[str], times: int = 3) -> bool:
     """Whether some run of pieces stands `times` times or more in a row, as in "a man in a man in a man in"."""
-    for length in range(1, len(pieces) // times + 1):
-        for start in range(len(pieces) - length * times + 1):
-            first = pieces[start : start + length]
-            if all(pieces[start + k * length : start + (k + 1) * length] == first for k in range(1, times)):
-                return True
-    return False
+    return repeats(pieces) >= times
 
 
 def score_by_language(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """`scores` of each language's pairs."""
-    found = {}
-    for language in TAGS:
-        part = [pair for pair in pairs if pair.language == language]
-        if part:
-            found[language] = scores(translate_all(module, tokenizer, part), part)
-    return found
+    """`scores` of each direction's pairs."""
+    parts = by_direction(pairs)
+    return {name: scores(translate_all(module, tokenizer, part), part) for name, part in parts.items()}

@@ -1,64 +1,89 @@
 """What a translator learns from: sentence pairs in, the label-smoothed cross-entropy of the target's pieces out."""
 
+import copy
 import random
 from collections.abc import Sequence
 
+import sentencepiece
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 from transformers import MarianTokenizer
 
 from core.finetune import parallel
 from core.finetune.parallel import Pair
+from core.models.prompts import prompt_ids
 
 IGNORED = -100  # a position without a label
+Ids = tuple[list[int], list[int]]  # of source and target
 
 
 class TranslationTask:
-    """Label-smoothed cross-entropy of the target's pieces, with the source varied anew in each epoch."""
+    """Label-smoothed cross-entropy of the target's pieces, with the source varied anew in each epoch.
+
+    rdrop: weight of R-Drop (see `_rdrop`), 0 for none. piece_dropout: share of the sentences whose pieces are drawn at
+    random, 0 for none (see `sampling`). varied: whether names, numbers and capitals are varied (`parallel.vary`).
+    """
 
     def __init__(
         self, module: nn.Module, tokenizer: MarianTokenizer, train: Sequence[Pair], held_out: Sequence[Pair],
         seed: int = 0, tokens: int = 4000, smoothing: float = 0.1, varied: bool = True,
+        rdrop: float = 0.0, piece_dropout: float = 0.0,
     ) -> None:  # fmt: skip
         self.module, self.tokenizer, self.train, self.held_out = module, tokenizer, train, held_out
         self.seed, self.tokens, self.smoothing, self.varied = seed, tokens, smoothing, varied
-        self.ids: list[tuple[list[int], list[int]]] = []
+        self.rdrop, self.piece_dropout = rdrop, piece_dropout
+        self.ids: list[Ids] = []
 
     def batches(self, epoch: int) -> list[list[int]]:
         seed = self.seed * 1000 + epoch
         draw = random.Random(seed)
         pairs = list(self.train)
         if self.varied:
-            same = {code: [pair for pair in pairs if pair.language == code] for code in parallel.TAGS}
-            pairs = [parallel.vary(pair, draw.choice(same[pair.language]), draw) for pair in pairs]
-        self.ids = self._encode(pairs)
+            same = parallel.by_direction(pairs)
+            pairs = [parallel.vary(pair, draw.choice(same[pair.direction]), draw) for pair in pairs]
+        self.ids = _encode(self.tokenizer, pairs)
+        if self.piece_dropout:
+            sentencepiece.set_random_generator_seed(seed + 1)  # the same draws on every process and after resuming
+            drawn = [i for i in range(len(pairs)) if draw.random() < self.piece_dropout]
+            for i, ids in zip(drawn, _encode(sampling(self.tokenizer), [pairs[i] for i in drawn]), strict=True):
+                self.ids[i] = ids
         return parallel.batches([max(len(source), len(target)) for source, target in self.ids], self.tokens, seed)
 
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
-        return self._loss(module, [self.ids[item] for item in items], self.smoothing)
+        ids = [self.ids[item] for item in items]
+        return self._rdrop(module, ids) if self.rdrop else self._loss(module, ids, self.smoothing)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
-        """Cross-entropy a piece (nats, not smoothed) of each language's held-out pairs."""
+        """Cross-entropy a piece (nats, not smoothed) of each direction's held-out pairs."""
         found = {}
-        for language in parallel.TAGS:
-            ids = self._encode([pair for pair in self.held_out if pair.language == language])
+        for direction, pairs in parallel.by_direction(self.held_out).items():
+            ids = _encode(self.tokenizer, pairs)
             lengths = [max(len(source), len(target)) for source, target in ids]
             sums = [self._loss(module, [ids[i] for i in batch], 0.0) for batch in parallel.batches(lengths, 4000, 0)]
-            if ids:
-                found[f"loss_{language}"] = float(sum(s[0] for s in sums)) / sum(s[1] for s in sums)
+            found[f"loss_{direction}"] = float(sum(s[0] for s in sums)) / sum(s[1] for s in sums)
         return found
 
-    def _encode(self, pairs: Sequence[Pair]) -> list[tuple[list[int], list[int]]]:
-        if not pairs:
-            return []
-        sources = self.tokenizer([pair.tagged for pair in pairs], truncation=True, max_length=128).input_ids
-        targets = self.tokenizer(text_target=[pair.target for pair in pairs], truncation=True, max_length=128).input_ids
-        return list(zip(sources, targets, strict=True))
+    def _loss(self, module: nn.Module, ids: Sequence[Ids], smoothing: float) -> tuple[Tensor, int]:
+        logits, labels = self._logits(module, ids)
+        return cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing), len(labels)
 
-    def _loss(self, module: nn.Module, ids: list[tuple[list[int], list[int]]], smoothing: float) -> tuple[Tensor, int]:
+    def _rdrop(self, module: nn.Module, ids: Sequence[Ids]) -> tuple[Tensor, int]:
+        """R-Drop (Liang et al. 2021, "R-Drop: Regularized Dropout for Neural Networks", eq. 4), halved so that it is
+        the plain loss where dropout is 0. With P1 and P2 the distributions of two passes under different dropout and a
+        the weight: 1/2 [-log P1(y) - log P2(y)] + a/4 [KL(P1 || P2) + KL(P2 || P1)]. -log P is label-smoothed here.
+        The two passes are one pass over the batch written twice."""
+        logits, labels = self._logits(module, [*ids, *ids])
+        total = cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing) / 2
+        one, two = logits.log_softmax(-1).chunk(2)  # (pieces, vocabulary) each
+        apart = sum(kl_div(q, p, reduction="sum", log_target=True) for p, q in ((one, two), (two, one)))
+        return total + self.rdrop / 4 * apart, len(labels) // 2
+
+    def _logits(self, module: nn.Module, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
+        """Logits (pieces, vocabulary) and labels (pieces,) of the real target positions, sentence after sentence."""
         config, device = self.module.config, next(module.parameters()).device
-        source = _padded([pair[0] for pair in ids], config.pad_token_id).to(device)
+        prompts = prompt_ids(self.module)
+        source = _padded([prompts + pair[0] for pair in ids], config.pad_token_id).to(device)
         labels = _padded([pair[1] for pair in ids], IGNORED).to(device)
         given = labels.roll(1, 1).masked_fill(labels.roll(1, 1) == IGNORED, config.pad_token_id)
         given[:, 0] = config.decoder_start_token_id
@@ -69,8 +94,31 @@ class TranslationTask:
             use_cache=False,
         ).logits
         real = labels != IGNORED
-        total = cross_entropy(output[real].float(), labels[real], reduction="sum", label_smoothing=smoothing)
-        return total, int(real.sum())
+        return output[real].float(), labels[real]
+
+
+def sampling(tokenizer: MarianTokenizer) -> MarianTokenizer:
+    """The same vocabulary, but sentences are cut into pieces by a draw, so that a model learns words from their parts.
+
+    This project's vocabularies are unigram models, where the draw is from P(pieces | sentence) ^ 0.2 (Kudo 2018,
+    "Subword Regularization", eq. 9, all segmentations). SentencePiece reads the same number as the chance to leave out
+    a merge where a vocabulary is BPE (Provilkov et al. 2020, "BPE-Dropout").
+    """
+    found = copy.deepcopy(tokenizer)
+    found.spm_source, found.spm_target = (
+        sentencepiece.SentencePieceProcessor(model_file=str(file), enable_sampling=True, alpha=0.2, nbest_size=-1)
+        for file in tokenizer.spm_files
+    )
+    found.current_spm = found.spm_source
+    return found
+
+
+def _encode(tokenizer: MarianTokenizer, pairs: Sequence[Pair]) -> list[Ids]:
+    if not pairs:
+        return []
+    sources = tokenizer([pair.tagged for pair in pairs], truncation=True, max_length=128).input_ids
+    targets = tokenizer(text_target=[pair.target for pair in pairs], truncation=True, max_length=128).input_ids
+    return list(zip(sources, targets, strict=True))
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

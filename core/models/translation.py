@@ -14,6 +14,7 @@ from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models import catalogue, loading
+from core.models.decoding import NoLoops
 from core.models.pieces import TAG, clean, token_axis
 
 LONGEST = 200  # source pieces that are accepted
@@ -91,6 +92,7 @@ class Translator:
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
+                logits_processor=[NoLoops(source, mask)],
                 stopping_criteria=StoppingCriteriaList([_Progress(on_step, limit)] if on_step else []),
             )  # (1, 1 + n), the start mark first
             with Tape.record(values=True) as tape:

@@ -10,11 +10,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.distributions import kl_divergence
+from transformers import MarianTokenizer
 
 from core.finetune import parallel, pretrain
 from core.finetune.loop import checkpoints, read_log
 from core.finetune.parallel import Pair
 from core.finetune.score import loops, scores
+from core.finetune.translation_task import TranslationTask
+from core.finetune.vocabulary import build_vocabulary
 from core.models.translation import load_translator_folder
 
 NOUNS = {"dog": "Hund", "cat": "Katze", "house": "Haus", "tree": "Baum", "boy": "Junge", "car": "Auto"}
@@ -102,6 +107,77 @@ def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_pat
         for noun, german in NOUNS.items()
     )
     assert right >= 5
+
+
+@pytest.fixture
+def small(data: Path, tmp_path: Path) -> tuple[nn.Module, MarianTokenizer, list[Pair]]:
+    """A model with dropout, its vocabulary and pairs."""
+    pairs = parallel.read_part(data, "train")
+    tokenizer = build_vocabulary(pairs, 40, tmp_path / "vocabulary")
+    torch.manual_seed(0)
+    return pretrain.new_model(tokenizer, 64, (1, 1), 0.3).train(), tokenizer, pairs
+
+
+def loss_of(module: nn.Module, tokenizer: MarianTokenizer, pairs: list[Pair], **options: float) -> tuple[Tensor, int]:
+    task = TranslationTask(module, tokenizer, pairs, [], varied=False, **options)
+    task.batches(0)
+    return task.loss(module, range(8))
+
+
+def test_rdrop_is_its_equation(small) -> None:
+    module, tokenizer, pairs = small
+    torch.manual_seed(1)
+    found, count = loss_of(module, tokenizer, pairs, rdrop=2.0, smoothing=0.0)
+    task = TranslationTask(module, tokenizer, pairs, [], varied=False)
+    task.batches(0)
+    torch.manual_seed(1)  # the same dropout again
+    logits, labels = task._logits(module, [task.ids[i] for i in [*range(8), *range(8)]])
+    one, two = (torch.distributions.Categorical(logits=half) for half in logits.chunk(2))
+    written = labels[: len(labels) // 2]
+    apart = kl_divergence(one, two) + kl_divergence(two, one)
+    expected = -(one.log_prob(written) + two.log_prob(written)) / 2 + 2.0 / 4 * apart
+    assert count == len(written) and apart.sum().item() > 1
+    assert found.item() == pytest.approx(expected.sum().item(), rel=1e-4)
+
+
+def test_rdrop_without_dropout_is_the_plain_loss(small) -> None:
+    module, tokenizer, pairs = small
+    plain, count = loss_of(module.eval(), tokenizer, pairs)
+    found, same = loss_of(module.eval(), tokenizer, pairs, rdrop=5.0)
+    assert same == count and found.item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_dropped_pieces_spell_the_same_sentences_and_are_drawn_again_alike(small) -> None:
+    module, tokenizer, pairs = small
+
+    def drawn(share: float, epoch: int) -> list[tuple[list[int], list[int]]]:
+        task = TranslationTask(module, tokenizer, pairs, [], varied=False, piece_dropout=share)
+        task.batches(epoch)
+        return task.ids
+
+    plain, half, whole = drawn(0.0, 0), drawn(0.5, 0), drawn(1.0, 0)
+    texts = [
+        [tokenizer.decode(side, skip_special_tokens=True) for ids in found for side in ids] for found in (plain, whole)
+    ]
+    assert texts[0] == texts[1]
+    assert 0.3 < sum(a != b for a, b in zip(plain, half, strict=True)) / len(plain) < 0.5
+    assert sum(a != b for a, b in zip(plain, whole, strict=True)) / len(plain) > 0.6
+    assert sum(len(a) for a, _ in whole) > sum(len(a) for a, _ in plain)
+    assert half == drawn(0.5, 0) != drawn(0.5, 1)
+
+
+def test_the_ways_back_are_directions_of_their_own() -> None:
+    pair = Pair("A dog.", "Ein Hund.", "de")
+    back = pair.reversed
+    assert (back.source, back.target, back.tagged) == ("Ein Hund.", "A dog.", ">>eng<< Ein Hund.")
+    assert back.reversed == pair and (pair.direction, back.direction) == ("de", "de_en")
+    other = Pair("Yes.", "是。", "zh")
+    assert parallel.by_direction([other.reversed, back, pair]) == {
+        "de": [pair],
+        "de_en": [back],
+        "zh_en": [other.reversed],
+    }
+    assert parallel.digest([pair]) != parallel.digest([back])
 
 
 def test_scores_are_zero_to_a_hundred() -> None:

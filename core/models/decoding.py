@@ -1,0 +1,48 @@
+"""What the search for a translation may not do: go round in circles. Both ways to translate use this one rule.
+
+A small model far from what it knows repeats itself ("a man in a man in a man in ..."). `no_repeat_ngram_size` of
+transformers is no remedy: good captions repeat 3- and 4-grams, and only its size 2 would stop "a a a". So a piece is
+forbidden only where it would complete a run of pieces that stands too often in a row.
+"""
+
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+
+TIMES = 2  # in a row, which every output may have ("very very good")
+
+
+def repeats(pieces: Sequence[Hashable]) -> int:
+    """How often the most repeated run of pieces stands in a row: 1 for "a b a", 3 for "x a b a b a b", 0 for none."""
+    most = min(1, len(pieces))
+    for length in range(1, len(pieces) // 2 + 1):
+        same = 0  # pieces so far that equal the one `length` before them
+        for at in range(length, len(pieces)):
+            same = same + 1 if pieces[at] == pieces[at - length] else 0
+            most = max(most, same // length + 1)
+    return most
+
+
+class NoLoops(LogitsProcessor):
+    """Forbids a piece that would make a run of pieces stand more than twice in a row, or more often than some run
+    stands in a row in the source: who types "ha ha ha ha" or 10,000 means it, and gets at most as many."""
+
+    def __init__(self, source: Tensor, mask: Tensor) -> None:
+        """source, mask: (sentences, m), as the model reads them; mask 0 where a sentence is filled up."""
+        rows = zip(source.tolist(), mask.tolist(), strict=True)
+        times = [repeats([piece for piece, real in zip(*row, strict=True) if real]) for row in rows]
+        self.times = torch.tensor(times, device=source.device).clamp(min=TIMES)  # (sentences,)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """input_ids: (sentences x beams, n) so far. scores: (sentences x beams, vocabulary). Returns new scores."""
+        scores = scores.clone()
+        times = self.times.repeat_interleave(len(input_ids) // len(self.times))
+        n = input_ids.shape[1]
+        for length in range(1, (n + 1) // (TIMES + 1) + 1):
+            same = input_ids[:, length:] == input_ids[:, :-length]
+            trailing = same.flip(1).cumprod(1).sum(1)  # pieces at the end that equal the one `length` before them
+            full = trailing + 1 >= times * length
+            scores[full, input_ids[full, n - length]] = -torch.inf
+        return scores
