@@ -6,24 +6,21 @@ what it says of the sample photos; the share of CLS attention that falls on an o
 
 import argparse
 import json
-import random
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from core import samples
 from core.finetune.calibration import calibration_error
 from core.finetune.class_task import class_logits
 from core.finetune.classify import HELD_OUT, calibration_split
+from core.finetune.forgetting import object_attention
 from core.finetune.pictures import read_pictures
 from core.models.catalogue import BUNDLED
-from core.models.foreground import cls_attention
 from core.models.images import open_image
 from core.models.vision import VisionModel, load_vision
 
 SCENES = 60
-OBJECTS = ("cat.jpg", "coffee.jpg", "flower.jpg", "rocket.jpg")
 
 
 def held_out_quality(model: VisionModel, data: Path, seed: int) -> None:
@@ -48,23 +45,6 @@ def gallery(model: VisionModel) -> None:
             )
 
 
-def overlap(model: VisionModel) -> list[float]:
-    """Of each scene, CLS attention (last layers but one) on the pasted object over the object's share of the area."""
-    draw, found = random.Random(0), []
-    photos = {name: open_image((samples.FOLDER / name).read_bytes()) for name in OBJECTS}
-    for _ in range(SCENES):
-        photo, side = photos[draw.choice(OBJECTS)], draw.randrange(84, 169)
-        short = min(photo.size)
-        cut = photo.crop(((photo.width - short) // 2, 0, (photo.width + short) // 2, short)).resize((side, side))
-        scene = Image.new("RGB", (336, 336), tuple(draw.randrange(60, 200) for _ in range(3)))
-        x, y = draw.randrange(336 - side), draw.randrange(336 - side)
-        scene.paste(cut, (x, y))
-        row = cls_attention(model.explain(scene, 224, "stretch").trace)
-        a, b, c, d = (round(edge * 16 / 336) for edge in (x, y, x + side, y + side))
-        found.append(float(row[b:d, a:c].sum() / row.sum()) / (((c - a) * (d - b)) / 256))
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -73,8 +53,7 @@ def main() -> None:
     model = load_vision(card.key)
     seed = json.loads((card.folder / "classes.json").read_text("utf-8"))["settings"]["seed"]
     for name in (card.base, card.key):
-        shares = sorted(overlap(load_vision(name)))
-        middle = shares[len(shares) // 2]
+        middle = object_attention(load_vision(name), SCENES)
         print(f"{name}: CLS attention on the object is {middle:.1f} times its area (median of {SCENES} scenes)")
     gallery(model)
     held_out_quality(model, options.data, seed)
