@@ -1,7 +1,9 @@
 """Train the bundled translator: python -m core.finetune.pretrain --data FOLDER --run FOLDER [--export FOLDER]
 
 Builds the vocabulary and a small Marian model, or goes on from the model in `--start`. A run that was killed goes on
-with the same command. `accelerate launch -m core.finetune.pretrain ...` runs it on several processes or GPUs.
+with the same command. `accelerate launch --multi_gpu --num_processes 2 -m core.finetune.pretrain ...` runs it on
+several GPUs, and with `SIDELIGHT_DEVICE=cpu` before it on several processes (with `--cpu`, accelerate starts only one
+process unless it has MPI).
 """
 
 import argparse
@@ -11,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from torch import nn
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
@@ -19,8 +22,7 @@ from core.finetune.loop import Run, Settings
 from core.finetune.score import score_by_language
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
-
-PIECES = 10_000
+from core.models.loading import device
 
 
 def new_model(tokenizer: MarianTokenizer, width: int, layers: tuple[int, int], dropout: float) -> MarianMTModel:
@@ -71,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.start:
         module, tokenizer = start_model(options.start, options.dropout)
     else:
-        tokenizer = build_vocabulary(train, PIECES, options.run / "vocabulary")
+        with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
+            tokenizer = build_vocabulary(train, options.pieces, options.run / "vocabulary")
         torch.manual_seed(options.seed)
         module = new_model(tokenizer, options.width, tuple(options.layers), options.dropout)
     settings = Settings(
@@ -106,6 +109,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--piece-dropout", type=float, default=0.0, help="share of sentences cut into random pieces")
     parser.add_argument("--average", type=float, default=0.9995)
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
+    parser.add_argument("--pieces", type=int, default=10_000, help="of a new vocabulary")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, nargs=2, default=(4, 3), help="of the encoder and the decoder")
     parser.add_argument("--seed", type=int, default=0)

@@ -86,12 +86,11 @@ def test_variation_keeps_names_and_numbers_the_same_on_both_sides() -> None:
         assert name in varied.target and number in varied.target
 
 
-def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pretrain, "PIECES", 40)
+def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_path: Path) -> None:
     run, model = tmp_path / "run", tmp_path / "model"
     common = ["--data", str(data), "--run", str(run), "--width", "64", "--layers", "1", "1", "--dropout", "0"]
     common += ["--rate", "0.006", "--warmup", "10", "--average", "0.9", "--every", "125", "--precision", "no"]
-    common += ["--tokens", "600"]
+    common += ["--tokens", "600", "--pieces", "40"]
     pretrain.main([*common, "--steps", "250"])
     assert len(checkpoints(run)) == 2
     pretrain.main([*common, "--steps", "500", "--export", str(model)])

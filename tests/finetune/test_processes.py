@@ -1,0 +1,86 @@
+"""Training on two processes is training on one: `accelerate launch` is really run, and gives the same losses, weights
+and, after a break, the same end."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.finetune import pretrain
+from core.finetune.loop import Event, checkpoints, read_log
+from tests.finetune.test_translation import NOUNS, VERBS, write
+
+ROOT = Path(__file__).resolve().parents[2]
+LAST = Path("checkpoints/step-0000012")
+
+
+def arguments(data: Path, run: Path) -> list[str]:
+    """No dropout, no reduced precision: what is left to differ is how the work is shared."""
+    found = ["--data", data, "--run", run, "--pieces", 40, "--width", 64, "--layers", 1, 1, "--dropout", 0]
+    found += ["--precision", "no", "--rate", 0.003, "--warmup", 4, "--average", 0.9, "--tokens", 300]
+    return [str(value) for value in [*found, "--steps", 12, "--every", 6]]
+
+
+def launch(data: Path, run: Path) -> None:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command += ["-m", "core.finetune.pretrain", *arguments(data, run)]
+    environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same run on one process, on two, and on two after the second half was lost."""
+    folder, draw, lines = tmp_path_factory.mktemp("processes"), random.Random(0), []
+    for _ in range(120):
+        (noun, german), (verb, doing) = draw.choice([*NOUNS.items()]), draw.choice([*VERBS.items()])
+        lines.append((f"The {noun} {verb}.", f"{german} {doing}."))
+    write(folder / "data", "train", lines)
+    write(folder / "data", "val", lines[:10])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIDELIGHT_DEVICE", "cpu")
+        pretrain.main(arguments(folder / "data", folder / "one"))
+    launch(folder / "data", folder / "two")
+    shutil.copytree(folder / "two", folder / "resumed")
+    shutil.rmtree(folder / "resumed" / LAST)
+    lines = (folder / "two" / "log.jsonl").read_text().splitlines(keepends=True)
+    (folder / "resumed" / "log.jsonl").write_text("".join(lines[:9]))  # three steps after the last checkpoint
+    launch(folder / "data", folder / "resumed")
+    return {name: folder / name for name in ("one", "two", "resumed")}
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [value for event in events for value in (event.loss, *event.metrics.values())]
+
+
+@pytest.mark.parametrize("other", ["two", "resumed"])
+def test_two_processes_learn_what_one_learns(runs: dict[str, Path], other: str) -> None:
+    one, two = read_log(runs["one"]), read_log(runs[other])
+    assert [event.step for event in two] == list(range(1, 13))
+    assert [event.terms for event in one] == [event.terms for event in two]
+    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+    assert losses(one)[-1] < losses(one)[0]
+
+
+@pytest.mark.parametrize("other", ["two", "resumed"])
+def test_two_processes_end_at_the_same_weights(runs: dict[str, Path], other: str) -> None:
+    one, two = (load_file(runs[name] / LAST / "model.safetensors") for name in ("one", other))
+    first = load_file(checkpoints(runs["one"])[0] / "model.safetensors")
+    assert one.keys() == two.keys()
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, atol=1e-5, rtol=0)
+    assert max(float((one[name] - first[name]).abs().max()) for name in one) > 1e-3
+
+
+def test_there_really_were_two(runs: dict[str, Path]) -> None:
+    found = {name: {path.name for path in (run / LAST).glob("random_states_*")} for name, run in runs.items()}
+    two = {"random_states_0.pkl", "random_states_1.pkl"}
+    assert found == {"one": {"random_states_0.pkl"}, "two": two, "resumed": two}
