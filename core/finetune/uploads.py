@@ -63,6 +63,9 @@ def pictures_from_path(path: Path, seed: int = 0, share: float = 0.2) -> Picture
 
 def _checked(files: Iterable[File], seed: int, share: float) -> PictureData:
     found, unreadable, warnings = _read(files)
+    failed = [name for name, error in unreadable if error.code != "data.no_class"]
+    if failed and not found:
+        raise SidelightError("data.nothing_readable", count=len(failed), name=failed[0])
     kept, duplicates, conflicts = _distinct(found)
     by_class = {label: [item for item in kept if item.label == label] for label in sorted({i.label for i in found})}
     _check_classes(by_class)
