@@ -28,12 +28,11 @@ Table = dict[str, dict[str, float]]  # direction: loss, bleu, chrf
 
 @dataclass(frozen=True)
 class Variant:
-    """What is tried. averaged: whether a running average of the weights is kept and used."""
+    """What is tried. The running average of the weights is measured; of the baseline also the last weights."""
 
     seed: int = 0
     dropout: float = 0.1
     smoothing: float = 0.1
-    averaged: bool = True
     rdrop: float = 0.0
     piece_dropout: float = 0.0
     varied: bool = True
@@ -59,7 +58,6 @@ class Budget:
 VARIANTS = {
     "baseline": Variant(),
     "baseline, another seed": Variant(seed=1),
-    "no running average": Variant(averaged=False),
     "dropout 0.25": Variant(dropout=0.25),
     "dropout 0": Variant(dropout=0.0),
     "both ways": Variant(both_ways=True),
@@ -107,21 +105,27 @@ def run_variant(
         train = [pair.reversed if i % 2 else pair for i, pair in enumerate(train)]
         held_out = held_out + [pair.reversed for pair in held_out]
     task = TranslationTask(
-        module, tokenizer, train, held_out, variant.seed, budget.tokens, variant.smoothing, variant.varied,
+        module, tokenizer, train, [], variant.seed, budget.tokens, variant.smoothing, variant.varied,
         variant.rdrop, variant.piece_dropout,
     )  # fmt: skip
     settings = Settings(
         steps=budget.steps, rate=budget.rate, warmup=budget.steps // 10, every=budget.steps, seed=variant.seed,
-        average=budget.average if variant.averaged else 0.0, precision="bf16",
+        average=budget.average, precision="bf16",
     )  # fmt: skip
     run = Run(task, settings, folder)
     for event in run.train():
         if event.step % 10 == 0:
             print(f"{folder.name}  step {event.step}  loss {event.loss:.3f}  {event.seconds:.0f} s", flush=True)
-    result = {"variant": asdict(variant), "budget": asdict(budget), "table": measure(run.learnt, tokenizer, held_out)}
+    kept = {"table": run.learnt}
+    if variant == Variant():  # an average changes nothing in the training, so this is the run without one
+        kept["last"] = run.accelerator.unwrap_model(run.module)
+    result: dict[str, object] = {"variant": asdict(variant), "budget": asdict(budget)}
+    for name, learnt in kept.items():
+        learnt.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+        # what is measured is what was written: float32, without the autocast that training wraps around a module
+        result[name] = measure(*start_model(folder / name, 0.0), held_out)
     result["cpu_seconds"] = time.process_time() - began
-    run.learnt.save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
     (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     shutil.rmtree(folder / "checkpoints")
 
@@ -137,15 +141,18 @@ def measure(module: MarianMTModel, tokenizer: MarianTokenizer, held_out: list[Pa
     return found
 
 
-def read_result(folder: Path, variant: Variant, budget: Budget) -> Table | None:
-    """The table of a finished variant. Raises ValueError where the folder holds a run of another kind."""
+def read_result(folder: Path, variant: Variant, budget: Budget) -> dict[str, Table]:
+    """What a finished variant measured: "table", of the baseline also "last"; else nothing.
+
+    Raises ValueError where the folder holds a run of another kind.
+    """
     path = folder / "result.json"
     if not path.exists():
-        return None
+        return {}
     found = json.loads(path.read_text())
     if found["variant"] != asdict(variant) or found["budget"] != asdict(budget):
         raise ValueError(f"{folder} holds another run: {found['variant']}, {found['budget']}")
-    return found["table"]
+    return {name: found[name] for name in ("table", "last") if name in found}
 
 
 def print_table(tables: dict[str, Table]) -> None:
@@ -169,11 +176,14 @@ def main() -> None:
     tables["before"] = json.loads(start.read_text())
     for name, variant in VARIANTS.items():
         folder = options.run / name.replace(",", "").replace(" ", "-")
-        if read_result(folder, variant, budget) is None and not options.table:
-            run_variant(variant, budget, options.start, folder, train, held_out)
         found = read_result(folder, variant, budget)
+        if not found and not options.table and name in (options.only or VARIANTS):
+            run_variant(variant, budget, options.start, folder, train, held_out)
+            found = read_result(folder, variant, budget)
         if found:
-            tables[name] = found
+            tables[name] = found["table"]
+        if "last" in found:
+            tables["no running average"] = found["last"]
     print_table(tables)
 
 
@@ -187,6 +197,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=20_000, help="training pairs, drawn once for all variants")
     parser.add_argument("--sample", type=int, default=300, help="validation pairs of each language")
     parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, help="run these; several processes share the work so")
     parser.add_argument("--table", action="store_true", help="only print what is finished")
     return parser.parse_args()
 

@@ -19,10 +19,12 @@ from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from core.finetune import parallel
 from core.finetune.loop import Run, Settings
+from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
 from core.models.loading import device
+from core.models.translation import load_translator_folder
 
 
 def new_model(tokenizer: MarianTokenizer, width: int, layers: tuple[int, int], dropout: float) -> MarianMTModel:
@@ -60,10 +62,14 @@ def start_model(folder: Path, dropout: float) -> tuple[MarianMTModel, MarianToke
     return module, MarianTokenizer.from_pretrained(folder)
 
 
-def export(module: nn.Module, tokenizer: MarianTokenizer, folder: Path, record: dict[str, object]) -> None:
-    """float16 weights, tokenizer and `training.json`: what the model is made from and how good it is."""
+def export(
+    module: nn.Module, tokenizer: MarianTokenizer, held_out: Sequence[Pair], record: dict[str, object], folder: Path
+) -> None:
+    """float16 weights, tokenizer and `training.json`: what the model is made from, and how good what is shipped is."""
     module.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    shipped = load_translator_folder(folder)
+    record = record | {"validation": score_by_language(shipped.module, shipped.tokenizer, held_out)}
     (folder / "training.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -89,8 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run.print_progress(every=50)
     if options.export and run.accelerator.is_main_process:
         record = {"settings": asdict(settings), "data": {"train": parallel.digest(train), "pairs": len(train)}}
-        record["validation"] = score_by_language(run.learnt.eval(), tokenizer, held_out)
-        export(run.learnt, tokenizer, options.export, record)
+        export(run.learnt, tokenizer, held_out, record, options.export)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from transformers import MarianTokenizer
 from core.finetune import parallel, pretrain
 from core.finetune.loop import checkpoints, read_log
 from core.finetune.parallel import Pair
-from core.finetune.score import loops, scores
+from core.finetune.score import loops, score_by_language, scores
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
 from core.models.translation import load_translator_folder
@@ -100,6 +100,8 @@ def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_pat
     record = json.loads((model / "training.json").read_text())
     assert record["data"]["train"] == parallel.digest(parallel.read_part(data, "train"))
     translator = load_translator_folder(model)
+    held_out = parallel.read_part(data, "val")
+    assert record["validation"] == score_by_language(translator.module, translator.tokenizer, held_out)
     assert translator.targets == ("ces", "cmn_Hans", "deu", "fra")
     right = sum(
         translator.translate(f"The {noun} sleeps.", "deu", beams=2, max_pieces=30).text == f"{german} schläft."

@@ -1,0 +1,52 @@
+"""The command that compares ways to train a translator, on a tiny model: one table, and nothing is run twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from core.finetune import parallel
+from core.finetune.pretrain import new_model
+from core.finetune.vocabulary import build_vocabulary
+from core.models.translation import load_translator_folder
+from tests.finetune.test_translation import NOUNS, VERBS, write
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def table(folder: Path, *options: str) -> dict[str, list[str]]:
+    """The rows that the command prints."""
+    command = [sys.executable, "-m", "benchmarks.translator_variants", "--data", folder / "data", "--start"]
+    command += [folder / "start", "--run", folder / "runs", "--steps", "4", "--tokens", "200", "--pairs", "20"]
+    environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    command = [str(word) for word in [*command, "--sample", "5", *options]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_variants_are_compared_and_a_finished_one_is_read(tmp_path: Path) -> None:
+    lines = [(f"The {n} {v}.", f"{g} {d}.") for n, g in NOUNS.items() for v, d in VERBS.items()]
+    write(tmp_path / "data", "train", lines)
+    write(tmp_path / "data", "val", lines[:8])
+    tokenizer = build_vocabulary(parallel.read_part(tmp_path / "data", "train"), 40, tmp_path / "start")
+    torch.manual_seed(0)
+    new_model(tokenizer, 64, (1, 1), 0.1).save_pretrained(tmp_path / "start")
+
+    found = table(tmp_path, "--only", "baseline", "both ways")
+    assert list(found) == ["de", "before", "baseline", "no running average", "both ways"]
+    assert len(found["baseline"]) == 1 and len(found["both ways"]) == 2
+    assert len({row[0] for row in found.values()}) == 5
+    both = load_translator_folder(tmp_path / "runs" / "both-ways" / "table")
+    assert both.targets == ("ces", "cmn_Hans", "deu", "eng", "fra")
+    result = tmp_path / "runs" / "baseline" / "result.json"
+    assert json.loads(result.read_text())["budget"]["steps"] == 4 and not list(tmp_path.rglob("checkpoints"))
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
+    again = table(tmp_path, "--only", "baseline", "both ways")
+    assert again == found
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
