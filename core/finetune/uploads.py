@@ -100,7 +100,7 @@ def _read(
                 raise SidelightError("data.no_class")
             if isinstance(content, SidelightError):
                 raise content
-            image = open_image(content)
+            image = _opened(content)
         except SidelightError as error:
             unreadable.append((name, error))
             failed[label] = failed.get(label, 0) + 1
@@ -115,6 +115,13 @@ def _read(
     warnings = [SidelightError("data.warn_no_pictures", name=label, count=empty[label]) for label in sorted(empty)]
     unreadable.sort(key=lambda pair: pair[0])
     return sorted(found, key=lambda item: item.name), tuple(unreadable), warnings
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        return open_image(content)
+    except RuntimeError as error:  # Pillow's decoders of AVIF and DDS, on damaged files
+        raise SidelightError("image.truncated") from error
 
 
 def _square(image: Image.Image) -> np.ndarray:
