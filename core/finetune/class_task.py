@@ -14,34 +14,60 @@ SIDE = 112  # px, for the evaluation
 
 
 class ClassTask:
-    """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits."""
+    """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits.
+
+    sides: px, one drawn for each batch. side: px, for the evaluation. answers: the logits (N, classes) that the last
+    evaluation gave for the held-out pictures.
+    """
 
     def __init__(
         self, module: nn.Module, train: Pictures, held_out: Pictures, mean: Sequence[float], std: Sequence[float],
-        seed: int = 0, batch: int = 64, smoothing: float = 0.1,
+        seed: int = 0, batch: int = 64, smoothing: float = 0.1, varied: bool = True,
+        sides: Sequence[int] = SIDES, side: int = SIDE,
     ) -> None:  # fmt: skip
         self.module, self.train, self.held_out = module, train, held_out
         self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
+        self.varied, self.sides, self.side = varied, sides, side
+        self.answers: Tensor | None = None
 
     def batches(self, epoch: int) -> list[list[int]]:
-        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.seed * 1000 + epoch))
-        return [chunk.tolist() for chunk in order.split(self.batch)]
+        return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
 
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
-        side = SIDES[int(torch.randint(len(SIDES), ()))]
-        seen = normalize(vary(self.train.images[items], side), self.mean, self.std)
+        side = self.sides[int(torch.randint(len(self.sides), ()))]
+        seen = normalize((vary if self.varied else enlarge)(self.train.images[items], side), self.mean, self.std)
         device = next(module.parameters()).device
         labels = self.train.labels[items].to(device)
         logits = module(seen.to(device)).float()
         return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
-        logits = class_logits(module, self.held_out, self.mean, self.std)
-        labels = self.held_out.labels
-        return {
-            "accuracy": float((logits.argmax(-1) == labels).float().mean()),
-            "loss": float(cross_entropy(logits, labels)),
-        }
+        self.answers = class_logits(module, self.held_out, self.mean, self.std, self.side)
+        return quality(self.answers, self.held_out.labels)
+
+
+def shuffled(count: int, batch: int, seed: int) -> list[list[int]]:
+    """The items 0..count-1 in random order, in batches."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return [chunk.tolist() for chunk in order.split(batch)]
+
+
+def quality(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """accuracy, macro_f1 (mean over classes), 0 to 1; loss (cross-entropy, nats). logits: (N, C); labels: (N,)."""
+    matrix = confusion(logits, labels)
+    right = matrix.diagonal()
+    f1 = 2 * right / (matrix.sum(0) + matrix.sum(1)).clamp_min(1)
+    return {
+        "accuracy": float(right.sum() / matrix.sum()),
+        "macro_f1": float(f1.mean()),
+        "loss": float(cross_entropy(logits, labels)),
+    }
+
+
+def confusion(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many items of each class (rows) were taken for each class (columns): (C, C)."""
+    count = logits.shape[-1]
+    return torch.bincount(labels * count + logits.argmax(-1), minlength=count**2).reshape(count, count)
 
 
 def class_logits(

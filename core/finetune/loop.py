@@ -119,9 +119,17 @@ class _Position:
 class Run:
     """A task being learnt in a folder. `train` begins it or goes on from its last checkpoint."""
 
-    def __init__(self, task: Task, settings: Settings, folder: Path, companion: Companion | None = None) -> None:
+    def __init__(
+        self, task: Task, settings: Settings, folder: Path, companion: Companion | None = None,
+        trackers: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """trackers: names that accelerate knows ("tensorboard", "wandb"); each event is told to them."""
         self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
-        self.accelerator = Accelerator(mixed_precision=settings.precision, cpu=device().type == "cpu")
+        self.accelerator = Accelerator(
+            mixed_precision=settings.precision, cpu=device().type == "cpu", log_with=list(trackers), project_dir=folder
+        )
+        if trackers:
+            self.accelerator.init_trackers("tracking", config=asdict(settings))
         set_seed(settings.seed + self.accelerator.process_index)
         trainable = [p for p in task.module.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(
@@ -172,6 +180,10 @@ class Run:
                 if self.is_over:
                     return
             at.epoch, at.batch = at.epoch + 1, 0
+
+    def close(self) -> None:
+        """Said when no more events will come: trackers write what they hold."""
+        self.accelerator.end_training()
 
     def print_progress(self, every: int) -> None:
         """Train to the end; print each evaluation, and every so many steps, as a line of JSON."""
@@ -228,6 +240,8 @@ class Run:
         if self.accelerator.is_main_process:
             with (self.folder / "log.jsonl").open("a") as file:
                 file.write(json.dumps(asdict(event)) + "\n")
+        values = {"loss": event.loss, "rate": event.rate} | {f"validation/{k}": v for k, v in event.metrics.items()}
+        self.accelerator.log(values, step=event.step)
 
     def save(self) -> None:
         """Write a checkpoint of this moment."""

@@ -1,11 +1,13 @@
 """A translator: sentence in; translation, the decision of each step and all three attentions out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
 
@@ -16,6 +18,7 @@ from core.errors import SidelightError
 from core.models import catalogue, loading
 from core.models.decoding import NoLoops
 from core.models.pieces import TAG, clean, token_axis
+from core.models.prompts import add_prompts, prompt_ids
 
 LONGEST = 200  # source pieces that are accepted
 OnStep = Callable[[int, int], None]  # (steps done, limit)
@@ -84,19 +87,28 @@ class Translator:
         `translation.too_long`, `translation.unknown_target`, `translation.not_captured`.
         """
         source, names = self.source_pieces(sentence, target)
+        return self.read(source, names, self.search(source, beams, max_pieces, on_step), top_k)
+
+    def search(self, source: Tensor, beams: int = 5, max_pieces: int = 128, on_step: OnStep | None = None) -> Tensor:
+        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first."""
         limit = min(max_pieces, self._positions() - 1)
         mask = torch.ones_like(source)
         with torch.inference_mode():
-            output = self.module.generate(
+            return self.module.generate(
                 input_ids=source,
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
                 logits_processor=[NoLoops(source, mask)],
                 stopping_criteria=StoppingCriteriaList([_Progress(on_step, limit)] if on_step else []),
-            )  # (1, 1 + n), the start mark first
-            with Tape.record(values=True) as tape:
-                logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
+            )
+
+    def read(self, source: Tensor, names: list[str], output: Tensor, top_k: int = 5) -> Translation:
+        """One teacher-forced pass over a given output. source, names: from `source_pieces`; output: ids (1, 1 + n), the
+        start mark first. Raises SidelightError `translation.not_captured`."""
+        with torch.inference_mode(), Tape.record(values=True) as tape:
+            mask = torch.ones_like(source)
+            logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
         return self._translation(names, output[0], logits, tape.calls, top_k)
 
     def source_pieces(self, sentence: str, target: str | None) -> tuple[Tensor, list[str]]:
@@ -118,14 +130,17 @@ class Translator:
         typed = self.tokenizer.tokenize(tagged)
         if len(typed) == len(names) - 1:  # all but the end mark
             names[:-1] = typed
-        return ids.to(self.module.device), names
+        prompts = prompt_ids(self.module)  # they stand before the sentence
+        ids = torch.cat([torch.tensor([prompts], dtype=torch.long), ids], 1)
+        return ids.to(self.module.device), [f"<prompt {n + 1}>" for n in range(len(prompts))] + names
 
     def _positions(self) -> int:
         # T5 has no absolute positions and names none.
         return getattr(self.module.config, "max_position_embeddings", None) or LONGEST
 
     def _axis(self, pieces: list[str]) -> TokenAxis:
-        return token_axis(pieces, {*self.tokenizer.all_special_tokens} - {self.tokenizer.unk_token})
+        prompts = {f"<prompt {n + 1}>" for n in range(len(prompt_ids(self.module)))}
+        return token_axis(pieces, {*self.tokenizer.all_special_tokens} - {self.tokenizer.unk_token} | prompts)
 
     def _translation(
         self, source: list[str], output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
@@ -201,8 +216,7 @@ def load_translator(name: str) -> Translator:
     """The bundled model by its key, or any transformers sequence-to-sequence model. Raises SidelightError `model.*`."""
     card = catalogue.card(name)
     if card is not None:
-        loading.verified_weights(card)
-        return _load(card.title, str(card.folder))
+        return load_translator_card(card)
     name = loading.check_model_name(name)
     from huggingface_hub import hf_hub_download
 
@@ -215,6 +229,25 @@ def load_translator(name: str) -> Translator:
         raise SidelightError(
             "model.no_safetensors", name=name, bundled=catalogue.default("translation").title
         ) from error
+
+
+def load_translator_card(card: catalogue.ModelCard) -> Translator:
+    loading.verified_weights(card)
+    whole = (card.folder / "config.json").exists()
+    return _load(card.title, str(card.folder)) if whole else with_changes(load_translator(card.base), card)
+
+
+def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translator:
+    """The translator as fine-tuning left it: an adapter of peft's, or learnt positions before each source. It changes
+    `translator`'s own module. Raises SidelightError `model.not_its_base`."""
+    module = translator.module
+    if (card.folder / "adapter_config.json").exists():
+        module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
+    else:
+        changed = load_file(card.weights)
+        add_prompts(module, len(next(iter(changed.values()))))
+        loading.load_part(module, changed, card.title)
+    return replace(translator, name=card.title, module=module.eval().to(loading.device()))
 
 
 def load_translator_folder(folder: Path) -> Translator:

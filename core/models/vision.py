@@ -85,10 +85,13 @@ class VisionModel:
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
         return VisionResult(fitted, axis, self._trace(tape.calls, axis), features, self._predictions(output))
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
     def pixels(self, image: Image.Image) -> Tensor:
         """(1, 3, H, W), normalised, on the model's device."""
-        tensor = normalize(pil_to_tensor(image).float() / 255, self.mean, self.std)
-        return tensor[None].to(next(self.module.parameters()).device)
+        return normalize(pil_to_tensor(image).float() / 255, self.mean, self.std)[None].to(self.device)
 
     def _trace(self, calls: list[AttentionCall], axis: PatchAxis) -> AttentionTrace | None:
         blocks = getattr(self.module, "blocks", ())
@@ -141,6 +144,10 @@ def load_vision(name: str) -> VisionModel:
     card = catalogue.card(name)
     if card is None:
         return _load_hub(loading.check_model_name(name).removeprefix("timm/"))
+    return load_vision_card(card)
+
+
+def load_vision_card(card: catalogue.ModelCard) -> VisionModel:
     state = loading.verified_weights(card)
     if card.base:
         return with_changes(load_vision(card.base), card.title, card.folder)
@@ -166,7 +173,7 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
         model,
         name=name,
         module=module.eval().to(loading.device()),
-        prefix=_prefix(module),
+        prefix=prefix_names(module),
         classes=tuple(named["classes"]),
         temperature=named["temperature"],
     )
@@ -204,7 +211,7 @@ def _wrap(name: str, module: nn.Module, default_patches: int | None = None) -> V
         name=name,
         module=module.eval().to(loading.device()),
         patch=patch,
-        prefix=_prefix(module),
+        prefix=prefix_names(module),
         mean=config["mean"],
         std=config["std"],
         sizes=tuple(sorted({*sizes, default})),
@@ -213,7 +220,7 @@ def _wrap(name: str, module: nn.Module, default_patches: int | None = None) -> V
     )
 
 
-def _prefix(module: nn.Module) -> tuple[str, ...]:
+def prefix_names(module: nn.Module) -> tuple[str, ...]:
     count = getattr(module, "num_prefix_tokens", 0)
     registers = getattr(module, "num_reg_tokens", 0)
     others = tuple(f"extra {i + 1}" for i in range(count - registers - 1))  # DeiT's distillation token

@@ -60,10 +60,9 @@ def test_a_lora_learns_and_trains_only_what_it_says(archive: Path, tmp_path: Pat
     base = timm.create_model("vit_tiny_patch16_224", img_size=112, depth=2, num_classes=2, embed_dim=48, num_heads=3)
     frozen = {name: value.clone() for name, value in base.state_dict().items() if not name.startswith("head")}
     train, held_out = read_pictures(archive).split(6, seed=0)
-    monkeypatch.setattr(class_task, "SIDES", (112,))
     monkeypatch.setattr(classify, "CALIBRATION", 2)
     module = classify.with_adapter(base, rank=2, first_block=1)
-    task = class_task.ClassTask(module, train, held_out, (0.5,) * 3, (0.5,) * 3, batch=7)
+    task = class_task.ClassTask(module, train, held_out, (0.5,) * 3, (0.5,) * 3, batch=7, sides=(112,))
     run = Run(task, Settings(steps=25, rate=0.01, every=25), tmp_path / "run")
     events = list(run.train())
     assert events[-1].metrics["accuracy"] == 1.0

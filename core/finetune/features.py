@@ -1,0 +1,72 @@
+"""What a frozen backbone knows already: features that are computed once, the neighbours among them, a head on top."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+from torchvision.transforms.functional import normalize as normalize_pixels
+
+from core.finetune.class_task import quality, shuffled
+from core.finetune.pictures import Pictures, enlarge
+
+NEIGHBOURS = 10
+
+
+@torch.inference_mode()
+def features(
+    module: nn.Module, images: Tensor, mean: Sequence[float], std: Sequence[float], side: int,
+    tell: Callable[[float], None] = lambda share: None,
+) -> Tensor:  # fmt: skip
+    """What a timm model's head is given of uint8 pictures (N, 3, S, S): (N, D), on the CPU. tell: the share done."""
+    module.eval()
+    device, found = next(module.parameters()).device, []
+    for start in range(0, len(images), 64):
+        seen = normalize_pixels(enlarge(images[start : start + 64], side), mean, std).to(device)
+        found.append(module.forward_head(module.forward_features(seen), pre_logits=True).float().cpu())
+        tell(min(1.0, (start + 64) / len(images)))
+    return torch.cat(found).clone()
+
+
+def nearest(known: Tensor, labels: Tensor, asked: Tensor, classes: int) -> Tensor:
+    """Votes of the nearest known features by cosine, closer ones counting more (Wu et al. 2018, section 3.4, with
+    temperature 0.07): (M, classes). known: (N, D), with labels (N,); asked: (M, D)."""
+    similarity = normalize(asked, dim=-1) @ normalize(known, dim=-1).T  # (M, N)
+    best = similarity.topk(min(NEIGHBOURS, len(known)), -1)
+    votes = torch.zeros(len(asked), classes)
+    return votes.scatter_add_(1, labels[best.indices], (best.values / 0.07).exp())
+
+
+class HeadTask:
+    """Cross-entropy of a linear head on features that were computed once: of each picture plain and mirrored.
+
+    train: (2, N, D). held_out: (M, D). answers: the logits that the last evaluation gave.
+    """
+
+    def __init__(
+        self, head: nn.Module, train: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor,
+        seed: int = 0, batch: int = 32, smoothing: float = 0.1,
+    ) -> None:  # fmt: skip
+        self.module, self.train, self.labels = head, train, labels
+        self.held_out, self.held_out_labels = held_out, held_out_labels
+        self.seed, self.batch, self.smoothing = seed, batch, smoothing
+        self.answers: Tensor | None = None
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        return shuffled(len(self.labels), self.batch, self.seed * 1000 + epoch)
+
+    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+        device = next(module.parameters()).device
+        view = torch.randint(len(self.train), (len(items),))
+        logits = module(self.train[view, items].to(device)).float()
+        labels = self.labels[items].to(device)
+        return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        self.answers = module(self.held_out.to(next(module.parameters()).device)).float().cpu()
+        return quality(self.answers, self.held_out_labels)
+
+
+def mirrored(pictures: Pictures) -> Tensor:
+    """(N, 3, S, S)"""
+    return pictures.images.flip(-1)

@@ -1,0 +1,76 @@
+"""A probe watched while a model learns: the attention of one photo or sentence, a frame every few steps.
+
+Vision: what CLS looks at, of every layer and head. Translation: cross-attention, teacher-forced over the translation
+that the model gave before it learnt, so that all frames have the same words.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.finetune.job import write_json
+from core.models.translation import Translation, Translator
+from core.models.vision import VisionModel, prefix_names
+
+SIDE_IN_PATCHES = 16
+FRAMES = 20  # of a run, about
+
+
+class PhotoFilm:
+    """probe: an upright RGB photo; without one, nothing is filmed."""
+
+    def __init__(self, folder: Path, model: VisionModel, probe: Image.Image) -> None:
+        self.folder, self.model, self.probe = folder / "film", model, probe
+        self.side = SIDE_IN_PATCHES * model.patch if len(model.sizes) > 1 else model.default_size
+        self.folder.mkdir(exist_ok=True)
+
+    def take(self, step: int, module: nn.Module) -> None:
+        model = replace(self.model, module=module, prefix=prefix_names(module), classes=())
+        result = model.explain(self.probe, self.side, "crop")
+        if result.trace is None:  # such models are not filmed, and the page says so
+            return
+        if not (self.folder / "axis.json").exists():
+            result.fitted.pixels.save(self.folder / "probe.png")
+            write_json(self.folder / "axis.json", {"type": "image", "grid": result.axis.grid})
+        calls = [call.weights(slice(0, 1))[0, :, 0] for call in result.trace.calls]
+        _write(self.folder, step, torch.stack(calls)[..., len(result.axis.prefix) :])  # (L, H, patches)
+
+
+class SentenceFilm:
+    """probe: a sentence that the translator accepts."""
+
+    def __init__(self, folder: Path, model: Translator, probe: str, target: str | None) -> None:
+        self.folder, self.model = folder / "film", model
+        self.source, self.names = model.source_pieces(probe, target)
+        self.output = model.search(self.source)
+        self.folder.mkdir(exist_ok=True)
+
+    def take(self, step: int, module: nn.Module) -> Translation:
+        found = replace(self.model, module=module).read(self.source, self.names, self.output)
+        axes = {"type": "sentence", "source": found.source.pieces, "target": found.target.pieces}
+        write_json(self.folder / "axis.json", axes)
+        _write(self.folder, step, torch.stack([call.weights()[0] for call in found.cross.calls]))  # (L, H, Nq, Nk)
+        return found
+
+
+def _write(folder: Path, step: int, attention: Tensor) -> None:
+    unfinished, place = folder / ".frame", folder / f"step-{step:07d}.safetensors"
+    save_file({"attention": attention.half().cpu().contiguous()}, unfinished)
+    unfinished.replace(place)
+
+
+def frames(folder: Path) -> list[tuple[int, Tensor]]:
+    """(step, attention) of each frame of a run, in order."""
+    files = sorted((folder / "film").glob("step-*.safetensors"))
+    return [(int(file.stem.removeprefix("step-")), load_file(file)["attention"].float()) for file in files]
+
+
+def axis(folder: Path) -> dict[str, object] | None:
+    """What the frames' positions mean (`axis.json`); None before the first frame."""
+    path = folder / "film" / "axis.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None

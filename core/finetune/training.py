@@ -1,0 +1,135 @@
+"""A job from its folder to its result: the one way in for the page's worker, for the command line and for tests.
+
+`train` yields the loop's events; who iterates watches. All else is written to the run's folder as it happens, so that
+any other process can follow it, and so that a run that was stopped at any moment goes on from its last checkpoint.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from accelerate import PartialState
+
+from core.errors import SidelightError
+from core.finetune import dataset, methods, results
+from core.finetune.film import FRAMES
+from core.finetune.job import Job, answered, asked, read_job, set_status, write_json
+from core.finetune.learning import Learning, open_learning
+from core.finetune.loop import Event, Run, Settings, read_log
+
+EVALUATIONS = 6  # of a run, about
+
+
+def train(folder: Path) -> Iterator[Event]:
+    """Begin the job in `folder`, or go on with it, until it is finished, or `request` says to pause.
+
+    Its state says afterwards which it was. Raises SidelightError, also for a loss that is no number
+    (`training.not_finite`); the state is then "failed".
+    """
+    main = PartialState().is_main_process
+    try:
+        yield from _train(folder, main)
+    except SidelightError as error:
+        if main:
+            set_status(folder, "failed", stage="", ended=time.time(), error=(error.code, error.values))
+        raise
+
+
+def _train(folder: Path, main: bool) -> Iterator[Event]:
+    job, data = read_job(folder), dataset.load(folder / "data")
+    if main:
+        answered(folder)
+        set_status(folder, "running", stage="loading", started=time.time(), ended=0.0, error=None)
+    learning = open_learning(folder, job, data)
+    settings = settings_of(job, len(learning.task.batches(0)))
+    companion = methods.companion(learning.task.module)
+    run = Run(learning.task, settings, folder, companion, trackers=trackers())
+    if main:
+        _note_start(folder, job, learning, run)
+    every = max(1, settings.steps // FRAMES)
+    try:
+        for event in run.train():
+            if main:
+                _watch(folder, learning, run, event, every)
+            yield event
+            request = asked(folder)
+            if request == "pause" and not run.is_over:
+                run.save()
+                if main:
+                    answered(folder)
+                    set_status(folder, "paused", stage="", ended=time.time())
+                return
+            if request == "finish":
+                break
+    except ValueError as error:  # the loop's word for it
+        raise SidelightError("training.not_finite", rate=f"{job.rate:g}") from error
+    run.close()
+    if main:
+        finish(folder, job, learning, run)
+
+
+def settings_of(job: Job, batches: int) -> Settings:
+    """batches: of an epoch."""
+    steps = job.epochs * batches
+    return Settings(
+        steps=steps, rate=job.rate, warmup=max(1, steps // 10), every=max(1, steps // EVALUATIONS), seed=job.seed,
+        precision=job.precision, schedule=job.schedule, patience=job.patience,
+    )  # fmt: skip
+
+
+def trackers() -> list[str]:
+    """TensorBoard's event files always; Weights & Biases where its key is set and its package is installed."""
+    from accelerate.utils import is_wandb_available
+
+    return ["tensorboard", *(["wandb"] if os.environ.get("WANDB_API_KEY") and is_wandb_available() else [])]
+
+
+def _note_start(folder: Path, job: Job, learning: Learning, run: Run) -> None:
+    """What was known before the first step: measured once, also of a run that is resumed."""
+    path = folder / "before.json"
+    if not path.exists():
+        set_status(folder, "running", stage="before")
+        module = run.accelerator.unwrap_model(run.module)
+        learning.probe(0, module)
+        parameters = sum(p.numel() for p in learning.base.module.parameters())
+        counts = {"trainable": methods.trainable(learning.task.module), "parameters": parameters}
+        write_json(path, {"metrics": learning.before(), **counts})
+    set_status(folder, "running", stage="training")
+
+
+def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int) -> None:
+    """A frame of the film every few steps; after an evaluation, what it answered."""
+    if event.metrics:
+        line = json.dumps({"step": event.step, **learning.probes()}, ensure_ascii=False)
+        with (folder / "probes.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    if event.step % every == 0 or event.step == event.steps:
+        learning.probe(event.step, run.learnt)
+        run.module.train()
+
+
+def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
+    """Write `result/`: the weights, loaded as any page loads them and measured, and what it cost to get there."""
+    set_status(folder, "running", stage="saving")
+    place, unfinished = folder / "result", folder / ".result"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    learning.export(run.learnt.eval(), unfinished)
+    card = results.card_of(folder, job, unfinished)
+    set_status(folder, "running", stage="measuring")
+    model, log = learning.load(card), read_log(folder)
+    before = json.loads((folder / "before.json").read_text("utf-8"))
+    result = {
+        "metrics": learning.measure(model), "before": before["metrics"], "forgetting": learning.forgetting(model),
+        "seconds": log[-1].seconds, "steps": log[-1].step, "peak_mb": max(event.memory for event in log),
+        "trainable": before["trainable"], "parameters": before["parameters"], "data": learning.data.digest,
+    }  # fmt: skip
+    results.write(unfinished, job, card, result)
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(unfinished, place)
+    shutil.rmtree(folder / "checkpoints")  # hundreds of megabytes that nobody needs any more
+    set_status(folder, "finished", stage="", ended=time.time())
+    answered(folder)
