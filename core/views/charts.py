@@ -1,10 +1,45 @@
-"""Plotly figures of a model's output: predictions and decoding steps."""
+"""Plotly figures of a model's output, predictions and decoding steps, and what all figures share."""
 
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-TEAL, AMBER = "#0f8f86", "#d97706"
+TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
+CLEAR = "rgba(0,0,0,0)"
+
+_AXIS = {
+    "gridcolor": "rgba(128,136,144,0.25)",
+    "zerolinecolor": "rgba(128,136,144,0.4)",
+    "automargin": True,
+}
+
+# Where no page sets its own colours (a notebook, a file): readable on white and on black. Streamlit's theme, which
+# writes into the template, goes before it.
+HOUSE = go.layout.Template(
+    layout={
+        "font": {"color": GREY},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
+
+
+def house(figure: go.Figure, height: int) -> go.Figure:
+    """The figure in the style of the house, `height` px tall, on whatever lies behind it."""
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        axis.title.standoff = 14
+    return figure.update_layout(
+        template=HOUSE,
+        height=height,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+    )
+
+
+def plain(text: str) -> str:
+    """Plotly reads a little HTML in labels; typed text must stay text."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def probability_bars(labels: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
@@ -12,7 +47,7 @@ def probability_bars(labels: Sequence[str], probabilities: Sequence[float]) -> g
     figure = go.Figure(
         go.Bar(
             x=list(probabilities),
-            y=list(labels),
+            y=[plain(label) for label in labels],
             orientation="h",
             marker_color=TEAL,
             text=[f"{p:.1%}" for p in probabilities],
@@ -20,19 +55,12 @@ def probability_bars(labels: Sequence[str], probabilities: Sequence[float]) -> g
     )
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=60 + 32 * len(labels), margin={"l": 10, "r": 10, "t": 10, "b": 10})
-    return figure
+    return house(figure, 60 + 32 * len(labels))
 
 
 def entropy_bars(pieces: Sequence[str], entropies: Sequence[float], title: str) -> go.Figure:
     """Entropy (bits) of each decoding step; positions keep repeated pieces apart."""
     figure = go.Figure(go.Bar(x=list(range(len(pieces))), y=list(entropies), marker_color=AMBER))
-    figure.update_xaxes(tickmode="array", tickvals=list(range(len(pieces))), ticktext=[_plain(p) for p in pieces])
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(pieces))), ticktext=[plain(p) for p in pieces])
     figure.update_yaxes(title=title, rangemode="tozero")
-    figure.update_layout(height=260, margin={"l": 10, "r": 10, "t": 10, "b": 10})
-    return figure
-
-
-def _plain(text: str) -> str:
-    """Plotly reads a little HTML in labels; typed text must stay text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return house(figure, 260)
