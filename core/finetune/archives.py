@@ -87,7 +87,7 @@ def zip_files(data: bytes, limits: Limits = UPLOAD) -> Iterator[File]:
             raise SidelightError("data.bomb", ratio=size // len(data), limit=RATIO)
         left = limits.size
         for parts, entry in entries:
-            if entry.is_dir() or not wanted(parts):
+            if not wanted(parts) or entry.filename.endswith(("/", "\\")):
                 continue
             content = _read_entry(archive, entry, left)
             left -= len(content) if isinstance(content, bytes) else 0

@@ -117,6 +117,17 @@ def test_what_the_system_put_there_is_ignored() -> None:
     assert not found.report.unreadable and found.report.counts == {"blue": (8, 2), "red": (8, 2)}
 
 
+def test_entries_without_a_name_and_folders_are_no_files() -> None:
+    stream = io.BytesIO(packed(plain_files() | {"red/": b"", "green/": b""}))
+    nameless = zipfile.ZipInfo("x")
+    nameless.filename = ""
+    with zipfile.ZipFile(stream, "a") as archive, archive.open(nameless, "w") as file:
+        file.write(picture(1))
+    assert "" in zipfile.ZipFile(stream).namelist()
+    found = data.pictures_from_zip(stream.getvalue())
+    assert found.train.classes == ("blue", "red") and not found.report.unreadable
+
+
 def test_duplicates_are_named_once_and_left_out() -> None:
     files = plain_files()
     files |= {"red/again.png": files["red/3.png"], "red/other format.bmp": picture(103, kind="BMP")}
