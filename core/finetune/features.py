@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torchvision.transforms.functional import normalize as normalize_pixels
 
 from core.finetune.class_task import quality, shuffled
-from core.finetune.pictures import Pictures, enlarge
+from core.finetune.pictures import enlarge
 
 NEIGHBOURS = 10
 
@@ -65,8 +65,3 @@ class HeadTask:
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         self.answers = module(self.held_out.to(next(module.parameters()).device)).float().cpu()
         return quality(self.answers, self.held_out_labels)
-
-
-def mirrored(pictures: Pictures) -> Tensor:
-    """(N, 3, S, S)"""
-    return pictures.images.flip(-1)

@@ -45,13 +45,13 @@ class SentenceFilm:
     """probe: a sentence that the translator accepts."""
 
     def __init__(self, folder: Path, model: Translator, probe: str, target: str | None) -> None:
-        self.folder, self.model = folder / "film", model
-        self.source, self.names = model.source_pieces(probe, target)
-        self.output = model.search(self.source)
+        self.folder, self.model, self.probe, self.target = folder / "film", model, probe, target
+        self.output = model.search(model.source_pieces(probe, target)[0])
         self.folder.mkdir(exist_ok=True)
 
     def take(self, step: int, module: nn.Module) -> Translation:
-        found = replace(self.model, module=module).read(self.source, self.names, self.output)
+        model = replace(self.model, module=module)
+        found = model.read(*model.source_pieces(self.probe, self.target), self.output)  # with prompts, once it has some
         axes = {"type": "sentence", "source": found.source.pieces, "target": found.target.pieces}
         write_json(self.folder / "axis.json", axes)
         _write(self.folder, step, torch.stack([call.weights()[0] for call in found.cross.calls]))  # (L, H, Nq, Nk)

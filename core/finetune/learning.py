@@ -22,6 +22,7 @@ from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.forgetting import caption_quality, object_attention
 from core.finetune.job import Job, write_json
 from core.finetune.parallel import TAGS
+from core.finetune.pictures import Pictures
 from core.finetune.score import scores, translate_all
 from core.finetune.translation_task import TranslationTask
 from core.models.catalogue import ModelCard
@@ -45,8 +46,7 @@ class PictureLearning:
         torch.manual_seed(job.seed)
         module.reset_classifier(len(data.train.classes))
         module.to(self.base.device)
-        draw = torch.randperm(len(data.held_out), generator=torch.Generator().manual_seed(job.seed))
-        self.interim = data.held_out.part(draw[:INTERIM_PICTURES])
+        self.interim = interim_pictures(data, job.seed)
         self.side = job.side if job.side in self.base.sizes else self.base.default_size
         self.film = PhotoFilm(folder, self.base, self._probe(folder))
         self.known: Tensor | None = None
@@ -67,14 +67,14 @@ class PictureLearning:
             return Image.open(chosen).convert("RGB")
         return Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
 
-    def _features(self, images: Tensor) -> Tensor:
-        return features(self.base.module, images, self.base.mean, self.base.std, self.side)
+    def _features(self, model: VisionModel, images: Tensor) -> Tensor:
+        return features(model.module, images, model.mean, model.std, self.side)
 
     def _head_task(self) -> HeadTask:
         job, train = self.job, self.data.train
-        self.known = self._features(train.images)
-        views = torch.stack([self.known, self._features(train.images.flip(-1)) if job.varied else self.known])
-        held_out = self._features(self.interim.images)
+        self.known = self._features(self.base, train.images)
+        mirrored = self._features(self.base, train.images.flip(-1)) if job.varied else self.known
+        views, held_out = torch.stack([self.known, mirrored]), self._features(self.base, self.interim.images)
         head = self.whole.get_classifier()
         return HeadTask(
             head, views, train.labels, held_out, self.interim.labels, job.seed, job.batch, job.smoothing
@@ -82,10 +82,10 @@ class PictureLearning:
 
     def before(self) -> dict[str, float]:
         """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
-        if self.known is None:
-            self.known = self._features(self.data.train.images)
-        asked = self._features(self.data.held_out.images)
-        votes = nearest(self.known, self.data.train.labels, asked, len(self.data.train.classes))
+        base = load_vision(self.job.base)  # as it is: learnt positions would stand in the way
+        known = self._features(base, self.data.train.images) if self.known is None else self.known
+        asked = self._features(base, self.data.held_out.images)
+        votes = nearest(known, self.data.train.labels, asked, len(self.data.train.classes))
         found = quality(votes, self.data.held_out.labels)
         return {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
@@ -138,6 +138,12 @@ class PictureLearning:
         return {when: {"object_attention": object_attention(one, SCENES)} for when, one in found.items()}
 
 
+def interim_pictures(data: PictureData, seed: int) -> Pictures:
+    """The held-out pictures that are judged while training goes on."""
+    draw = torch.randperm(len(data.held_out), generator=torch.Generator().manual_seed(seed))
+    return data.held_out.part(draw[:INTERIM_PICTURES])
+
+
 class SentenceLearning:
     """A translator learning a new domain."""
 
@@ -161,9 +167,8 @@ class SentenceLearning:
         return self.data.train[0].tag
 
     def before(self) -> dict[str, float]:
-        """BLEU and chrF of the model as it is."""
-        outputs = translate_all(self.base.module.eval(), self.base.tokenizer, self.data.held_out, beams=1)
-        return scores(outputs, self.data.held_out)
+        """BLEU and chrF of the base."""
+        return self.measure(load_translator(self.job.base))
 
     def probe(self, step: int, module: nn.Module) -> None:
         self.film.take(step, module)

@@ -5,6 +5,8 @@ its attention is captured and shown as that of CLS or of a language tag.
 import torch
 from torch import Tensor, nn
 
+COMMON = 5000  # pieces
+
 
 def add_registers(module: nn.Module, count: int) -> nn.Parameter:
     """Learnt tokens between CLS and the patches, as timm's own register tokens, and the parameter (1, count, D).
@@ -31,16 +33,15 @@ def add_registers(module: nn.Module, count: int) -> nn.Parameter:
 
 
 class PromptedEmbedding(nn.Module):
-    """An embedding whose ids from `size` on are learnt positions. peft's own prompt tuning hands embeddings to the
-    encoder, which Marian then does not scale as it scales those that it looks up."""
+    """An embedding whose ids from `size` on are learnt positions, which begin as copies of common pieces (Lester et al.
+    2021, section 3.2). peft's own prompt tuning hands embeddings to the encoder, which Marian then does not scale as it
+    scales those that it looks up."""
 
     def __init__(self, embedding: nn.Embedding, count: int) -> None:
         super().__init__()
         self.embedding, self.size = embedding, embedding.num_embeddings
-        with torch.no_grad():
-            weight = embedding.weight
-            drawn = weight.mean(0) + weight.std(0) * torch.randn(count, weight.shape[1], device=weight.device)
-        self.prompts = nn.Parameter(drawn)
+        common = torch.randperm(min(COMMON, self.size))[:count]  # vocabularies list their most frequent pieces first
+        self.prompts = nn.Parameter(embedding.weight.detach()[common].clone())
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, N) -> (B, N, D)"""

@@ -1,5 +1,6 @@
 """What a person puts in, kept across pages: a photo (gallery, upload, paste, camera) and a sentence."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import streamlit as st
@@ -7,7 +8,7 @@ from PIL import Image
 
 from core import samples
 from core.errors import SidelightError
-from core.models.catalogue import BUNDLED, default
+from core.models import catalogue
 from core.models.images import open_image
 from core.ui import keep
 from core.ui.language import language, say, show_error
@@ -104,6 +105,17 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     return sentence, target
 
 
+def typed_sentence() -> str:
+    """A sentence alone, for a page where the target is settled otherwise."""
+    first = next(iter(_gallery().values())).caption
+    keep.restore("sentence")
+    sentence = st.text_input(
+        say("input.sentence"), first, key="sentence", bind="query-params", placeholder=first, max_chars=LONGEST
+    )
+    keep.remember("sentence")
+    return sentence
+
+
 def _use(sentence: str) -> None:
     st.session_state.sentence = sentence
 
@@ -112,19 +124,36 @@ def target_name(target: str) -> str:
     return say(f"target.{target}") if target in TARGETS else target
 
 
-def choose_model(task: str, key: str) -> str:
-    """A bundled model or any other by its hub name; what the person types is only tried, never trusted."""
-    cards = {card.key: card for card in BUNDLED if card.task == task}
+def choose_model(task: str, key: str, label: str = "") -> str:
+    """A bundled model, one that was fine-tuned here, or any other by its hub name; what the person types is only tried,
+    never trusted. The link carries the model's key, which is the same in every language."""
+    titles = model_titles(task)
+    if kept := keep.restore_parameter(key):
+        st.session_state[key] = kept
     chosen = st.selectbox(
-        say("input.model"),
-        list(cards),
-        format_func=lambda name: cards[name].title if name in cards else name,
+        label or say("input.model"),
+        list(titles),
+        format_func=lambda name: titles.get(name, name),
         accept_new_options=True,
         help=say(f"input.model_help_{task}"),
         key=key,
+        on_change=_keep_model,
+        args=(task, key),
     )
     return chosen or bundled(task)
 
 
+def _keep_model(task: str, key: str) -> None:
+    chosen = st.session_state[key] or bundled(task)
+    keep.set_parameter(key, "" if chosen == bundled(task) else chosen)
+
+
+def model_titles(task: str) -> dict[str, str]:
+    """The models that are here, by key. Two runs of the same title, such as one that was sent back, show their names."""
+    cards = catalogue.cards(task)
+    counts = Counter(card.title for card in cards)
+    return {card.key: card.title if counts[card.title] == 1 else f"{card.title} ({card.key})" for card in cards}
+
+
 def bundled(task: str) -> str:
-    return default(task).key
+    return catalogue.default(task).key
