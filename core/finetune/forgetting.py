@@ -25,7 +25,7 @@ def object_attention(model: VisionModel, scenes: int = 20) -> float:
 
     The bundled backbone was tuned to find the salient object, which is what this measures, as the late layers' CLS
     attention does for DINO (Caron et al. 2021, section 4.2.1). 1: the object is looked at no more than anything else.
-    A model with classes is measured in the same way. 20 scenes at 224 px take about 3 s on one core. Raises
+    A model with classes is measured in the same way. 20 scenes at 224 px take 3 to 4 s on one core. Raises
     ValueError for a model without CLS or without attention that can be recorded.
     """
     return statistics.median_high(object_shares(model, scenes))
