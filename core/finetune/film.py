@@ -29,12 +29,17 @@ class PhotoFilm:
         self.side = SIDE_IN_PATCHES * model.patch if len(model.sizes) > 1 else model.default_size
         self.folder.mkdir(exist_ok=True)
 
+    @property
+    def taken(self) -> bool:
+        """Whether there is a frame: not of a model whose attention is not captured."""
+        return (self.folder / "axis.json").exists()
+
     def take(self, step: int, module: nn.Module) -> None:
         model = replace(self.model, module=module, prefix=prefix_names(module), classes=())
         result = model.explain(self.probe, self.side, "crop")
         if result.trace is None:  # such models are not filmed, and the page says so
             return
-        if not (self.folder / "axis.json").exists():
+        if not self.taken:
             result.fitted.pixels.save(self.folder / "probe.png")
             write_json(self.folder / "axis.json", {"type": "image", "grid": result.axis.grid})
         calls = [call.weights(slice(0, 1))[0, :, 0] for call in result.trace.calls]

@@ -136,7 +136,8 @@ def work() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not through sys.stdin, whose lock a forked child would wait for
+        pass
     for child in multiprocessing.active_children():
         child.kill()
     os._exit(0)

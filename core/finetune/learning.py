@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.finetune import methods
+from core.finetune.bundled import COLLECTIONS
 from core.finetune.calibration import fit_temperature
 from core.finetune.class_task import ClassTask, class_logits, confusion, quality
 from core.finetune.dataset import PairData, PictureData
@@ -131,8 +132,8 @@ class PictureLearning:
         return quality(logits, self.data.held_out.labels)
 
     def forgetting(self, model: VisionModel) -> Forgetting:
-        """Of what the base was tuned for; nothing where the backbone is as it was, or has no CLS to measure by."""
-        if self.job.method == "head" or not self.base.prefix:
+        """Of what the base was tuned for; nothing where the backbone is as it was, or its attention was not captured."""
+        if self.job.method == "head" or not self.base.prefix or not self.film.taken:
             return {}
         found = {"before": load_vision(self.job.base), "after": model}
         return {when: {"object_attention": object_attention(one, SCENES)} for when, one in found.items()}
@@ -197,7 +198,7 @@ class SentenceLearning:
 
     def forgetting(self, model: Translator) -> Forgetting:
         """Of the captions, in all languages that the bundled translator knows; nothing for one without them."""
-        if not set(TAGS.values()) & set(model.targets):
+        if not {TAGS[code] for code in COLLECTIONS["captions"].languages} & set(model.targets):
             return {}
         found = {"before": load_translator(self.job.base), "after": model}
         return {when: caption_quality(one, CAPTIONS) for when, one in found.items()}
