@@ -123,7 +123,7 @@ def save(data: PictureData | PairData, folder: Path) -> None:
         text = io.StringIO(newline="")
         table = csv.writer(text, "excel-tab", lineterminator="\n")
         for part, pairs in (("train", data.train), ("held_out", data.held_out)):
-            table.writerows((part, pair.language, pair.source, pair.target) for pair in pairs)
+            table.writerows((part, p.origin, p.language, p.source, p.target) for p in pairs)
         _write(folder / "pairs.tsv", text.getvalue())
     _write(folder / "data.json", json.dumps(head, indent=1) + "\n")
 
@@ -152,8 +152,8 @@ def _load_pictures(folder: Path, head: dict) -> PictureData:
 def _load_pairs(folder: Path, head: dict) -> PairData:
     parts: dict[str, list[Pair]] = {"train": [], "held_out": []}
     with (folder / "pairs.tsv").open(encoding="utf-8", newline="") as file:
-        for part, language, source, target in csv.reader(file, "excel-tab"):
-            parts[part].append(Pair(source, target, language))
+        for part, origin, language, source, target in csv.reader(file, "excel-tab"):
+            parts[part].append(Pair(source, target, language, origin))
     train, held_out = tuple(parts["train"]), tuple(parts["held_out"])
     return PairData(train, held_out, _report_from_json(head["report"]), pair_digest(train, held_out))
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.errors import SidelightError
 from core.finetune import archives, data, tables, uploads
-from core.finetune.dataset import Report
+from core.finetune.dataset import Report, pair_digest
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures
 
@@ -529,6 +529,14 @@ def test_pairs_come_back_from_the_run_folder_as_they_were(tmp_path_factory, rows
     found = data.load(folder)
     assert isinstance(found, data.PairData) and (found.train, found.held_out) == (saved.train, saved.held_out)
     assert found.digest == saved.digest and reported(found.report) == reported(saved.report)
+
+
+def test_pairs_into_english_come_back_too(tmp_path: Path) -> None:
+    there = data.bundled_pairs("recipes", "de", 20)
+    train, held_out = (tuple(pair.reversed for pair in part) for part in (there.train, there.held_out))
+    data.save(data.PairData(train, held_out, there.report, pair_digest(train, held_out)), tmp_path)
+    found = data.load(tmp_path)
+    assert isinstance(found, data.PairData) and found.train == train and found.train[0].origin == "de"
 
 
 def test_saved_data_that_was_changed_or_is_incomplete_is_not_loaded(tmp_path: Path) -> None:
