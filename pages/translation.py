@@ -19,15 +19,7 @@ with st.expander(say("translation.settings"), icon=":material/tune:"):
     limit = columns[1].slider(say("translation.limit"), 10, 200, 128, key="limit", bind="query-params")
     top_k = columns[2].slider(say("translation.top_k"), 2, 10, 5, key="top_k", bind="query-params")
 
-try:
-    with st.spinner(say("work.loading")):
-        model = work.translator(name)
-except SidelightError as error:
-    show_error(error)
-    st.caption(say("translation.fallback"))
-    name = inputs.bundled("translation")
-    model = work.translator(name)
-
+name, model = work.translator_or_bundled(name)
 sentence, target = inputs.choose_sentence(model.targets)
 try:
     translation = work.translate(name, sentence, target, beams, limit, top_k)

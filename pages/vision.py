@@ -23,14 +23,7 @@ with left:
 with right:
     name = inputs.choose_model("vision", "vision_model")
 
-try:
-    model = work.vision_model(name)
-except SidelightError as error:
-    show_error(error)
-    st.caption(say("vision.fallback"))
-    name = inputs.bundled("vision")
-    model = work.vision_model(name)
-
+name, model = work.vision_or_bundled(name)
 framing, sizing = st.columns(2)
 fit_names = {name: say(f"vision.fit_{name}") for name in FITS}
 fit = framing.segmented_control(

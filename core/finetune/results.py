@@ -10,14 +10,18 @@ import json
 import shutil
 import time
 import zipfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from core.errors import SidelightError
-from core.finetune.job import Job, read_job, set_status, write_json
+from core.finetune.archives import DAMAGED
+from core.finetune.job import Job, set_status, write_json
+from core.finetune.methods import METHODS
 from core.models import catalogue
 from core.models.catalogue import ModelCard
+from core.models.translation import load_translator_card
+from core.models.vision import load_vision_card
 
 LARGEST = 2_000  # MB, of an uploaded result once it is unpacked
 NAMES = ("card.json", "job.json", "result.json")
@@ -56,9 +60,18 @@ def write(place: Path, job: Job, card: ModelCard, result: dict[str, Any]) -> Non
 
 
 def read(run: Path) -> Result | None:
-    """None for a run that is not finished."""
-    path = run / "result" / "result.json"
-    return Result(**json.loads(path.read_text("utf-8"))) if path.exists() else None
+    """None for a run that is not finished, or whose result cannot be read."""
+    try:
+        return _result_from(json.loads((run / "result" / "result.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def delete(run: Path) -> None:
+    """Take a run that nobody works on out of the list and the catalogue, then away."""
+    (run / "state.json").unlink(missing_ok=True)
+    (run / "result" / "card.json").unlink(missing_ok=True)
+    shutil.rmtree(run, ignore_errors=True)
 
 
 def pack(run: Path) -> bytes:
@@ -72,21 +85,26 @@ def pack(run: Path) -> bytes:
 
 
 def unpack(data: bytes, root: Path) -> Path:
-    """A run folder from what `pack` wrote. Its weights are safetensors, checked against the hash that came with them.
+    """A run folder from what `pack` wrote. Its weights are safetensors, checked against the hash that came with them,
+    and loaded once before the run is there.
 
-    Raises SidelightError `result.not_one` for anything else, `result.no_base` where its base is not on this machine.
+    Raises SidelightError `result.not_one` for anything else, `result.no_base` where its base is not on this machine,
+    `model.*` where the weights do not fit their base.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = {info.filename: info for info in archive.infolist() if not info.is_dir()}
             _check(files)
             contents = {name: archive.read(info) for name, info in files.items()}
-        card = ModelCard(**json.loads(contents["card.json"]))
-        job, _ = Job(**json.loads(contents["job.json"])), Result(**json.loads(contents["result.json"]))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError) as error:
+        card, job = catalogue.card_from(json.loads(contents["card.json"])), _job_from(json.loads(contents["job.json"]))
+        _result_from(json.loads(contents["result.json"]))
+    except (*DAMAGED, KeyError, TypeError, RecursionError) as error:
         raise SidelightError("result.not_one") from error
-    if catalogue.card(str(card.base)) is None:
+    base = catalogue.card(str(card.base))
+    if base is None or base.task != card.task:
         raise SidelightError("result.no_base", base=str(card.base)[:80])
+    if job.task != card.task or hashlib.sha256(_weights(contents)).hexdigest() != card.sha256:
+        raise SidelightError("result.not_one")
     return _place(root, contents, card, job)
 
 
@@ -99,18 +117,52 @@ def _check(files: dict[str, zipfile.ZipInfo]) -> None:
         raise ValueError("not a result")
 
 
+def _job_from(values: dict[str, Any]) -> Job:
+    """Raises TypeError or ValueError for what is no job."""
+    job = Job(**values)
+    for field in fields(job):
+        value = getattr(job, field.name)
+        literal = get_origin(field.type) is Literal
+        kinds = (int, float) if field.type is float else field.type
+        if value not in get_args(field.type) if literal else not isinstance(value, kinds):
+            raise TypeError(f"{field.name} of the job is of the wrong type")
+    if job.method not in METHODS:  # it becomes a part of the folder's name
+        raise ValueError("no method that is known")
+    return job
+
+
+def _result_from(values: dict[str, Any]) -> Result:
+    """Raises TypeError for what is no result."""
+    found = Result(**values)
+    measures = [found.metrics, found.before, *found.forgetting.values()] if isinstance(found.forgetting, dict) else [0]
+    if not all(isinstance(one, dict) for one in measures) or not isinstance(found.data, str):
+        raise TypeError("a field of the result is of the wrong type")
+    numbers = [found.seconds, found.steps, found.peak_mb, found.trainable, found.parameters]
+    numbers += [number for one in measures for number in one.values()]
+    if not all(isinstance(number, (int, float)) for number in numbers):
+        raise TypeError("a number of the result is none")
+    return found
+
+
+def _weights(contents: dict[str, bytes]) -> bytes:
+    return contents.get("adapter_model.safetensors") or contents.get("model.safetensors") or b""
+
+
 def _place(root: Path, contents: dict[str, bytes], card: ModelCard, job: Job) -> Path:
-    weights = contents.get("adapter_model.safetensors") or contents.get("model.safetensors") or b""
-    if hashlib.sha256(weights).hexdigest() != card.sha256:
-        raise SidelightError("result.not_one")
+    """Written beside its place and loaded there; only what loads is moved into it."""
     run = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.method}-{card.sha256[:4]}"
-    if run.exists():
-        shutil.rmtree(run)
-    (run / "result").mkdir(parents=True)
-    for name, content in contents.items():
-        (run / "result" / name).write_bytes(content)
-    write_json(run / "result" / "card.json", json.loads(contents["card.json"]) | {"key": run.name})
+    unfinished = run / ".result"
+    shutil.rmtree(run, ignore_errors=True)  # the same file, sent twice in a second
+    try:
+        unfinished.mkdir(parents=True)
+        for name, content in contents.items():
+            (unfinished / name).write_bytes(content)
+        load = load_vision_card if job.task == "vision" else load_translator_card
+        load(replace(card, place=unfinished))
+        unfinished.rename(run / "result")
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     write_json(run / "job.json", asdict(job))
-    read_job(run)
     set_status(run, "finished", queued=time.time(), ended=time.time())
     return run

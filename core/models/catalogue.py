@@ -2,11 +2,13 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.wording import ASSETS
+
+TASKS = ("vision", "translation")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class ModelCard:
     sha256: str
     base: str | None = None
     place: Path | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a run on this machine made it."""
+        return self.place is not None
 
     @property
     def folder(self) -> Path:
@@ -78,9 +85,28 @@ def runs_folder() -> Path:
 
 
 def trained() -> list[ModelCard]:
-    """What finished runs left on this machine, newest first."""
+    """What finished runs left on this machine, newest first, each with its run's name as its key. One whose card cannot
+    be read is left out."""
     files = sorted(runs_folder().glob("*/result/card.json"), reverse=True)
-    return [ModelCard(**json.loads(file.read_text("utf-8")), place=file.parent) for file in files]
+    return [card for card in map(_trained_card, files) if card]
+
+
+def _trained_card(file: Path) -> ModelCard | None:
+    try:
+        return replace(card_from(json.loads(file.read_text("utf-8"))), key=file.parent.parent.name, place=file.parent)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def card_from(values: dict[str, Any]) -> ModelCard:
+    """The card of a fine-tuned model, which anybody may have sent. Raises TypeError or ValueError for what is none."""
+    card = ModelCard(**values)
+    texts = {field.name: getattr(card, field.name) for field in fields(card) if field.name != "place"}
+    if card.place is not None or not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a field of the card is of the wrong type")
+    if card.task not in TASKS or not card.title.strip():
+        raise ValueError("no task that is known, or no title")
+    return card
 
 
 def cards(task: str) -> list[ModelCard]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.errors import SidelightError
@@ -22,6 +23,8 @@ HUB_TIMEOUT = 3  # seconds
 
 # "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
+RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
 def device() -> torch.device:
@@ -41,8 +44,11 @@ def device() -> torch.device:
 
 
 def check_model_name(name: str) -> str:
-    """The name, stripped. Raises SidelightError `model.bad_name` for a path or anything else that is no hub name."""
+    """The name, stripped. Raises SidelightError `model.bad_name` for a path or anything else that is no hub name,
+    `model.run_gone` for a fine-tuned model, which no hub has."""
     name = name.strip()
+    if RUN_NAME.fullmatch(name):
+        raise SidelightError("model.run_gone", name=name)
     if not MODEL_NAME.fullmatch(name) or ".." in name:
         raise SidelightError("model.bad_name", name=name[:80])
     return name
@@ -50,15 +56,29 @@ def check_model_name(name: str) -> str:
 
 @cache
 def verified_weights(card: ModelCard) -> Path:
-    """The weights file of a bundled model, its hash checked once a process. Raises SidelightError `model.corrupt`."""
+    """The weights file of a model, its hash checked once a process. Raises SidelightError `model.corrupt`, of a
+    fine-tuned one `model.run_gone`."""
     try:
         with card.weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         found = ""
+    if found != card.sha256 and card.is_trained:
+        raise SidelightError("model.run_gone", name=card.title)
     if found != card.sha256:
         raise SidelightError("model.corrupt", name=card.title, file=card.weights.name)
     return card.weights
+
+
+@contextmanager
+def run_errors(card: ModelCard) -> Iterator[None]:
+    """Turn what the files of a run raise that was deleted, changed or sent by somebody into one sentence."""
+    try:
+        yield
+    except DAMAGED as error:
+        if not card.is_trained:
+            raise
+        raise SidelightError("model.run_gone", name=card.title) from error
 
 
 def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:

@@ -232,9 +232,13 @@ def load_translator(name: str) -> Translator:
 
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:
+    """Raises SidelightError `model.unsupported` for a vision model, `model.run_gone` for damaged files of a run."""
+    if card.task != "translation":
+        raise SidelightError("model.unsupported", name=card.title)
     loading.verified_weights(card)
     whole = (card.folder / "config.json").exists()
-    return _load(card.title, str(card.folder)) if whole else with_changes(load_translator(card.base), card)
+    with loading.run_errors(card):
+        return _load(card.title, str(card.folder)) if whole else with_changes(load_translator(card.base), card)
 
 
 def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translator:

@@ -148,9 +148,13 @@ def load_vision(name: str) -> VisionModel:
 
 
 def load_vision_card(card: catalogue.ModelCard) -> VisionModel:
+    """Raises SidelightError `model.unsupported` for a translator, `model.run_gone` for damaged files of a run."""
+    if card.task != "vision":
+        raise SidelightError("model.unsupported", name=card.title)
     state = loading.verified_weights(card)
     if card.base:
-        return with_changes(load_vision(card.base), card.title, card.folder)
+        with loading.run_errors(card):
+            return with_changes(load_vision(card.base), card.title, card.folder)
     module = timm.create_model("vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True)
     module.load_state_dict({key: value.float() for key, value in load_file(state).items()})
     return _wrap(card.title, module, default_patches=16)

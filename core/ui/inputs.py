@@ -130,9 +130,10 @@ def choose_model(task: str, key: str, label: str = "") -> str:
     titles = model_titles(task)
     if kept := keep.restore_parameter(key):
         st.session_state[key] = kept
+    now = st.session_state.get(key)
     chosen = st.selectbox(
         label or say("input.model"),
-        list(titles),
+        [*titles, now] if now and now not in titles else list(titles),
         format_func=lambda name: titles.get(name, name),
         accept_new_options=True,
         help=say(f"input.model_help_{task}"),
@@ -149,7 +150,7 @@ def _keep_model(task: str, key: str) -> None:
 
 
 def model_titles(task: str) -> dict[str, str]:
-    """The models that are here, by key. Two runs of the same title, such as one that was sent back, show their names."""
+    """The models that are here, by key. Two of the same title, such as a run that was sent back, show their names."""
     cards = catalogue.cards(task)
     counts = Counter(card.title for card in cards)
     return {card.key: card.title if counts[card.title] == 1 else f"{card.title} ({card.key})" for card in cards}

@@ -11,9 +11,11 @@ import streamlit as st
 from cachetools import LRUCache, cached
 from PIL import Image
 
+from core.errors import SidelightError
+from core.models import catalogue
 from core.models.translation import Translation, Translator, load_translator
 from core.models.vision import VisionModel, VisionResult, load_vision
-from core.ui.language import say
+from core.ui.language import say, show_error
 
 MODELS_KEPT = 3  # of each kind
 EXPLANATIONS_KEPT = 12  # of each kind, over all sessions
@@ -27,6 +29,36 @@ def vision_model(name: str) -> VisionModel:
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner=False)
 def translator(name: str) -> Translator:
     return load_translator(name)
+
+
+def vision_or_bundled(name: str) -> tuple[str, VisionModel]:
+    """The model and its key; where it cannot be had, why not, and the bundled one."""
+    try:
+        with st.spinner(say("work.loading")):
+            return name, vision_model(name)
+    except SidelightError as error:
+        show_error(error)
+        st.caption(say("vision.fallback"))
+    name = catalogue.default("vision").key
+    return name, vision_model(name)
+
+
+def translator_or_bundled(name: str) -> tuple[str, Translator]:
+    """As `vision_or_bundled`."""
+    try:
+        with st.spinner(say("work.loading")):
+            return name, translator(name)
+    except SidelightError as error:
+        show_error(error)
+        st.caption(say("translation.fallback"))
+    name = catalogue.default("translation").key
+    return name, translator(name)
+
+
+def forget(name: str) -> None:
+    """A fine-tuned model was deleted: its memory goes back, and nobody is given it any more."""
+    vision_model.clear(name)
+    translator.clear(name)
 
 
 @st.cache_resource(max_entries=EXPLANATIONS_KEPT, show_spinner=False)
