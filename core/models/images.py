@@ -12,6 +12,7 @@ from core.errors import SidelightError
 
 MAX_PIXELS = 50_000_000  # refused before decoding above this
 MAX_ASPECT = 100  # longest over shortest side
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows more, some of which start other programs
 Fit = Literal["crop", "letterbox", "stretch", "native"]
 PADDING = (124, 116, 104)  # the mean of ImageNet: near zero after normalisation
 
@@ -33,7 +34,7 @@ def open_image(data: bytes) -> Image.Image:
     if not data:
         raise SidelightError("image.empty")
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
         raise SidelightError("image.too_large", limit=MAX_PIXELS // 10**6) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
@@ -46,7 +47,7 @@ def open_image(data: bytes) -> Image.Image:
     try:
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, MemoryError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, MemoryError, RuntimeError) as error:
         # Pillow's decoders raise any of these on a damaged file.
         raise SidelightError("image.truncated") from error
 

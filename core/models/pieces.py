@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from core.attention.axes import TokenAxis
 
@@ -54,3 +56,16 @@ def _stands_alone(text: str, before: str) -> bool:
 def _is_punctuation(text: str) -> bool:
     # Apostrophes and hyphens belong to the word that they are in.
     return bool(text) and all(unicodedata.category(c)[0] in "PS" and c not in "'’-" for c in text)
+
+
+def unknown_letters(tokenizer: Any, texts: Sequence[str]) -> tuple[float, list[str]]:
+    """The share of the pieces of target sentences that a vocabulary lacks, and the letters that no piece gives back,
+    most frequent first."""
+    ids = tokenizer(text_target=list(texts)).input_ids
+    total = sum(map(len, ids))
+    unknown = sum(row.count(tokenizer.unk_token_id) for row in ids)
+    written = "".join(tokenizer.batch_decode(ids, skip_special_tokens=True))
+    letters = Counter(letter for text in texts for letter in unicodedata.normalize("NFKC", text))
+    return unknown / max(1, total), [
+        letter for letter, _ in letters.most_common() if letter.strip() and letter not in written
+    ]

@@ -10,17 +10,16 @@ from core.finetune.job import read_job
 from core.models.catalogue import runs_folder
 from core.ui import keep
 from core.ui.language import say
-from core.ui.training_setup import method_name
+from core.ui.training_setup import method_name, owner
 
 NEW = ""
-MARKS = {"queued": "○", "running": "◐", "paused": "‖", "cancelled": "✕", "failed": "⚠", "finished": "●"}
 
 
 def choose() -> Path | None:
     """Draw the choice; None for a new run. The first visit opens what is being trained for this person, if anything."""
     found = {run.name: run for run in jobs.runs()}
-    wanted = keep.restore_parameter("run")
     if "run_chosen" not in st.session_state:
+        wanted = keep.restore_parameter("run") or _own_moving(found)
         st.session_state.run_chosen = wanted if wanted in found else NEW
     opened = st.session_state.pop("run_to_open", None)
     if opened in found:
@@ -36,7 +35,15 @@ def choose() -> Path | None:
         help=say("finetune.run_help", folder=str(runs_folder())),
     )  # fmt: skip
     keep.set_parameter("run", chosen)
+    _queue()
     return found.get(chosen)
+
+
+def _own_moving(found: dict[str, Path]) -> str:
+    """What this person asked for and is being trained or waits."""
+    states = ("queued", "running")
+    own = (name for name, run in found.items() if read_job(run).owner == owner() and jobs.status(run).state in states)
+    return next(own, NEW)
 
 
 def open_run(folder: Path) -> None:
@@ -46,7 +53,14 @@ def open_run(folder: Path) -> None:
 
 
 def _title(run: Path) -> str:
-    job, now = read_job(run), jobs.state_of(run)
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(now.queued))
-    method, state = method_name(job.method, job.task), say(f"finetune.state_{now.state}")
-    return f"{MARKS[now.state]} {job.title} · {method} · {when} · {state}"
+    """The same for as long as the run is there: the box knows what is chosen by its words."""
+    job, begun = read_job(run), time.strptime(run.name[:15], "%Y%m%d-%H%M%S")
+    return f"{job.title} · {method_name(job.method, job.task)} · {time.strftime('%Y-%m-%d %H:%M:%S', begun)}"
+
+
+def _queue() -> None:
+    """What is being trained on this machine, and what waits."""
+    moving = [run for run in jobs.runs() if jobs.state_of(run).state == "running"]
+    for mark, run in [*(("◐", run) for run in moving), *(("○", run) for run in jobs.waiting())]:
+        mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
+        st.caption(f"{mark} {_title(run)} · {say(f'finetune.state_{jobs.state_of(run).state}')}{mine}")

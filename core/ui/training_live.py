@@ -115,14 +115,13 @@ def _numbers(job: Job, events: list[Event]) -> None:
     speed = sum(event.terms for event in recent[1:] or recent) / max(spent, 1e-9)
     measured = [event for event in events if event.metrics]
     value = _shown(MAIN[job.task], measured[-1].metrics[MAIN[job.task]]) if measured else "–"
-    unit = say(f"finetune.terms_{job.task}")
     for place, (name, text) in zip(
         st.columns(5),
         (
             (say(f"finetune.{MAIN[job.task]}"), value),
             (say("finetune.loss"), f"{last.loss:.3f}"),
             (say("finetune.rate"), f"{last.rate:.2g}"),
-            (say("finetune.speed"), f"{speed:,.0f} {unit}"),
+            (say(f"finetune.speed_{job.task}"), say("finetune.per_second", count=f"{speed:,.0f}")),
             (say("finetune.memory"), f"{last.memory:,.0f} MB"),
         ),
         strict=True,

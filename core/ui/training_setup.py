@@ -13,6 +13,7 @@ from core.finetune import estimate, jobs, methods
 from core.finetune.job import Job, new_run
 from core.finetune.methods import METHODS, Task
 from core.models.catalogue import runs_folder
+from core.models.pieces import unknown_letters
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.ui import work
@@ -23,6 +24,7 @@ RATES = tuple(round(digit * 10**power, 10) for power in (-5, -4, -3, -2, -1) for
 EPOCHS = {"vision": 6, "translation": 8}
 BATCH = {"vision": (8, 16, 32, 64), "translation": (8, 16, 32, 64)}
 SIDES = (98, 112, 168, 224)  # px
+UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is said
 SCHEDULES = ("cosine", "linear", "constant_with_warmup")
 
 
@@ -34,6 +36,8 @@ def model_of(task: Task, name: str) -> VisionModel | Translator:
 
 def choose(task: Task, base: str, model: VisionModel | Translator, chosen: Chosen, seed: int) -> Job:
     """Draw the controls."""
+    if isinstance(chosen.data, sets.PairData):
+        _warn_of_unknown(model, chosen.data)
     method = _method(task, base, model, chosen)
     left, middle, right = st.columns(3)
     epochs = left.slider(say("finetune.epochs"), 1, 40, _epochs(task, method), key=f"epochs_{task}_{method}")
@@ -48,6 +52,12 @@ def choose(task: Task, base: str, model: VisionModel | Translator, chosen: Chose
     job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=owner())
     with st.expander(say("finetune.more"), icon=":material/tune:"):
         return _more(job, model)
+
+
+def _warn_of_unknown(model: Translator, data: sets.PairData) -> None:
+    share, examples = unknown_letters(model.tokenizer, [pair.target for pair in data.train])
+    if share > UNKNOWN:
+        st.warning(say("finetune.unknown_pieces", share=_percent(share), examples=" ".join(examples[:8])))
 
 
 def _epochs(task: Task, method: str) -> int:

@@ -105,12 +105,14 @@ def _data(image: Image.Image, kind: str) -> str:
 
 
 def _film(steps: Sequence[int], traces: Sequence[list[dict]], words: Mapping[str, str]) -> go.Figure:
-    """A figure that shows the last frame, with a slider of all and buttons. traces: of each frame, the same kinds."""
+    """A figure of the last frame, with a slider and buttons if there are several. traces: of each, the same kinds."""
     if not steps:
         raise ValueError("a film needs a frame")
     names = [str(step) for step in steps]
     frames = [{"name": name, "data": data} for name, data in zip(names, traces, strict=True)]
     figure = go.Figure({"data": traces[-1], "frames": frames})
+    if len(steps) == 1:
+        return figure
     now = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     play = {"frame": {"duration": PACE, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
     button = {"method": "animate"}
