@@ -16,8 +16,13 @@ from accelerate import PartialState
 
 from core.errors import SidelightError
 from core.finetune import data, jobs, methods
-from core.finetune.job import Job, new_run, set_status, write_json
+from core.finetune.job import default_job, new_run, set_status, write_json
 from core.models import catalogue
+
+JOB_OPTIONS = (
+    "base", "epochs", "rate", "batch", "schedule", "smoothing",
+    "seed", "precision", "patience", "rank", "side", "probe",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,14 +52,8 @@ def _folder(options: argparse.Namespace) -> Path:
     else:
         found = data.pairs_from_path(options.data, options.language, options.seed)
         title = options.data.stem
-    rate = options.rate or methods.METHODS[options.method].rate[options.task]
-    job = Job(
-        task=options.task, method=options.method, base=options.base or catalogue.default(options.task).key,
-        title=title[:60], epochs=options.epochs, rate=rate,
-        batch=options.batch, schedule=options.schedule, smoothing=options.smoothing, varied=not options.plain,
-        seed=options.seed, precision=options.precision, patience=options.patience, rank=options.rank, side=options.side,
-        probe=options.probe,
-    )  # fmt: skip
+    given = {name: value for name in JOB_OPTIONS if (value := getattr(options, name)) is not None}
+    job = default_job(options.task, options.method, title=title[:60], varied=not options.plain, **given)
     if options.run:
         options.run.mkdir(parents=True, exist_ok=True)
         write_json(options.run / "job.json", asdict(job))
@@ -75,14 +74,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--language", default="de", help="of the sentence pairs' target: de, fr, cs, zh; '' for a model without tags")
     add("--base", help="model to start from; by default the bundled one")
     add("--run", type=Path, help="folder of the run; one that was stopped goes on")
-    add("--epochs", type=int, default=6)
+    add("--epochs", type=int, help="by default the method's own")
     add("--rate", type=float, help="peak learning rate; by default the method's own")
-    add("--batch", type=int, default=32, help="pictures or sentence pairs")
+    add("--batch", type=int, help="pictures or sentence pairs")
     add("--schedule", choices=("cosine", "linear", "constant_with_warmup"), default="cosine")
     add("--smoothing", type=float, default=0.1)
     add("--plain", action="store_true", help="no augmentation")
     add("--seed", type=int, default=0)
-    add("--precision", choices=("no", "bf16", "fp16"), default="no")
+    add("--precision", choices=("no", "bf16", "fp16"), help="by default the best that this machine has")
     add("--patience", type=int, default=0, help="evaluations without a lower loss before it ends; 0: never")
     add("--rank", type=int, default=8, help="of LoRA and AdaLoRA")
     add("--side", type=int, default=112, help="px of the pictures")

@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from core.finetune.methods import Task
+from core.finetune.methods import METHODS, Task
+from core.models.catalogue import default
+from core.models.loading import precisions
 
 State = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 Stage = Literal["", "loading", "before", "training", "saving", "measuring"]
 Request = Literal["pause", "finish", "cancel"]
-WAITING, OVER = ("paused", "cancelled", "failed"), "finished"  # what can be resumed, what cannot
+BATCH: dict[Task, int] = {"vision": 32, "translation": 16}
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class Job:
     side: int = 112
     probe: str = ""
     owner: str = ""
+
+
+def default_job(task: Task, method: str, seed: int = 0, **changes: Any) -> Job:
+    """The bundled model of the task, with the settings that suit the method and this machine."""
+    kind = METHODS[method]
+    settings = {
+        "base": default(task).key, "title": task, "epochs": kind.epochs[task], "rate": kind.rate[task],
+        "batch": BATCH[task], "precision": precisions()[0], "seed": seed,
+    }  # fmt: skip
+    return Job(task=task, method=method, **settings | changes)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class PictureLearning:
         return quality(logits, self.data.held_out.labels)
 
     def forgetting(self, model: VisionModel) -> Forgetting:
-        """Of what the base was tuned for; nothing where the backbone is as it was, or its attention was not captured."""
+        """Of what the base was tuned for; nothing where its backbone is as it was, or its attention is not captured."""
         if self.job.method == "head" or not self.base.prefix or not self.film.taken:
             return {}
         found = {"before": load_vision(self.job.base), "after": model}

@@ -19,25 +19,30 @@ PROMPTS = 8  # learnt positions of prompt tuning
 
 @dataclass(frozen=True)
 class Method:
-    """rate: default peak learning rate of each task. paper: who to cite."""
+    """rate, epochs: default peak learning rate and length of each task. paper: who to cite."""
 
     key: str
     rate: dict[Task, float]
-    paper: str
-    link: str
+    epochs: dict[Task, int]
+    paper: str = ""
+    link: str = ""
+
+
+def _by_task(vision: float, translation: float) -> dict[Task, Any]:
+    return {"vision": vision, "translation": translation}
 
 
 METHODS = {
     method.key: method
     for method in (
-        Method("full", {"vision": 1e-4, "translation": 3e-4}, "", ""),
-        Method("head", {"vision": 1e-2, "translation": 5e-4}, "", ""),
-        Method("lora", {"vision": 2e-3, "translation": 2e-3}, "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method("full", _by_task(1e-4, 3e-4), _by_task(6, 6)),
+        Method("head", _by_task(1e-2, 5e-4), _by_task(20, 6)),
+        Method("lora", _by_task(2e-3, 2e-3), _by_task(6, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
         Method(
-            "adalora", {"vision": 5e-3, "translation": 5e-3}, "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
+            "adalora", _by_task(5e-3, 5e-3), _by_task(8, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
         ),
-        Method("prompt", {"vision": 2e-2, "translation": 5e-2}, "", ""),
-        Method("ia3", {"vision": 1e-2, "translation": 1e-2}, "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
+        Method("prompt", _by_task(2e-2, 5e-2), _by_task(8, 10)),
+        Method("ia3", _by_task(1e-2, 1e-2), _by_task(8, 8), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
     )
 }
 PROMPT_PAPERS = {

@@ -43,6 +43,14 @@ def device() -> torch.device:
         raise SidelightError("device.unknown", device=wanted) from error
 
 
+def precisions() -> tuple[str, ...]:
+    """What training can compute in here ("no": float32), the best first: bfloat16 where the hardware has it."""
+    if device().type == "cuda":
+        return ("bf16", "fp16", "no") if torch.cuda.is_bf16_supported() else ("fp16", "no")
+    fast = device().type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return ("bf16", "no") if fast else ("no", "bf16")
+
+
 def check_model_name(name: str) -> str:
     """The name, stripped. Raises SidelightError `model.bad_name` for a path or anything else that is no hub name,
     `model.run_gone` for a fine-tuned model, which no hub has."""

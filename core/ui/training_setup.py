@@ -4,15 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
-import torch
 from PIL import Image
 
 from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import estimate, jobs, methods
-from core.finetune.job import Job, new_run
+from core.finetune.job import BATCH, Job, new_run
 from core.finetune.methods import METHODS, Task
 from core.models.catalogue import runs_folder
+from core.models.loading import precisions
 from core.models.pieces import unknown_letters
 from core.models.translation import Translator
 from core.models.vision import VisionModel
@@ -21,8 +21,7 @@ from core.ui.language import say, show_error
 from core.ui.training_data import Chosen
 
 RATES = tuple(round(digit * 10**power, 10) for power in (-5, -4, -3, -2, -1) for digit in (1, 2, 3, 5))
-EPOCHS = {"vision": 6, "translation": 8}
-BATCH = {"vision": (8, 16, 32, 64), "translation": (8, 16, 32, 64)}
+BATCHES = (8, 16, 32, 64)
 SIDES = (98, 112, 168, 224)  # px
 UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is said
 SCHEDULES = ("cosine", "linear", "constant_with_warmup")
@@ -40,13 +39,13 @@ def choose(task: Task, base: str, model: VisionModel | Translator, chosen: Chose
         _warn_of_unknown(model, chosen.data)
     method = _method(task, base, model, chosen)
     left, middle, right = st.columns(3)
-    epochs = left.slider(say("finetune.epochs"), 1, 40, _epochs(task, method), key=f"epochs_{task}_{method}")
+    epochs = left.slider(say("finetune.epochs"), 1, 40, METHODS[method].epochs[task], key=f"epochs_{task}_{method}")
     rate = middle.select_slider(
         say("finetune.rate"), RATES, METHODS[method].rate[task], format_func="{:g}".format,
         key=f"rate_{task}_{method}", help=say("finetune.rate_help"),
     )  # fmt: skip
     batch = right.select_slider(
-        say("finetune.batch"), BATCH[task], 32 if task == "vision" else 16, key=f"batch_{task}",
+        say("finetune.batch"), BATCHES, BATCH[task], key=f"batch_{task}",
         help=say("finetune.batch_help"),
     )  # fmt: skip
     job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=owner())
@@ -58,10 +57,6 @@ def _warn_of_unknown(model: Translator, data: sets.PairData) -> None:
     share, examples = unknown_letters(model.tokenizer, [pair.target for pair in data.train])
     if share > UNKNOWN:
         st.warning(say("finetune.unknown_pieces", share=_percent(share), examples=" ".join(examples[:8])))
-
-
-def _epochs(task: Task, method: str) -> int:
-    return 20 if (task, method) == ("vision", "head") else EPOCHS[task]
 
 
 def _method(task: Task, base: str, model: VisionModel | Translator, chosen: Chosen) -> str:
@@ -109,9 +104,8 @@ def _more(job: Job, model: VisionModel | Translator) -> Job:
     )
     patience = columns[2].slider(say("finetune.patience"), 0, 5, 0, key="patience", help=say("finetune.patience_help"))
     varied = columns[0].toggle(say("finetune.varied"), True, key="varied", help=say(f"finetune.varied_{job.task}"))
-    options = _precisions(model.module)
     precision = columns[1].selectbox(
-        say("finetune.precision"), options, format_func=lambda key: say(f"finetune.precision_{key}"),
+        say("finetune.precision"), precisions(), format_func=lambda key: say(f"finetune.precision_{key}"),
         key="precision", help=say("finetune.precision_help"),
     )  # fmt: skip
     rank = job.rank
@@ -127,13 +121,6 @@ def _more(job: Job, model: VisionModel | Translator) -> Job:
         job, schedule=schedule, smoothing=smoothing, patience=patience, varied=varied, precision=precision, rank=rank,
         side=side,
     )  # fmt: skip
-
-
-def _precisions(module: torch.nn.Module) -> list[str]:
-    """The first is the default: bfloat16 where the hardware has it."""
-    if next(module.parameters()).device.type == "cuda":
-        return ["bf16", "fp16", "no"] if torch.cuda.is_bf16_supported() else ["fp16", "no"]
-    return ["bf16", "no"] if torch.cpu._is_avx512_bf16_supported() else ["no", "bf16"]
 
 
 def owner() -> str:

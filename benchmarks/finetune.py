@@ -1,0 +1,151 @@
+"""`python -m benchmarks.finetune [--parts classes,translation,page]`: what fine-tuning gives and what it takes.
+
+classes: LoRA and the head alone on three classes of 60 pictures, three seeds, against nearest neighbours on frozen
+features. translation: LoRA on 200 recipes. page: the same job through the page in headless Chromium and without it,
+taking turns; the time to the first update, and to the end of a cancelled job. Needs the system's Chromium.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.browser import ADDRESS, serve
+from benchmarks.timing import table
+from core.finetune import data, jobs, results
+from core.finetune.job import Job, default_job, new_run
+from core.finetune.loop import read_log
+from core.models import catalogue
+
+CLASSES = (("cat", "frog", "ship"), ("airplane", "dog", "truck"), ("bird", "deer", "horse"))
+HARD = ("cat", "dog", "ship")
+EACH, PAIRS, SEEDS = 60, 200, (0, 1, 2)
+
+
+def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, results.Result]:
+    """Seconds from the start to the measured result, in this process, everything loaded anew."""
+    start = time.perf_counter()
+    folder = new_run(catalogue.runs_folder(), job)
+    data.save(found, folder / "data")
+    jobs.queue(folder)
+    for _ in jobs.train_here(folder):
+        pass
+    return time.perf_counter() - start, results.read(folder)
+
+
+def classes() -> None:
+    rows = {}
+    for method in ("lora", "head"):
+        for names in (*CLASSES, HARD):
+            runs = [
+                train(default_job("vision", method, seed), data.bundled_pictures(names, EACH, seed)) for seed in SEEDS
+            ]
+            accuracy = [run.metrics["accuracy"] for _, run in runs]
+            known = statistics.mean(run.before["accuracy"] for _, run in runs)
+            rows[f"{method}: {', '.join(names)}"] = (
+                f"{statistics.mean(accuracy):.1%} ({', '.join(f'{a:.0%}' for a in accuracy)}), neighbours {known:.1%}, "
+                f"{max(seconds for seconds, _ in runs):.0f} s at most, {max(run.peak_mb for _, run in runs):.0f} MB"
+            )
+            print(f"  {list(rows)[-1]:<40} {rows[list(rows)[-1]]}", flush=True)
+    table(f"accuracy on 50 held-out pictures a class, {EACH} to train on, mean of seeds {SEEDS}", rows)
+
+
+def translation() -> None:
+    rows = {}
+    for language in ("de", "fr", "cs", "zh"):
+        seconds, run = train(default_job("translation", "lora", 0), data.bundled_pairs("recipes", language, PAIRS))
+        rows[language] = (
+            f"chrF {run.before['chrf']:.1f} to {run.metrics['chrf']:.1f}, BLEU {run.before['bleu']:.1f} to "
+            f"{run.metrics['bleu']:.1f}, {seconds:.0f} s, {run.peak_mb:.0f} MB"
+        )
+    table(f"LoRA on {PAIRS} recipes, 100 held out, greedy search", rows)
+
+
+def page() -> None:
+    """Steps of the same job through the page and without it, in turns; each time that of all steps but the first."""
+    server = serve()
+    steps: dict[str, list[float]] = {"page": [], "alone": []}
+    first, cancelled = [], []
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
+            for seed in SEEDS:
+                first.append(_through_the_page(browser, seed))
+                steps["page"].append(_between_steps(jobs.runs()[0]))
+                train(default_job("vision", "lora", seed), data.bundled_pictures(CLASSES[0], EACH, seed))
+                steps["alone"].append(_between_steps(jobs.runs()[0]))
+            for seed in SEEDS:
+                cancelled.append(_cancelled(browser, seed))
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
+    ratio = statistics.median(steps["page"]) / statistics.median(steps["alone"])
+    rows = {
+        "training through the page / without it": f"{ratio:.2f}x",
+        "button to first update": f"{max(first):.2f} s at most",
+        "cancel to stopped": f"{max(cancelled):.2f} s at most",
+    }
+    table("Fine-tune page, LoRA on three classes", rows)
+
+
+def _start(browser: Browser, seed: int) -> tuple[Page, float]:
+    """A page with the button pressed, once the worker has had time to load, and how long the first update took."""
+    tab = browser.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    tab.goto(f"{ADDRESS}/finetune")
+    button = tab.get_by_role("button", name="Start")
+    button.wait_for(timeout=120_000)
+    tab.get_by_label("Seed").fill(str(seed))
+    tab.get_by_label("Seed").press("Enter")
+    tab.wait_for_timeout(15_000)
+    start = time.perf_counter()
+    button.click()
+    tab.get_by_text("Loading the model").or_(tab.get_by_text("Step ")).first.wait_for(timeout=60_000)
+    return tab, time.perf_counter() - start
+
+
+def _through_the_page(browser: Browser, seed: int) -> float:
+    tab, seconds = _start(browser, seed)
+    tab.get_by_text("finished").first.wait_for(timeout=600_000)
+    tab.close()
+    return seconds
+
+
+def _cancelled(browser: Browser, seed: int) -> float:
+    tab, _ = _start(browser, seed)
+    tab.get_by_text("left").first.wait_for(timeout=120_000)
+    start = time.perf_counter()
+    tab.get_by_role("button", name="Cancel").click()
+    tab.get_by_text("cancelled").first.wait_for(timeout=60_000)
+    seconds = time.perf_counter() - start
+    tab.close()
+    return seconds
+
+
+def _between_steps(run: Path) -> float:
+    """Mean seconds of a step, the first and the evaluations left out."""
+    events = read_log(run)
+    plain = [b.seconds - a.seconds for a, b in zip(events[:-1], events[1:], strict=True) if not a.metrics]
+    return statistics.mean(plain)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default="classes,translation,page")
+    parts = parser.parse_args().parts.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SIDELIGHT_RUNS"] = folder
+        for part in (classes, translation, page):
+            if part.__name__ in parts:
+                part()
+
+
+if __name__ == "__main__":
+    main()
