@@ -67,6 +67,20 @@ def read(run: Path) -> Result | None:
         return None
 
 
+def finished(task: str) -> list[tuple[Path, Job, Result]]:
+    """The finished runs of a task that can be read, newest first."""
+    found = []
+    for card in catalogue.trained():
+        result = read(card.folder.parent)
+        try:
+            job = _job_from(json.loads((card.folder / "job.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        if result and job.task == task == card.task:
+            found.append((card.folder.parent, job, result))
+    return found
+
+
 def delete(run: Path) -> None:
     """Take a run that nobody works on out of the list and the catalogue, then away."""
     (run / "state.json").unlink(missing_ok=True)

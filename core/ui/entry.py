@@ -9,7 +9,7 @@ def enter(path: str) -> None:
     """Called first by each page. When a file under pages/ is the first thing asked of a new server, Streamlit runs it
     by itself, without app.py; go there, and come back."""
     if "entered" not in st.session_state:
-        st.session_state.destination = path
+        st.session_state.destination = (path, st.query_params.to_dict())
         st.switch_page("app.py")
     keep.enter(path)
 
@@ -19,5 +19,5 @@ def run(page: st.Page) -> None:
     st.session_state.entered = True
     destination = st.session_state.pop("destination", None)
     if destination:
-        st.switch_page(destination)
+        st.switch_page(destination[0], query_params=destination[1])
     page.run()

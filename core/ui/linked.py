@@ -56,15 +56,18 @@ def chosen() -> state.Chosen:
 
 def _numbers(parts: list[payload.ImagePart | payload.SentencePart], choice: state.Chosen) -> bytes:
     """The weights of the chosen layer and heads: one CSV, or a ZIP of one for each card."""
-    tables = {}
+    tables: dict[str, str] = {}
     for part in parts:
+        kind = "image" if isinstance(part, payload.ImagePart) else "sentence"
+        count = 1 + sum(name.startswith(kind) for name in tables)
+        name = f"{kind}{count}" if count > 1 else kind  # as linked.js names them
         if isinstance(part, payload.ImagePart):
-            trace, query = part.trace, choice.position("image", len(part.trace.query_axis))
-            heads = choice.heads_of("image", trace.heads)
-            tables["image.csv"] = row_table(trace, choice.layer(trace.layers), heads, query)
+            trace, query = part.trace, choice.position(name, len(part.trace.query_axis))
+            heads = choice.heads_of(name, trace.heads)
+            tables[f"{name}.csv"] = row_table(trace, choice.layer(trace.layers), heads, query)
         else:
-            trace, heads = part.cross, choice.heads_of("sentence", part.cross.heads)
-            tables["sentence.csv"] = map_table(trace, choice.layer(trace.layers), heads, part.target.labels)
+            trace, heads = part.cross, choice.heads_of(name, part.cross.heads)
+            tables[f"{name}.csv"] = map_table(trace, choice.layer(trace.layers), heads, part.target.labels)
     if len(tables) == 1:
         return next(iter(tables.values())).encode()
     archive = io.BytesIO()
@@ -110,10 +113,11 @@ def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.
     return payload.ImagePart(image, result.trace, subtitle, note, layers)
 
 
-def sentence_part(translation: Translation, target: str | None) -> payload.SentencePart:
+def sentence_part(translation: Translation, target: str | None, name: str = "") -> payload.SentencePart:
     for trace in (translation.encoder, translation.decoder, translation.cross):
         _tell_problems(trace)
-    title = say("view_page.sentence_title", target=target_name(target)) if target else ""
+    direction = say("view_page.sentence_title", target=target_name(target)) if target else ""
+    title = " · ".join(text for text in (name, direction) if text)
     axes = (translation.source, translation.target)
     return payload.SentencePart(*axes, translation.encoder, translation.decoder, translation.cross, title)
 

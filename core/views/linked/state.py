@@ -1,6 +1,7 @@
 """What the person chose in the linked view, as the browser tells it: "depth_0.5~method_max~image_57.0.2" (state.js)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 DEPTH = 0.91  # where a view starts, as in state.js
@@ -28,6 +29,15 @@ class Chosen:
         """Of an image: the locked position, the first where none is locked."""
         text = self.at.get(part, "")
         return int(text) if text.isascii() and text.isdigit() and int(text) < count else 0
+
+
+def with_head(text: str, depth: float, parts: Sequence[str], head: int) -> str:
+    """The same choice at this depth, with one head on in each of these parts."""
+    kept = dict(pair.split("_", 1) for pair in text[:LONGEST].split("~") if "_" in pair)
+    kept.pop("depth", None)
+    at = {name: kept.pop(name, "").partition(".")[0] for name in parts}
+    shown = {"depth": f"{depth:.3f}".rstrip("0").rstrip(".")} | kept | {n: f"{at[n]}.{head}" for n in parts}
+    return "~".join(f"{name}_{value}" for name, value in shown.items())
 
 
 def read(text: str) -> Chosen:

@@ -1,0 +1,76 @@
+"""Two finished runs side by side: quality, time, memory, what was trained, and both curves."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.finetune import results
+from core.finetune.job import Job
+from core.finetune.loop import read_log
+from core.finetune.results import Result
+from core.ui.inputs import model_titles
+from core.ui.language import say
+from core.ui.training_live import MAIN, duration
+from core.ui.training_setup import method_name
+from core.views.training import curve
+
+
+def show(folder: Path, job: Job, result: Result) -> None:
+    """A choice among the other finished runs of the task; nothing is drawn where there is none."""
+    others = {run.name: (run, *rest) for run, *rest in results.finished(job.task) if run.name != folder.name}
+    st.subheader(say("after.others"))
+    if not others:
+        st.caption(say("after.alone"))
+        return
+    titles = model_titles(job.task)
+    if st.session_state.get("other_run") not in others:
+        st.session_state.pop("other_run", None)
+    chosen = st.selectbox(
+        say("after.other"), list(others), index=None, format_func=titles.get, key="other_run",
+        placeholder=say("after.choose"),
+    )  # fmt: skip
+    if chosen is None:
+        return
+    other, other_job, other_result = others[chosen]
+    names = (titles[folder.name], titles[chosen])
+    columns = [_column(*one) for one in ((job, result), (other_job, other_result))]
+    rows = [{"": label, names[0]: value, names[1]: columns[1][label]} for label, value in columns[0].items()]
+    st.dataframe(rows, hide_index=True)
+    same = result.data == other_result.data
+    st.caption(say("after.same_data" if same else "after.other_data"))
+    _curves(job, dict(zip(names, (folder, other), strict=True)))
+
+
+def _column(job: Job, result: Result) -> dict[str, str]:
+    """What is said of a run, by its label."""
+    measures = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}[job.task]
+    shown = [f"{result.metrics[n]:.1%}" if job.task == "vision" else f"{result.metrics[n]:.1f}" for n in measures]
+    return {
+        say("finetune.method"): method_name(job.method, job.task),
+        **{say(f"finetune.{name}"): value for name, value in zip(measures, shown, strict=True)},
+        say("after.learnt"): f"{result.trainable:,}",
+        say("after.time"): duration(result.seconds),
+        say("finetune.memory"): f"{result.peak_mb:,.0f} MB",
+        say("after.data_name"): f"{job.title} · {result.data[:8]}",
+    }
+
+
+def _curves(job: Job, runs: dict[str, Path]) -> None:
+    logs = {name: read_log(run) for name, run in runs.items()}
+    missing = [name for name, events in logs.items() if not events]
+    for name in missing:
+        st.caption(say("after.no_log", name=name))
+    losses = {name: [(event.step, event.loss) for event in events] for name, events in logs.items() if events}
+    main = MAIN[job.task]
+    measured = {
+        name: [(e.step, e.metrics[main]) for e in events if main in e.metrics]
+        for name, events in logs.items()
+        if events
+    }
+    step, percent = say("finetune.step"), job.task == "vision"
+    if losses:
+        left, right = st.columns(2)
+        plain = {"displayModeBar": False}
+        left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=plain)
+        figure = curve(measured, step, say(f"finetune.{main}"), percent=percent)
+        right.plotly_chart(figure, key="others_metric", config=plain)
