@@ -126,7 +126,10 @@ class Run:
         """trackers: names that accelerate knows ("tensorboard", "wandb"); each event is told to them."""
         self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
         self.accelerator = Accelerator(
-            mixed_precision=settings.precision, cpu=device().type == "cpu", log_with=list(trackers), project_dir=folder
+            mixed_precision=settings.precision,
+            cpu=device().type == "cpu",
+            log_with=list(trackers) or None,
+            project_dir=folder,
         )
         if trackers:
             self.accelerator.init_trackers("tracking", config=asdict(settings))

@@ -88,9 +88,11 @@ def _config(task: Task, method: str, steps: int, rank: int) -> Any:
     if method == "lora":
         return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear, **common)
     if method == "adalora":
-        plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20), "total_step": steps}
+        # Two steps at least: importance is measured in one before ranks are given up in another. One rank to give up.
+        plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20)}
+        plan["total_step"] = max(2, steps)
         return AdaLoraConfig(
-            init_r=3 * rank // 2, target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear,
+            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear,
             **plan, **common,
         )  # fmt: skip
     if method == "ia3":
@@ -145,8 +147,9 @@ class RankAllocation:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.config.rank_pattern = state["pattern"]
+        device = self.factors[0].device  # a checkpoint is read into the memory of the CPU
         for name in self.NAMES:
-            setattr(self.adalora.rankallocator, name, state[name])
+            setattr(self.adalora.rankallocator, name, {key: value.to(device) for key, value in state[name].items()})
 
 
 def companion(module: nn.Module) -> RankAllocation | None:

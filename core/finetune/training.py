@@ -75,7 +75,7 @@ def settings_of(job: Job, batches: int) -> Settings:
     """batches: of an epoch."""
     steps = job.epochs * batches
     return Settings(
-        steps=steps, rate=job.rate, warmup=max(1, steps // 10), every=max(1, steps // EVALUATIONS), seed=job.seed,
+        steps=steps, rate=job.rate, warmup=steps // 10, every=max(1, steps // EVALUATIONS), seed=job.seed,
         precision=job.precision, schedule=job.schedule, patience=job.patience,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ def add_registers(module: nn.Module, count: int) -> nn.Parameter:
             module.pos_embed = nn.Parameter(module.pos_embed[:, prefix:].clone(), requires_grad=False)
             module.no_embed_class = True
     width = module.num_features
-    module.reg_token = nn.Parameter(torch.randn(1, count, width, device=module.cls_token.device) * 0.02)
+    module.reg_token = nn.Parameter(torch.randn(1, count, width, device=next(module.parameters()).device) * 0.02)
     module.num_reg_tokens = count
     module.num_prefix_tokens += count
     for block in module.blocks:

@@ -1,0 +1,130 @@
+"""Two tiny models in place of the bundled ones, and tiny data that they can learn: a whole job takes about a second.
+
+The models are random, but always the same. `in_place` puts them where fine-tuning loads its base, in this process only.
+"""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from transformers import AutoTokenizer, MarianConfig, MarianMTModel
+
+from core.finetune import dataset, learning
+from core.finetune.dataset import PairData, PictureData, Report, pair_digest, picture_digest
+from core.finetune.job import Job, new_run
+from core.finetune.parallel import Pair
+from core.finetune.pictures import Pictures
+from core.models import catalogue, translation, vision
+from core.models.catalogue import ModelCard
+from core.models.translation import Translator
+from core.models.vision import VisionModel
+from tests.finetune.test_translation import NOUNS, VERBS
+
+WIDTH, LAYERS, HIDDEN = {"vision": 48, "translation": 32}, {"vision": 3, "translation": 1}, 64
+END_BIAS = 2.0  # of the end mark: what a random translator writes would be 128 pieces long
+
+
+def tiny_vision(name: str = "tiny") -> VisionModel:
+    """Three layers of three heads, patches of 8 px, pictures of 64 px among its sizes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        module = timm.create_model(
+            "vit_tiny_patch16_224", img_size=64, patch_size=8, depth=LAYERS["vision"], embed_dim=WIDTH["vision"],
+            num_heads=3, num_classes=0, dynamic_img_size=True,
+        )  # fmt: skip
+        for parameter in module.parameters():  # timm begins with scores near zero: nobody would look anywhere
+            parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    return vision._wrap(name, module, default_patches=8)
+
+
+@cache
+def tokenizer():
+    return AutoTokenizer.from_pretrained(catalogue.default("translation").folder)
+
+
+def tiny_translator(name: str = "tiny") -> Translator:
+    """One layer each, two heads, with the bundled vocabulary and no dropout."""
+    config = MarianConfig.from_pretrained(catalogue.default("translation").folder)
+    sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0}
+    for side in ("encoder", "decoder"):
+        sizes |= {f"{side}_attention_heads": 2, f"{side}_ffn_dim": HIDDEN}
+    config.update({**sizes, "dtype": "float32", "init_std": 0.1})
+    config._attn_implementation = "sdpa"
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        module = MarianMTModel(config)
+    module.final_logits_bias[0, config.eos_token_id] = END_BIAS
+    return Translator(name, module.eval(), tokenizer(), ("ces", "cmn_Hans", "deu", "fra"))
+
+
+def base(task: str) -> VisionModel | Translator:
+    return tiny_vision() if task == "vision" else tiny_translator()
+
+
+def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
+    """Runs go to `runs`, every base is a tiny one, and little is measured of what was forgotten."""
+    patch.setenv("SIDELIGHT_RUNS", str(runs))
+    for module in (learning, vision):
+        patch.setattr(module, "load_vision", tiny_vision)
+    for module in (learning, translation):
+        patch.setattr(module, "load_translator", tiny_translator)
+    for name, value in {"SCENES": 2, "CAPTIONS": 3, "INTERIM_PICTURES": 24, "INTERIM_PAIRS": 8}.items():
+        patch.setattr(learning, name, value)
+
+
+def loaded(task: str, place: Path) -> VisionModel | Translator:
+    """What an export in `place` is as a model of its own, through the way that every page loads it."""
+    card = ModelCard("exported", task, "exported", "", "", "", base="tiny", place=place)
+    card = replace(card, sha256=dataset.hashlib.sha256(card.weights.read_bytes()).hexdigest())
+    return learning.load_vision_card(card) if task == "vision" else learning.load_translator_card(card)
+
+
+def pictures(each: int = 16, held_out: int = 12, shuffled: bool = False, side: int = 16) -> PictureData:
+    """Noise with a red, a green or a blue cast. shuffled: the labels mean nothing."""
+    draw = torch.Generator().manual_seed(3)
+    names = ("blue", "green", "red")
+
+    def part(count: int) -> Pictures:
+        labels = torch.arange(3).repeat_interleave(count)
+        cast = torch.eye(3)[2 - labels] * 90  # red is channel 0
+        images = (torch.rand(3 * count, 3, side, side, generator=draw) * 120 + cast[..., None, None]).to(torch.uint8)
+        if shuffled:
+            labels = labels[torch.randperm(3 * count, generator=draw)]
+        return Pictures(images, labels, names, "")
+
+    train, other = part(each), part(held_out)
+    digest = picture_digest(train, other)
+    report = Report({name: (each, held_out) for name in names})
+    return PictureData(replace(train, digest=digest), replace(other, digest=digest), report, digest)
+
+
+def pairs(count: int = 18) -> PairData:
+    """Sentences of two words, each translated by the word."""
+    every = [
+        Pair(f"The {noun} {verb}.", f"{german} {doing}.", "de")
+        for noun, german in NOUNS.items()
+        for verb, doing in VERBS.items()
+    ]
+    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(3)).tolist()
+    train, held_out = tuple(every[i] for i in order[:count]), tuple(every[i] for i in order[count:])
+    return PairData(train, held_out, Report({"de": (count, len(held_out))}), pair_digest(train, held_out))
+
+
+def data_of(task: str) -> PictureData | PairData:
+    return pictures() if task == "vision" else pairs()
+
+
+def job(task: str, method: str, **changes: object) -> Job:
+    rate = {"full": 3e-3, "head": 2e-2, "lora": 1e-2, "adalora": 2e-2, "prompt": 5e-2, "ia3": 5e-2}[method]
+    given = {"epochs": 4, "rate": rate, "batch": 12, "varied": False, "rank": 4, "side": 64, "owner": "somebody"}
+    return Job(task, method, "tiny", "toy", **{**given, **changes})
+
+
+def run_of(root: Path, wanted: Job, data: PictureData | PairData | None = None) -> Path:
+    """A new run's folder with its data in it, not yet queued."""
+    folder = new_run(root, wanted)
+    dataset.save(data or data_of(wanted.task), folder / "data")
+    return folder
