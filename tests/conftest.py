@@ -36,14 +36,35 @@ def chromium() -> Iterator:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two finished runs, "head" on two classes of pictures and "lora" on recipes. Copy it to change it."""
+    from core.finetune import data
+    from core.finetune.job import Job, new_run
+    from core.finetune.training import train
+    from core.models.catalogue import default
+
+    root = tmp_path_factory.mktemp("runs")
+    pictures, recipes = data.bundled_pictures(["cat", "ship"], each=10), data.bundled_pairs("recipes", "de", 12)
+    for job, found in (
+        (Job("vision", "head", default("vision").key, "cat, ship", epochs=5, rate=1e-2), pictures),
+        (Job("translation", "lora", default("translation").key, "Recipes, German", epochs=1, rate=2e-3), recipes),
+    ):
+        folder = new_run(root, job)
+        data.save(found, folder / "data")
+        for _ in train(folder):
+            pass
+    return root
+
+
 @contextmanager
-def serving() -> Iterator[str]:
-    """A new server, and its address."""
+def serving(**environment: str) -> Iterator[str]:
+    """A new server, and its address. environment: variables that it has besides ours."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen([*command, "--server.address=127.0.0.1"], cwd=ROOT)
+    server = subprocess.Popen([*command, "--server.address=127.0.0.1"], cwd=ROOT, env=os.environ | environment)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(120):

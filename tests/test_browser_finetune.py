@@ -1,0 +1,59 @@
+"""The Fine-tune page as a person uses it: press the button, see the metric rise, come back, take the result away."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import serving
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory):
+    """A server whose runs lie in a folder of their own."""
+    with serving(SIDELIGHT_RUNS=str(tmp_path_factory.mktemp("runs"))) as found:
+        yield found
+
+
+def percent(page: Page) -> float:
+    shown = page.locator("[data-testid=stMetric]", has_text="Accuracy").locator("[data-testid=stMetricValue]")
+    expect(shown).to_have_text(re.compile(r"[\d.]+%"), timeout=120_000)
+    return float(shown.inner_text().rstrip("%"))
+
+
+def test_the_button_teaches_and_the_metric_rises(chromium, address: str) -> None:
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    page.goto(f"{address}/finetune")
+    method = page.get_by_role("radio", name="Head only").or_(page.get_by_role("button", name="Head only")).first
+    method.click(timeout=90_000)
+    page.get_by_text("1,155").wait_for(timeout=60_000)  # 3 classes of 384 weights and a bias
+    start = page.get_by_role("button", name="Start", exact=True)
+    start.click(timeout=60_000)
+    page.get_by_text("Head only · finished").wait_for(timeout=180_000)
+    assert percent(page) > 70, "a third is chance"
+    before = page.get_by_text(re.compile(r"nearest neighbours on frozen features [\d.]+%")).first
+    expect(before).to_be_attached()
+    assert page.locator("[data-testid=stException]").count() == 0
+
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="Fine-tune").click()
+    page.get_by_text("Head only · finished").wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("ZIP")).first.click()
+    assert download.value.suggested_filename.endswith(".zip")
+    page.close()
+
+
+def test_a_run_is_paused_gone_on_with_and_cancelled(chromium, address: str) -> None:
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    page.goto(f"{address}/finetune")
+    page.get_by_text("Language: translation").click(timeout=90_000)
+    page.get_by_text("Recipes", exact=True).wait_for(timeout=60_000)
+    page.get_by_role("button", name="Start", exact=True).click(timeout=120_000)
+    page.get_by_role("button", name="Pause").click(timeout=60_000)
+    page.get_by_text("LoRA · paused").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text(re.compile(r"Step \d+ of")).wait_for(timeout=120_000)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("LoRA · cancelled").wait_for(timeout=10_000)
+    page.close()
