@@ -108,6 +108,8 @@ def train_here(folder: Path, lock: bool = True) -> Iterator[Event]:
 
     try:
         with _locked(folder / ".lock", 1) if lock else contextlib.nullcontext():
+            if lock:
+                answered(folder)  # an old request
             yield from train(folder)
     except BlockingIOError as error:
         raise SidelightError("training.taken", run=folder.name) from error

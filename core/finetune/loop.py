@@ -66,6 +66,10 @@ class Task(Protocol):
         """Measures on the validation part; `module` is in eval mode."""
 
 
+class NotFinite(ValueError):
+    """The loss is no number: most often the rate is too high."""
+
+
 class Companion(Protocol):
     """What some methods do beside the gradient (AdaLoRA moves rank from layer to layer); kept in each checkpoint."""
 
@@ -161,7 +165,7 @@ class Run:
         return self.average.module if self.average else self.accelerator.unwrap_model(self.module)
 
     def train(self) -> Iterator[Event]:
-        """Raises ValueError for a loss that is not finite."""
+        """Raises NotFinite for a loss that is no number."""
         self._begin()
         if self.is_over:
             return
@@ -206,7 +210,7 @@ class Run:
         whole_loss, whole_count = self.accelerator.reduce(sums, "sum").tolist()
         loss = whole_loss / whole_count
         if not loss < float("inf"):
-            raise ValueError(f"the loss is {loss} after {self.position.step} steps")
+            raise NotFinite(f"the loss is {loss} after {self.position.step} steps")
         objective = total * processes / whole_count  # gradients are averaged over the processes
         self.accelerator.backward(objective + self.companion.penalty() if self.companion else objective)
         self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip)

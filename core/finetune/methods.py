@@ -92,8 +92,8 @@ def _config(task: Task, method: str, steps: int, rank: int) -> Any:
         plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20)}
         plan["total_step"] = max(2, steps)
         return AdaLoraConfig(
-            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear,
-            **plan, **common,
+            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05,
+            target_modules=linear, **plan, **common,
         )  # fmt: skip
     if method == "ia3":
         keys, forward = IA3_PARTS[task]

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 
 from core.errors import SidelightError
 from core.finetune import dataset, methods, results
 from core.finetune.film import FRAMES
-from core.finetune.job import Job, answered, asked, read_job, set_status, write_json
+from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning
-from core.finetune.loop import Event, Run, Settings, read_log
+from core.finetune.loop import Event, NotFinite, Run, Settings, read_log
 
 EVALUATIONS = 6  # of a run, about
 
@@ -41,7 +42,6 @@ def train(folder: Path) -> Iterator[Event]:
 def _train(folder: Path, main: bool) -> Iterator[Event]:
     job, data = read_job(folder), dataset.load(folder / "data")
     if main:
-        answered(folder)
         set_status(folder, "running", stage="loading", started=time.time(), ended=0.0, error=None)
     learning = open_learning(folder, job, data)
     settings = settings_of(job, len(learning.task.batches(0)))
@@ -55,20 +55,27 @@ def _train(folder: Path, main: bool) -> Iterator[Event]:
             if main:
                 _watch(folder, learning, run, event, every)
             yield event
-            request = asked(folder)
+            request = _asked(folder, run)
             if request == "pause" and not run.is_over:
                 run.save()
+                run.close()
                 if main:
                     answered(folder)
                     set_status(folder, "paused", stage="", ended=time.time())
                 return
             if request == "finish":
                 break
-    except ValueError as error:  # the loop's word for it
+    except NotFinite as error:
         raise SidelightError("training.not_finite", rate=f"{job.rate:g}") from error
     run.close()
     if main:
         finish(folder, job, learning, run)
+
+
+def _asked(folder: Path, run: Run) -> Request | None:
+    """What the first process was asked to do: all others do the same, at the same step."""
+    request = [asked(folder)]
+    return broadcast_object_list(request)[0] if run.accelerator.num_processes > 1 else request[0]
 
 
 def settings_of(job: Job, batches: int) -> Settings:
@@ -130,6 +137,6 @@ def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
     results.write(unfinished, job, card, result)
     shutil.rmtree(place, ignore_errors=True)
     os.replace(unfinished, place)
-    shutil.rmtree(folder / "checkpoints")  # hundreds of megabytes that nobody needs any more
     set_status(folder, "finished", stage="", ended=time.time())
     answered(folder)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # hundreds of megabytes that nobody needs any more

@@ -3,6 +3,7 @@
 The models are random, but always the same. `in_place` puts them where fine-tuning loads its base, in this process only.
 """
 
+import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -83,14 +84,19 @@ def loaded(task: str, place: Path) -> VisionModel | Translator:
 
 
 def pictures(each: int = 16, held_out: int = 12, shuffled: bool = False, side: int = 16) -> PictureData:
-    """Noise with a red, a green or a blue cast. shuffled: the labels mean nothing."""
+    """Stripes across, stripes down, or none, under noise; where a stripe begins is left to chance, so that frozen
+    features tell little. shuffled: the labels mean nothing."""
     draw = torch.Generator().manual_seed(3)
-    names = ("blue", "green", "red")
+    names = ("across", "down", "plain")
 
     def part(count: int) -> Pictures:
         labels = torch.arange(3).repeat_interleave(count)
-        cast = torch.eye(3)[2 - labels] * 90  # red is channel 0
-        images = (torch.rand(3 * count, 3, side, side, generator=draw) * 120 + cast[..., None, None]).to(torch.uint8)
+        begin = torch.rand(3 * count, 1, generator=draw) * 2 * math.pi
+        wave = torch.sin(2 * math.pi * torch.arange(side) / 4 + begin)  # (N, side)
+        stripes = torch.stack([wave[:, :, None].expand(-1, -1, side), wave[:, None].expand(-1, side, -1)], 1)
+        stripes = torch.cat([stripes, torch.zeros_like(stripes[:, :1])], 1)[torch.arange(3 * count), labels]
+        noise = torch.rand(3 * count, 3, side, side, generator=draw) * 60
+        images = (60 + noise + 60 * stripes[:, None]).to(torch.uint8)
         if shuffled:
             labels = labels[torch.randperm(3 * count, generator=draw)]
         return Pictures(images, labels, names, "")
