@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.models.catalogue import BUNDLED
+from core.ui import training_others
 from core.ui.entry import enter
 from core.ui.language import language, say
 
@@ -15,3 +16,6 @@ for card in BUNDLED:
         st.markdown(card.readme(language()))
         st.caption(say("models.file", megabytes=f"{card.weights.stat().st_size / 1e6:.1f}", sha256=card.sha256))
 st.caption(say("models.more"))
+
+st.subheader(say("models.trained"))
+training_others.listed()

@@ -103,7 +103,7 @@ def unpack(data: bytes, root: Path) -> Path:
     and loaded once before the run is there.
 
     Raises SidelightError `result.not_one` for anything else, `result.no_base` where its base is not on this machine,
-    `model.*` where the weights do not fit their base.
+    `model.not_its_base` where the weights do not fit it.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -174,8 +174,10 @@ def _place(root: Path, contents: dict[str, bytes], card: ModelCard, job: Job) ->
         load = load_vision_card if job.task == "vision" else load_translator_card
         load(replace(card, place=unfinished))
         unfinished.rename(run / "result")
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(run, ignore_errors=True)
+        if isinstance(error, SidelightError) and error.code == "model.run_gone":
+            raise SidelightError("result.not_one") from error
         raise
     write_json(run / "job.json", asdict(job))
     set_status(run, "finished", queued=time.time(), ended=time.time())

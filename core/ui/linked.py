@@ -107,9 +107,9 @@ def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.
         layer = chosen().layer(result.trace.layers)
         layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
     _tell_problems(result.trace)
-    subtitle = say(
-        "view_page.image_title", title=title, rows=rows, columns=columns, prefix=" + ".join(result.axis.prefix) or "–"
-    )
+    first, *rest = result.axis.prefix or ("–",)
+    prefix = " + ".join((first, *rest)) if len(rest) < 4 else f"{first} + {rest[0]} … {rest[-1]}"
+    subtitle = say("view_page.image_title", title=title, rows=rows, columns=columns, prefix=prefix)
     return payload.ImagePart(image, result.trace, subtitle, note, layers)
 
 

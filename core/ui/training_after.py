@@ -13,11 +13,10 @@ from core.models import catalogue
 from core.ui import training_change, training_others, work
 from core.ui.language import say, show_error
 from core.ui.training_live import duration
+from core.ui.training_others import MEASURES, SHARES, shown
 from core.wording import ASSETS
 
-MEASURES = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}
 PAGES = {"vision": ("vision", "compare"), "translation": ("translation", "compare")}
-SHARES = ("accuracy", "macro_f1")  # from 0 to 1; the others go to 100
 
 
 def show(folder: Path) -> None:
@@ -39,7 +38,7 @@ def show(folder: Path) -> None:
 def _numbers(job: Job, result: Result) -> None:
     st.subheader(say("after.result"))
     with st.container(horizontal=True, gap="medium"):
-        for name in MEASURES[job.task]:
+        for name in (name for name in MEASURES[job.task] if name in result.metrics):
             st.metric(
                 say(f"finetune.{name}"), shown(name, result.metrics[name]), _change(name, result), width="content"
             )
@@ -52,17 +51,14 @@ def _numbers(job: Job, result: Result) -> None:
     st.caption(say("after.data", title=_text(job.title), hash=result.data))
 
 
-def shown(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in SHARES else f"{value:.1f}"
-
-
 def _change(name: str, result: Result) -> str | None:
     """ "+3.3, before 90.0%": in points, whichever scale the measure has."""
     before = result.before.get(name)
     if before is None:
         return None
     points = (result.metrics[name] - before) * (100 if name in SHARES else 1)
-    return say("after.points", points=f"{points:+.1f}", before=shown(name, before))
+    unit = "share" if name in SHARES else "score"
+    return say(f"after.points_{unit}", points=f"{points:+.1f}", before=shown(name, before))
 
 
 def _forgetting(job: Job, result: Result) -> str:

@@ -46,6 +46,7 @@ def _photo(folder: Path, job: Job) -> None:
     if None in parts:
         return
     _view(parts)
+    _drift_heading(job)
     moved = _moved(job.base, folder.name, work.digest(image), size, before.trace, after.trace)
     _drift(folder, job, "vision", moved)
 
@@ -56,11 +57,12 @@ def _sentence(folder: Path, job: Job) -> None:
     sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
     before = work.translate(job.base, sentence, target, 5, 128, 5)
     after = work.translate(folder.name, sentence, target, 5, 128, 5)
-    for name, one in (("before", before), ("after", after)):
-        st.caption(say(f"after.{name}"))
-        st.code(one.text, language=None, wrap_lines=True)
+    for place, name, one in zip(st.columns(2), ("before", "after"), (before, after), strict=True):
+        place.caption(say(f"after.{name}"))
+        place.code(one.text, language=None, wrap_lines=True)
     parts = [linked.sentence_part(one, target, say(f"after.{n}")) for n, one in (("before", before), ("after", after))]
     _view(parts)
+    _drift_heading(job)
     kinds = {kind: say(f"after.kind_{kind}") for kind in KINDS}
     kind = st.segmented_control(
         say("after.kind"), KINDS, format_func=kinds.get, default="cross", key="drift_kind", required=True
@@ -102,9 +104,12 @@ def _moved(
     return head_drift(_before, _after)
 
 
-def _drift(folder: Path, job: Job, what: str, moved: dict[str, Tensor]) -> None:
+def _drift_heading(job: Job) -> None:
     st.subheader(say("after.drift"))
     st.caption(say(f"after.drift_{job.task}"))
+
+
+def _drift(folder: Path, job: Job, what: str, moved: dict[str, Tensor]) -> None:
     cell = say("after.grid_cell", layer="{layer}", head="{head}", value="{value}")  # the figure fills it
     words = {"layer": say("after.grid_layer"), "head": say("after.grid_head"), "cell": cell}
     layers, heads = moved["js"].shape

@@ -42,7 +42,8 @@ class LinkedView {
   draw() { this.frame ??= requestAnimationFrame(() => { this.frame = null; this.drawNow(); }); }
 
   drawNow() {
-    this.layers.textContent = this.parts.flatMap((part) => part.stacks).map(([name, trace]) => `${name} ${trace.layers[trace.at(this.depth)] + 1}/${trace.depth}`).join(", ");
+    const layers = this.parts.flatMap((part) => part.stacks).map(([name, trace]) => `${name} ${trace.layers[trace.at(this.depth)] + 1}/${trace.depth}`);
+    this.layers.textContent = [...new Set(layers)].join(", "); // two cards of a kind have the same
     this.drawScale();
     this.parts.forEach((part) => part.draw());
   }

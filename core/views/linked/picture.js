@@ -17,6 +17,7 @@ class Picture extends Card {
   }
 
   get prefix() { return this.axis.prefix.length; }
+  get prefixNames() { const { prefix } = this.axis; return prefix.length < 5 ? prefix.join(", ") : `${prefix[0]}, ${prefix[1]} … ${prefix.at(-1)}`; }
   get stacks() { return [[this.view.words.image, this.trace]]; }
   signature() { return "image"; } // a lock on a patch holds for the next photo too
 
@@ -95,7 +96,7 @@ class Picture extends Card {
       g.lineWidth = Math.max(3 * ratio / s, cw / 14); g.strokeStyle = view.accent;
       g.strokeRect(l + (p % columns) * cw, t + Math.floor(p / columns) * ch, cw, ch);
     }
-    const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.axis.prefix.join(", "));
+    const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.prefixNames);
     if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: trace.wanted(view.depth) + 1 }));
     if (view.scale === "rescaled") notes.push(fill(view.words.rescaled_note, { low: ends[0], high: ends[1] }));
     if (view.smooth) notes.push(view.words.smooth_note);
@@ -114,7 +115,7 @@ class Picture extends Card {
     speak(this.say, turned ? words.image_column : words.image_row, { who, count, patches: patches.length, top: percent(sorted[0], 1), times: times.toFixed(times < 10 ? 1 : 0) });
     if (!turned && prefix && !this.view.hide) {
       const own = Array.from(all.subarray(0, prefix)).reduce((a, b) => a + b, 0);
-      speak(this.say, words.image_prefix, { share: percent(own), names: this.axis.prefix.join(", ") }, true);
+      speak(this.say, words.image_prefix, { share: percent(own), names: this.prefixNames }, true);
     }
     this.announce(who, (p) => this.patchName(p), patches);
   }
