@@ -47,7 +47,7 @@ class Budget:
     tokens: int
     pairs: int
     sample: int
-    rate: float = 4e-4
+    rate: float = 2e-4
 
     @property
     def average(self) -> float:
@@ -192,11 +192,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="the model that every variant goes on from")
     parser.add_argument("--run", type=Path, required=True, help="a folder a variant")
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--tokens", type=int, default=2000, help="of a batch, padding counted")
     parser.add_argument("--pairs", type=int, default=20_000, help="training pairs, drawn once for all variants")
-    parser.add_argument("--sample", type=int, default=300, help="validation pairs of each language")
-    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--sample", type=int, default=200, help="validation pairs of each language")
+    parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--only", nargs="+", choices=VARIANTS, help="run these; several processes share the work so")
     parser.add_argument("--table", action="store_true", help="only print what is finished")
     return parser.parse_args()
