@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import SidelightError
-from core.finetune.job import Request, Status, answered, ask, asked, read_job, set_status, status
+from core.finetune.job import Job, Request, Status, answered, ask, asked, read_job, set_status, status
 from core.finetune.loop import Event
 from core.models.catalogue import runs_folder
 from core.wording import ASSETS
@@ -36,9 +36,13 @@ def queue(folder: Path) -> None:
 
 
 def request(folder: Path, what: Request) -> None:
-    """Pause, finish now or cancel. What waits in the queue or was interrupted is dealt with here and now."""
-    if status(folder).state == "running" and is_working(folder):
+    """Pause, finish now or cancel. What waits in the queue or was interrupted is dealt with here and now; what is
+    finished stays so."""
+    now = state_of(folder).state
+    if now == "running":
         ask(folder, what)
+    elif now == "finished":
+        return
     elif what == "cancel":
         set_status(folder, "cancelled", stage="", ended=time.time())
     elif what == "pause":
@@ -46,27 +50,39 @@ def request(folder: Path, what: Request) -> None:
 
 
 def runs() -> list[Path]:
-    """All runs that were ever queued here, newest first."""
-    return sorted((path.parent for path in runs_folder().glob("*/state.json")), reverse=True)
+    """All runs that were ever queued here, newest first; one whose files cannot be read is left out."""
+    return [run for run, *_ in _known()]
+
+
+def _known() -> list[tuple[Path, Job, Status]]:
+    found = []
+    for path in sorted(runs_folder().glob("*/state.json"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, TypeError):  # deleted meanwhile, or not this project's
+            found.append((path.parent, read_job(path.parent), status(path.parent)))
+    return found
 
 
 def state_of(folder: Path) -> Status:
     """The run's status; one that says "running" while nobody works on it was cut off, and counts as paused."""
     now = status(folder)
-    if now.state == "running" and not is_working(folder):
-        return set_status(folder, "paused", stage="", ended=time.time())
-    return now
+    if now.state != "running":
+        return now
+    try:
+        with _locked(folder / ".lock", 0):
+            now = status(folder)  # its last word may have come since
+            return set_status(folder, "paused", stage="", ended=time.time()) if now.state == "running" else now
+    except BlockingIOError:
+        return now
 
 
 def waiting() -> list[Path]:
     """The queued runs in the order in which they will be served: whoever was served longest ago comes first."""
     served: dict[str, float] = {}
     queued: list[tuple[float, str, Path]] = []
-    for run in runs():
-        owner, now = read_job(run).owner, status(run)
-        served[owner] = max(served.get(owner, 0.0), now.started)
+    for run, job, now in _known():
+        served[job.owner] = max(served.get(job.owner, 0.0), now.started)
         if now.state == "queued":
-            queued.append((now.queued, owner, run))
+            queued.append((now.queued, job.owner, run))
     turns: Counter[str] = Counter()
     order = []
     for when, owner, run in sorted(queued):
@@ -133,7 +149,8 @@ def work() -> None:
     with _locked(runs_folder() / ".worker", math.inf):
         while True:
             if queued := waiting():
-                serve(queued[0])
+                with contextlib.suppress(BlockingIOError, FileNotFoundError):  # somebody works on it, or deleted it
+                    serve(queued[0])
             time.sleep(GLANCE)
 
 
@@ -145,12 +162,21 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
+def _end_without(worker: int) -> None:
+    """A job does not outlive its worker: nobody would hear what is asked of it."""
+    while os.getppid() == worker:
+        time.sleep(GLANCE)
+    os._exit(1)
+
+
 def serve(folder: Path) -> None:
     """Train one run in a child process, and see to what is asked of it meanwhile."""
     # Forked where that is safe: the child then has all imports. This process itself computes nothing.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    child = context.Process(target=_train, args=(folder,), daemon=True)
+    child = context.Process(target=_train, args=(folder, os.getpid()), daemon=True)
     with _locked(folder / ".lock", 1):
+        if status(folder).state != "queued":  # cancelled at the last moment
+            return
         answered(folder)
         set_status(folder, "running", stage="loading", started=time.time())
         child.start()
@@ -159,16 +185,18 @@ def serve(folder: Path) -> None:
         if child.is_alive():
             child.kill()
             child.join()
-            set_status(folder, "cancelled", stage="", ended=time.time())
+            if status(folder).state != "finished":
+                set_status(folder, "cancelled", stage="", ended=time.time())
             answered(folder)
         elif status(folder).state == "running":  # it ended without a word
             error = ("training.crashed", {"code": child.exitcode})
             set_status(folder, "failed", stage="", ended=time.time(), error=error)
 
 
-def _train(folder: Path) -> None:
+def _train(folder: Path, worker: int) -> None:
     from core.finetune.training import train
 
+    threading.Thread(target=_end_without, args=(worker,), daemon=True).start()
     try:
         for _ in train(folder):
             pass

@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -129,6 +130,7 @@ class Run:
     ) -> None:  # fmt: skip
         """trackers: names that accelerate knows ("tensorboard", "wandb"); each event is told to them."""
         self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
+        AcceleratorState._reset_state()  # else the precision of a process's first run would bind all that follow
         self.accelerator = Accelerator(
             mixed_precision=settings.precision,
             cpu=device().type == "cpu",

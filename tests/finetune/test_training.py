@@ -297,6 +297,15 @@ def test_patience_ends_what_gets_no_better(tmp_path: Path, patience: int, evalua
     assert len(events) == 4 * evaluations and results.read(folder).steps == len(events)
 
 
+def test_runs_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
+    """bfloat16 has 8 bits of precision: the first losses agree to a few per cent, and are not the same."""
+    found = []
+    for precision in ("no", "bf16", "no"):
+        wanted = job("translation", "lora", precision=precision, epochs=2)
+        found.append([event.loss for event in training.train(run_of(tmp_path, wanted))])
+    assert found[0] == found[2] != found[1] and found[1] == pytest.approx(found[0], rel=0.03)
+
+
 def test_damaged_data_ends_in_a_sentence(tmp_path: Path) -> None:
     folder = run_of(tmp_path, job("vision", "head"))
     (folder / "data" / "pictures.safetensors").write_bytes(b"no")

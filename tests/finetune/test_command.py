@@ -1,0 +1,152 @@
+"""The loop outside the page: `python -m core.finetune` on a person's folders and tables, on one process and on two."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from core.finetune import __main__ as command
+from core.finetune import dataset, jobs, results
+from core.finetune.job import Job, read_job, status
+from core.finetune.loop import Event, read_log
+from core.models import catalogue
+from tests.finetune.models import in_place, pairs, pictures
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    in_place(monkeypatch, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def class_folders(folder: Path, each: int = 8) -> Path:
+    part = pictures(each=each, held_out=3).train
+    for number, (image, label) in enumerate(zip(part.images, part.labels.tolist(), strict=True)):
+        place = folder / part.classes[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(place / f"{number}.png")
+    return folder
+
+
+def table(folder: Path) -> Path:
+    found = pairs()
+    path = folder / "pairs.tsv"
+    path.write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in (*found.train, *found.held_out)), "utf-8")
+    return path
+
+
+def words(*options: object) -> list[str]:
+    return [str(option) for option in options]
+
+
+def test_class_folders_make_a_run_that_is_listed(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = class_folders(tmp_path / "data")
+    options = words("--task", "vision", "--method", "lora", "--data", data, "--epochs", 3, "--side", 64)
+    command.main([*options, "--precision", "no"])
+    (folder,) = jobs.runs()
+    assert folder.parent == runs and status(folder).state == "finished"
+    assert [card.key for card in catalogue.cards("vision") if card.is_trained] == [folder.name]
+    made = read_job(folder)
+    expected = Job("vision", "lora", catalogue.default("vision").key, "across, down, plain", 3, 2e-3, side=64)
+    assert asdict(made) == asdict(expected)
+    assert dataset.load(folder / "data").train.classes == ("across", "down", "plain")
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert printed[-1] == f"{folder}: finished"
+    events = [json.loads(line) for line in printed if line.startswith("{")]
+    measured = [event for event in read_log(folder) if event.metrics]
+    assert [event for event in events if event["metrics"]] == [json.loads(json.dumps(asdict(e))) for e in measured]
+    assert set(results.read(folder).metrics) == {"accuracy", "macro_f1", "loss"}
+
+
+def test_a_table_makes_a_run_that_is_listed(runs: Path, tmp_path: Path) -> None:
+    options = words("--task", "translation", "--method", "ia3", "--data", table(tmp_path), "--epochs", 2)
+    command.main([*options, *words("--language", "de", "--batch", 12, "--run", runs / "mine", "--rate", "0.03")])
+    assert jobs.runs() == [runs / "mine"] and read_job(runs / "mine").rate == 0.03
+    assert [card.key for card in catalogue.cards("translation") if card.is_trained] == ["mine"]
+    assert set(results.read(runs / "mine").metrics) == {"bleu", "chrf"}
+    assert dataset.load(runs / "mine" / "data").language == "de"
+
+
+def test_a_run_that_was_paused_goes_on(runs: Path, tmp_path: Path) -> None:
+    """Only its folder is named: the data is in it."""
+    options = words("--task", "vision", "--method", "head", "--run", runs / "mine")
+    folder = command._folder(
+        command._options([*options, *words("--data", class_folders(tmp_path / "data"), "--epochs", 6, "--batch", 6)])
+    )
+    for event in jobs.train_here(folder):
+        if event.step == 9:
+            jobs.request(folder, "pause")
+    assert status(folder).state == "paused"
+    command.main(options)
+    assert status(folder).state == "finished" and results.read(folder).steps == len(read_log(folder)) > 9
+
+
+@pytest.mark.parametrize(
+    ("task", "data"),
+    [("vision", "nowhere"), ("vision", "pairs.tsv"), ("translation", "nowhere.tsv"), ("translation", "empty.csv")],
+)
+def test_bad_data_ends_in_a_sentence(runs: Path, tmp_path: Path, task: str, data: str) -> None:
+    table(tmp_path)
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(SystemExit) as caught:
+        command.main(words("--task", task, "--data", tmp_path / data))
+    sentence = caught.value.code  # a text, which Python prints before it ends with 1
+    assert isinstance(sentence, str) and sentence.endswith(".") and len(sentence.split()) > 4
+    assert not runs.exists() and not jobs.runs()
+
+
+def test_a_new_run_needs_data(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["--task", "vision"])
+    assert caught.value.code == 2 and "--data" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same head on the bundled backbone, learnt by one process and, with half of each batch for each, by two."""
+    folder = tmp_path_factory.mktemp("processes")
+    data = class_folders(folder / "data", each=10)
+    options = words("--task", "vision", "--method", "head", "--plain", "--smoothing", 0)
+    options += words("--data", data, "--epochs", 4, "--batch", 8, "--side", 112, "--precision", "no")
+    environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIDELIGHT_DEVICE", "cpu")
+        command.main([*options, "--run", str(folder / "one")])
+    launch = words("-m", "accelerate.commands.launch", "--cpu", "--num_processes", 2, "--num_machines", 1)
+    launch += words("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0, "-m")
+    line = [sys.executable, *launch, "core.finetune", *options, "--run", str(folder / "two")]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("finished") == 1, "one of the two speaks"
+    return folder / "one", folder / "two"
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [value for event in events for value in (event.loss, *event.metrics.values())]
+
+
+def test_two_processes_learn_what_one_learns(one_and_two: tuple[Path, Path]) -> None:
+    one, two = (read_log(run) for run in one_and_two)
+    assert [event.step for event in two] == list(range(1, len(one) + 1))
+    assert [event.terms for event in two] == [event.terms for event in one]
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert one[-1].loss < 0.8 * one[0].loss
+
+
+def test_two_processes_end_at_the_same_weights(one_and_two: tuple[Path, Path]) -> None:
+    one, two = (load_file(run / "result" / "model.safetensors") for run in one_and_two)
+    assert set(one) == set(two) == {"head.weight", "head.bias"}
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-5)
+    assert results.read(one_and_two[0]).metrics == pytest.approx(results.read(one_and_two[1]).metrics, rel=1e-4)
