@@ -38,7 +38,7 @@ def chromium() -> Iterator:
 
 @pytest.fixture(scope="session")
 def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two finished runs, "head" on two classes of pictures and "lora" on recipes. Copy it to change it."""
+    """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed."""
     from core.finetune import data
     from core.finetune.job import Job, new_run
     from core.finetune.training import train

@@ -32,3 +32,14 @@ def test_any_text_gives_a_choice_that_the_model_has(text: str) -> None:
     assert 0 <= chosen.layer(12) < 12
     assert 0 <= chosen.position("image", 17) < 17
     assert set(chosen.heads_of("image", 6)) <= set(range(6)) and chosen.heads_of("image", 6)
+
+
+def test_one_head_is_opened_and_the_rest_of_the_choice_stays() -> None:
+    text = state.with_head("depth_0.2~method_max~image_57.0.2~sentence_t1.3", 5 / 11, ("image", "image2"), 4)
+    found = state.read(text)
+    assert "method_max" in text.split("~")
+    assert found.layer(12) == 5
+    assert found.at == {"image": "57", "image2": "", "sentence": "t1"}
+    assert found.heads == {"image": (4,), "image2": (4,), "sentence": (3,)}
+    assert state.read(state.with_head("", 0, ("sentence",), 0)) == state.Chosen(0, {"sentence": ""}, {"sentence": (0,)})
+    assert state.read(state.with_head("no~pair_", 1, ("image",), 11)).heads == {"image": (11,)}
