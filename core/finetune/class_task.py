@@ -16,18 +16,18 @@ SIDE = 112  # px, for the evaluation
 class ClassTask:
     """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits.
 
-    sides: px, one drawn for each batch. side: px, for the evaluation. answers: the logits (N, classes) that the last
-    evaluation gave for the held-out pictures.
+    variation: strength of `pictures.vary`, None for pictures as they are. sides: px, one drawn for each batch. side:
+    px, for the evaluation. answers: the logits (N, classes) that the last evaluation gave for the held-out pictures.
     """
 
     def __init__(
         self, module: nn.Module, train: Pictures, held_out: Pictures, mean: Sequence[float], std: Sequence[float],
-        seed: int = 0, batch: int = 64, smoothing: float = 0.1, varied: bool = True,
+        seed: int = 0, batch: int = 64, smoothing: float = 0.1, variation: float | None = 1.0,
         sides: Sequence[int] = SIDES, side: int = SIDE,
     ) -> None:  # fmt: skip
         self.module, self.train, self.held_out = module, train, held_out
         self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
-        self.varied, self.sides, self.side = varied, sides, side
+        self.variation, self.sides, self.side = variation, sides, side
         self.answers: Tensor | None = None
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -35,7 +35,9 @@ class ClassTask:
 
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
         side = self.sides[int(torch.randint(len(self.sides), ()))]
-        seen = normalize((vary if self.varied else enlarge)(self.train.images[items], side), self.mean, self.std)
+        images = self.train.images[items]
+        seen = enlarge(images, side) if self.variation is None else vary(images, side, self.variation)
+        seen = normalize(seen, self.mean, self.std)
         device = next(module.parameters()).device
         labels = self.train.labels[items].to(device)
         logits = module(seen.to(device)).float()

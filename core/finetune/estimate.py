@@ -12,7 +12,7 @@ from core.finetune import methods
 from core.finetune.class_task import ClassTask
 from core.finetune.dataset import PairData, PictureData
 from core.finetune.job import Job
-from core.finetune.learning import INTERIM_PAIRS, INTERIM_PICTURES, ScoredTask
+from core.finetune.learning import INTERIM_PAIRS, INTERIM_PICTURES, VARIATION, ScoredTask
 from core.finetune.methods import METHODS, Task
 from core.finetune.score import translate_all
 from core.finetune.training import EVALUATIONS
@@ -63,7 +63,9 @@ def _measure_pictures(model: VisionModel, job: Job, data: PictureData) -> Cost:
     side = job.side if job.side in model.sizes else model.default_size
     items = list(range(min(MEASURED, len(data.train))))
     some = data.train.part(torch.tensor(items))
-    task = ClassTask(module, some, some, model.mean, model.std, varied=job.varied, sides=(side,), side=side)
+    task = ClassTask(
+        module, some, some, model.mean, model.std, variation=VARIATION if job.varied else None, sides=(side,), side=side
+    )
     with torch.inference_mode():
         evaluating = _seconds(lambda: task.evaluate(module)) / len(items)
     if job.method == "head":  # it learns from features, which are computed as in an evaluation

@@ -13,7 +13,7 @@ from core.finetune.pictures import enlarge
 NEIGHBOURS = 10
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features(
     module: nn.Module, images: Tensor, mean: Sequence[float], std: Sequence[float], side: int,
     tell: Callable[[float], None] = lambda share: None,
@@ -25,7 +25,7 @@ def features(
         seen = normalize_pixels(enlarge(images[start : start + 64], side), mean, std).to(device)
         found.append(module.forward_head(module.forward_features(seen), pre_logits=True).float().cpu())
         tell(min(1.0, (start + 64) / len(images)))
-    return torch.cat(found).clone()
+    return torch.cat(found)
 
 
 def nearest(known: Tensor, labels: Tensor, asked: Tensor, classes: int) -> Tensor:
@@ -35,6 +35,32 @@ def nearest(known: Tensor, labels: Tensor, asked: Tensor, classes: int) -> Tenso
     best = similarity.topk(min(NEIGHBOURS, len(known)), -1)
     votes = torch.zeros(len(asked), classes)
     return votes.scatter_add_(1, labels[best.indices], (best.values / 0.07).exp())
+
+
+def fit_head(head: nn.Linear, known: Tensor, labels: Tensor, decay: float = 0.01) -> None:
+    """Logistic regression on frozen features (N, D), in place: where fine-tuning had better start.
+
+    Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features": a random head's gradients bend features that
+    were good; with a head that fits them first, they are kept where they serve.
+    """
+    device = head.weight.device
+    known, labels = known.to(device), labels.to(device)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.zero_()
+    weight, bias = (p.detach().clone().requires_grad_(True) for p in (head.weight, head.bias))
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = cross_entropy(known @ weight.T + bias, labels) + decay * weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        head.bias.copy_(bias)
 
 
 class HeadTask:

@@ -18,7 +18,7 @@ from core.finetune.bundled import COLLECTIONS
 from core.finetune.calibration import fit_temperature
 from core.finetune.class_task import ClassTask, class_logits, confusion, quality
 from core.finetune.dataset import PairData, PictureData
-from core.finetune.features import HeadTask, features, nearest
+from core.finetune.features import HeadTask, features, fit_head, nearest
 from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.forgetting import caption_quality, object_attention
 from core.finetune.job import Job, write_json
@@ -34,6 +34,7 @@ Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
 INTERIM_PICTURES, INTERIM_PAIRS = 150, 40  # held-out items that are judged while training goes on; all of them after it
 SHOWN = 6  # of them, whose answers are shown
+VARIATION = 0.3  # of pictures; the bundled classifier, with many more steps, was trained with 1
 SCENES, CAPTIONS = 12, 24  # that forgetting is measured on
 
 
@@ -50,16 +51,17 @@ class PictureLearning:
         self.interim = interim_pictures(data, job.seed)
         self.side = job.side if job.side in self.base.sizes else self.base.default_size
         self.film = PhotoFilm(folder, self.base, self._probe(folder))
-        self.known: Tensor | None = None
+        self.known = self._features(self.base, data.train.images)
         if job.method == "head":
             self.whole: nn.Module = methods.adapt(module, "vision", "head", 0)
             self.task: ClassTask | HeadTask = self._head_task()
         else:
+            fit_head(module.get_classifier(), self.known, data.train.labels)
             count = -(-len(data.train) // job.batch) * job.epochs
             self.whole = methods.adapt(module, "vision", job.method, count, job.rank)
             self.task = ClassTask(
                 self.whole, data.train, self.interim, self.base.mean, self.base.std, job.seed, job.batch,
-                job.smoothing, job.varied, (self.side,), self.side,
+                job.smoothing, VARIATION if job.varied else None, (self.side,), self.side,
             )  # fmt: skip
 
     def _probe(self, folder: Path) -> Image.Image:
@@ -73,7 +75,6 @@ class PictureLearning:
 
     def _head_task(self) -> HeadTask:
         job, train = self.job, self.data.train
-        self.known = self._features(self.base, train.images)
         mirrored = self._features(self.base, train.images.flip(-1)) if job.varied else self.known
         views, held_out = torch.stack([self.known, mirrored]), self._features(self.base, self.interim.images)
         head = self.whole.get_classifier()
@@ -84,9 +85,8 @@ class PictureLearning:
     def before(self) -> dict[str, float]:
         """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
         base = load_vision(self.job.base)  # as it is: learnt positions would stand in the way
-        known = self._features(base, self.data.train.images) if self.known is None else self.known
         asked = self._features(base, self.data.held_out.images)
-        votes = nearest(known, self.data.train.labels, asked, len(self.data.train.classes))
+        votes = nearest(self.known, self.data.train.labels, asked, len(self.data.train.classes))
         found = quality(votes, self.data.held_out.labels)
         return {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 

@@ -35,14 +35,14 @@ def _by_task(vision: float, translation: float) -> dict[Task, Any]:
 METHODS = {
     method.key: method
     for method in (
-        Method("full", _by_task(1e-4, 3e-4), _by_task(6, 6)),
+        Method("full", _by_task(5e-5, 3e-4), _by_task(4, 6)),
         Method("head", _by_task(1e-2, 5e-4), _by_task(20, 6)),
-        Method("lora", _by_task(2e-3, 2e-3), _by_task(6, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method("lora", _by_task(1e-3, 2e-3), _by_task(4, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
         Method(
-            "adalora", _by_task(5e-3, 5e-3), _by_task(8, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
+            "adalora", _by_task(2e-3, 5e-3), _by_task(4, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
         ),
-        Method("prompt", _by_task(2e-2, 5e-2), _by_task(8, 10)),
-        Method("ia3", _by_task(1e-2, 1e-2), _by_task(8, 8), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
+        Method("prompt", _by_task(2e-3, 3e-2), _by_task(4, 10)),
+        Method("ia3", _by_task(3e-3, 1e-2), _by_task(4, 8), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
     )
 }
 PROMPT_PAPERS = {

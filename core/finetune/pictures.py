@@ -70,23 +70,25 @@ def enlarge(images: Tensor, side: int) -> Tensor:
     return functional.interpolate(images.float() / 255, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 
 
-def vary(images: Tensor, side: int) -> Tensor:
+def vary(images: Tensor, side: int, strength: float = 1.0) -> Tensor:
     """The same, each picture seen anew: nearer or farther (its surroundings mirrored), shifted, turned a little,
-    flipped, in other light; a few without colour. A thumbnail fills its frame, a photo does not: hence many scales."""
+    flipped, in other light; a few without colour. A thumbnail fills its frame, a photo does not: hence many scales.
+    strength: 0 flips only; few steps on few pictures learn more from little variation."""
     count = len(images)
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.empty(count).uniform_(low, high)
 
-    scale, angle = torch.exp(uniform(math.log(0.55), math.log(1.7))), uniform(-0.25, 0.25)
+    scale = torch.exp(strength * uniform(math.log(0.55), math.log(1.7)))
+    angle = strength * uniform(-0.25, 0.25)
     flip = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
-    room = (1 - scale).abs() + 0.1
+    room = (1 - scale).abs() + 0.1 * strength
     cos, sin = scale * angle.cos(), scale * angle.sin()
     rows = [cos * flip, -sin, uniform(-1, 1) * room, sin * flip, cos, uniform(-1, 1) * room]
     grid = functional.affine_grid(torch.stack(rows, 1).view(count, 2, 3), [count, 3, side, side], align_corners=False)
     seen = functional.grid_sample(images.float() / 255, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
-    light, contrast = uniform(0.7, 1.3)[:, None, None, None], uniform(0.7, 1.3)[:, None, None, None]
+    light, contrast = (1 + strength * uniform(-0.3, 0.3)[:, None, None, None] for _ in range(2))
     mean = seen.mean((1, 2, 3), keepdim=True)
     seen = ((seen - mean) * contrast + mean) * light
-    grey = (torch.rand(count) < 0.05)[:, None, None, None]
+    grey = (torch.rand(count) < 0.05 * strength)[:, None, None, None]
     return torch.where(grey, seen.mean(1, keepdim=True).expand_as(seen), seen).clamp(0, 1)
