@@ -9,8 +9,9 @@ def enter(path: str) -> None:
     """Called first by each page. When a file under pages/ is the first thing asked of a new server, Streamlit runs it
     by itself, without app.py; go there, and come back."""
     if "entered" not in st.session_state:
-        st.session_state.destination = (path, st.query_params.to_dict())
-        st.switch_page("app.py")
+        choices = st.query_params.to_dict()
+        st.session_state.destination = (path, {key: value for key, value in choices.items() if key != "lang"})
+        st.switch_page("app.py", query_params=choices)  # which reads the language, and keeps it
     keep.enter(path)
 
 
