@@ -16,6 +16,7 @@ from core.finetune import __main__ as command
 from core.finetune import dataset, jobs, results
 from core.finetune.job import Job, read_job, status
 from core.finetune.loop import Event, read_log
+from core.finetune.methods import METHODS
 from core.models import catalogue
 from tests.finetune.models import in_place, pairs, pictures
 
@@ -58,7 +59,8 @@ def test_class_folders_make_a_run_that_is_listed(
     assert folder.parent == runs and status(folder).state == "finished"
     assert [card.key for card in catalogue.cards("vision") if card.is_trained] == [folder.name]
     made = read_job(folder)
-    expected = Job("vision", "lora", catalogue.default("vision").key, "across, down, plain", 3, 2e-3, side=64)
+    base, rate = catalogue.default("vision").key, METHODS["lora"].rate["vision"]
+    expected = Job("vision", "lora", base, "across, down, plain", 3, rate, side=64)
     assert asdict(made) == asdict(expected)
     assert dataset.load(folder / "data").train.classes == ("across", "down", "plain")
     printed = [line for line in capsys.readouterr().out.splitlines() if line.strip()]

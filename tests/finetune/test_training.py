@@ -85,13 +85,13 @@ def test_the_loss_falls_on_what_can_be_learnt(finished, task: str) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "head"])
 def test_shuffled_labels_are_not_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    """Accuracy on 150 held-out pictures of 3 classes: 1/3, give or take three standard deviations of 0.038."""
-    monkeypatch.setattr(learning, "INTERIM_PICTURES", 150)
-    folder = run_of(tmp_path, job("vision", method, epochs=8), pictures(held_out=50, shuffled=True))
+    """Accuracy on 90 held-out pictures of 3 classes: 1/3, give or take three standard deviations of 0.05."""
+    monkeypatch.setattr(learning, "INTERIM_PICTURES", 90)
+    folder = run_of(tmp_path, job("vision", method, epochs=5), pictures(held_out=30, shuffled=True))
     events = list(training.train(folder))
     found = [event.metrics["accuracy"] for event in events if event.metrics]
-    assert len(found) >= 6 and max(found) < 1 / 3 + 3 * 0.0385
-    assert results.read(folder).metrics["accuracy"] < 1 / 3 + 3 * 0.0385
+    assert len(found) >= 6 and max(found) < 1 / 3 + 3 * 0.05
+    assert results.read(folder).metrics["accuracy"] < 1 / 3 + 3 * 0.05
     assert events[-1].loss < math.log(3), "it did try: what it was trained on it knows a little"
 
 
@@ -219,12 +219,12 @@ def test_tensorboard_reads_what_was_logged(finished) -> None:
 @pytest.mark.parametrize(
     ("task", "method", "at"),
     [
-        ("vision", "lora", 5), ("vision", "head", 7), ("translation", "lora", 3), ("translation", "prompt", 3),
-        ("vision", "adalora", 5), ("vision", "adalora", 14),  # while ranks move; after that
+        ("vision", "lora", 5), ("vision", "head", 7), ("translation", "prompt", 3),
+        ("vision", "adalora", 5), ("vision", "adalora", 10),  # while ranks move; after that
     ],
 )  # fmt: skip
 def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int) -> None:
-    wanted = job(task, method, varied=True, epochs=5)
+    wanted = job(task, method, varied=True, epochs=3)
     whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
     losses = [event.loss for event in training.train(whole)]
     first = []
@@ -301,7 +301,7 @@ def test_runs_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
     """bfloat16 has 8 bits of precision: the first losses agree to a few per cent, and are not the same."""
     found = []
     for precision in ("no", "bf16", "no"):
-        wanted = job("translation", "lora", precision=precision, epochs=2)
+        wanted = job("vision", "head", precision=precision, epochs=2)
         found.append([event.loss for event in training.train(run_of(tmp_path, wanted))])
     assert found[0] == found[2] != found[1] and found[1] == pytest.approx(found[0], rel=0.03)
 

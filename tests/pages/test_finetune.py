@@ -1,0 +1,194 @@
+"""The Fine-tune page before and around a run: it opens explained, bad data gets a sentence and no button, the button
+puts a job into the queue. The worker is left out: tests/finetune/test_jobs.py has it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import wording
+from core.finetune import dataset, jobs
+from core.finetune.job import new_run, read_job, set_status, status
+from core.finetune.methods import METHODS
+from core.ui import training_live
+from tests.finetune.models import data_of, job
+from tests.finetune.person import packed, plain_files, table
+from tests.pages.test_pages import opened
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SIDELIGHT_RUNS", str(tmp_path))
+    monkeypatch.setattr(training_live, "ensure_worker", lambda: None)
+    return tmp_path
+
+
+def page(**state: object) -> AppTest:
+    test = opened("finetune", **{"lang": "en", **state})
+    assert not test.exception
+    return test
+
+
+def labels(test: AppTest) -> set[str]:
+    return {button.label for button in test.button}
+
+
+def said(test: AppTest) -> str:
+    return "\n".join(element.value for element in (*test.markdown, *test.caption, *test.text, *test.info, *test.error))
+
+
+def say(key: str, language: str = "en", **values: object) -> str:
+    return wording.text(f"finetune.{key}", language, **values)
+
+
+@pytest.mark.parametrize("task", ["vision", "translation"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_opens_explained(task: str, language: str) -> None:
+    test = page(lang=language, finetune_task=task)
+    assert test.title[0].value == say("title", language) and say("start", language) in labels(test)
+    text = said(test)
+    counts = {"vision": (180, 150), "translation": (200, 100)}[task]
+    assert say("split", language, train=counts[0], held_out=counts[1]) in text
+    assert any("2106.09685" in caption.value for caption in test.caption), "LoRA is the first choice, with its paper"
+    estimated = wording.entries()["finetune.estimate"][language].split("{time}")[0]
+    assert estimated and any(element.value.startswith(estimated) for element in test.markdown)
+
+
+def test_each_method_says_what_it_trains() -> None:
+    """Of 384 numbers a position, 12 blocks and 3 classes, by hand: a head; on top of it, for IA3, a factor for each of
+    query, key, value (3 x 384) and hidden unit (4 x 384)."""
+    assert f"{3 * 385:,}" in said(page(method_vision="head"))
+    assert f"{3 * 385 + 12 * 7 * 384:,}" in said(page(method_vision="ia3"))
+
+
+def test_one_class_gets_a_hint_and_no_button() -> None:
+    test = page(data_classes=["cat"])
+    assert say("two_classes") in said(test) and say("start") not in labels(test)
+    assert say("no_data") in said(test)
+
+
+def refused(test: AppTest) -> None:
+    """There is one sentence, in the language of the page, and nothing to press. A file can be sent in English alone:
+    AppTest names the options of a menu in English when it sends them back."""
+    for language in ("en", "zh"):
+        test.session_state.lang = language
+        test.run()
+        assert not test.exception and say("start", language) not in labels(test)
+        (sentence,) = [text.value for text in test.text if text.value.startswith("⚠")]
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in sentence) == (language == "zh")
+        assert say("no_data", language) in said(test)
+
+
+BAD = {
+    "text.zip": b"this is no archive",
+    "empty.zip": packed({}),
+    "one.zip": packed({name: data for name, data in plain_files().items() if name.startswith("red")}),
+    "outside.zip": packed({"../../red/1.png": b"x", **plain_files()}),
+    "cut.zip": packed(plain_files())[:-200],
+    "empty.csv": b"",
+    "one.csv": b"only one column\nand another\n",
+    "bytes.tsv": bytes(range(256)) * 9,
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_gets_a_sentence_and_no_button(name: str) -> None:
+    if name.endswith(".zip"):
+        test = page(data_vision="own")
+        test.file_uploader(key="data_zip").upload(name, BAD[name])
+    else:
+        test = page(finetune_task="translation", data_translation="own")
+        test.file_uploader(key="data_table").upload(name, BAD[name])
+    refused(test)
+
+
+def test_a_good_zip_gets_a_report_and_a_button() -> None:
+    test = page(data_vision="own", method_vision="head")
+    files = {**plain_files(12), "red/broken.png": b"no picture", "red/again.png": plain_files()["red/0.png"]}
+    test.file_uploader(key="data_zip").upload("colours.zip", packed(files), "application/zip").run()
+    assert not test.exception and say("start") in labels(test)
+    text = said(test)
+    assert "broken.png" in text and "again.png" in text
+    assert "red" in text and "blue" in text
+
+
+def test_files_of_each_class_can_be_sent_one_by_one() -> None:
+    test = page(data_vision="own", data_way="files", method_vision="head")
+    assert say("folders_missing") in said(test) and say("start") not in labels(test)
+    for number, colour in enumerate(("red", "blue")):
+        test.text_input(key=f"data_name_{number}").set_value(colour)
+        found = [(name, data, "image/png") for name, data in plain_files().items() if name.startswith(colour)]
+        test.file_uploader(key=f"data_files_{number}").set_value(found)
+    test.run()
+    assert not test.exception and say("start") in labels(test)
+
+
+def test_a_good_table_gets_a_report_and_a_button() -> None:
+    test = page(finetune_task="translation", data_translation="own")
+    test.file_uploader(key="data_table").upload("mine.csv", table(30).encode(), "text/csv").run()
+    assert not test.exception and say("start") in labels(test)
+    assert say("split", train=24, held_out=6) in said(test)
+
+
+@pytest.mark.parametrize("task", ["vision", "translation"])
+def test_the_button_puts_a_job_into_the_queue(task: str, runs: Path) -> None:
+    test = page(finetune_task=task, **{f"method_{task}": "ia3"})
+    (start,) = [button for button in test.button if button.label == say("start")]
+    start.click().run()
+    assert not test.exception
+    (run,) = jobs.runs()
+    wanted = read_job(run)
+    assert (wanted.task, wanted.method, status(run).state) == (task, "ia3", "queued")
+    assert wanted.rate == METHODS["ia3"].rate[task] and wanted.owner
+    data = dataset.load(run / "data")
+    assert len(data.train) == (180 if task == "vision" else 200)
+    assert (run / "film" / "probe-photo.png").exists() == (task == "vision") != bool(wanted.probe)
+    assert test.selectbox(key="run_chosen").value == run.name, "the page shows it"
+    assert say("place", place=1, count=1) in [element.proto.text for element in test.get("progress")]
+
+
+def waiting(root: Path, state: str) -> Path:
+    folder = new_run(root, replace(job("vision", "lora"), owner="somebody"))
+    dataset.save(data_of("vision"), folder / "data")
+    set_status(folder, state, queued=1.0, started=2.0)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("state", "button", "then"),
+    [
+        ("queued", "cancel", "cancelled"), ("queued", "pause", "paused"), ("paused", "resume", "queued"),
+        ("paused", "cancel", "cancelled"), ("cancelled", "resume", "queued"), ("failed", "resume", "queued"),
+    ],
+)  # fmt: skip
+def test_the_buttons_of_a_run_do_what_they_say(runs: Path, state: str, button: str, then: str) -> None:
+    folder = waiting(runs, state)
+    test = page(run_chosen=folder.name)
+    assert say(f"state_{state}") in said(test)
+    test.button(key=f"{button}_{folder.name}").click().run()
+    assert not test.exception and status(folder).state == then
+    assert say(f"state_{then}") in said(test)
+
+
+def test_a_run_that_was_cut_off_is_shown_as_paused(runs: Path) -> None:
+    folder = waiting(runs, "running")
+    test = page(run_chosen=folder.name)
+    assert say("state_paused") in said(test) and say("resume") in labels(test)
+
+
+def test_a_run_that_is_being_trained_can_be_asked(runs: Path) -> None:
+    folder = waiting(runs, "running")
+    with jobs._locked(folder / ".lock", 0):
+        test = page(run_chosen=folder.name)
+        assert labels(test) >= {say("pause"), say("finish"), say("cancel")}
+        test.button(key=f"finish_{folder.name}").click().run()
+        assert not test.exception and (folder / "request").read_text() == "finish"
+
+
+def test_a_run_that_failed_says_why(runs: Path) -> None:
+    folder = waiting(runs, "failed")
+    set_status(folder, "failed", error=("training.not_finite", {"rate": "0.5"}))
+    (folder / "error.txt").write_text("Traceback")
+    test = page(run_chosen=folder.name)
+    assert any("the learning rate 0.5 is too high" in error.value for error in test.error)
