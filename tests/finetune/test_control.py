@@ -1,0 +1,115 @@
+"""A run that is paused, ended early, cut off, hopeless or damaged goes on as if nothing had been, or says why not."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import SidelightError
+from core.finetune import learning, results, training
+from core.finetune.job import ask, status
+from core.finetune.loop import read_log
+from core.models import catalogue
+from tests.finetune.models import in_place, job, run_of
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    in_place(monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "at"),
+    [
+        ("vision", "lora", 5), ("vision", "head", 7), ("translation", "prompt", 3),
+        ("vision", "adalora", 5), ("vision", "adalora", 10),  # while ranks move; after that
+    ],
+)  # fmt: skip
+def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int) -> None:
+    wanted = job(task, method, varied=True, epochs=3)
+    whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
+    losses = [event.loss for event in training.train(whole)]
+    first = []
+    for event in training.train(broken):
+        first.append(event)
+        if event.step == at:
+            ask(broken, "pause")
+    assert [event.step for event in first] == list(range(1, at + 1))
+    assert status(broken).state == "paused" and not (broken / "request").exists()
+    assert not (broken / "result").exists()
+    second = list(training.train(broken))
+    assert second[0].step == at + 1 and second[0].seconds > first[-1].seconds
+    assert [event.loss for event in (*first, *second)] == pytest.approx(losses, rel=1e-5)
+    assert len(read_log(broken)) == len(losses) and status(broken).state == "finished"
+    one, other = results.read(whole).metrics, results.read(broken).metrics
+    assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_finish_ends_early_with_a_result(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, job("vision", "lora", epochs=50))
+    for event in training.train(folder):
+        if event.step == 9:
+            ask(folder, "finish")
+    assert status(folder).state == "finished" and results.read(folder).steps == 9
+    assert results.read(folder).metrics["accuracy"] > 0.5 and not (folder / "request").exists()
+
+
+def test_what_was_cut_off_while_its_result_was_measured_needs_no_more_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_of(tmp_path, job("vision", "head"))
+    with monkeypatch.context() as patch:
+        patch.setattr(learning.PictureLearning, "measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            list(training.train(folder))
+    assert status(folder).state == "running" and results.read(folder) is None and not catalogue.trained()
+    assert list(training.train(folder)) == []
+    assert status(folder).state == "finished" and results.read(folder).steps == len(read_log(folder))
+
+
+@pytest.mark.parametrize(("task", "method"), [("vision", "full"), ("vision", "head"), ("translation", "lora")])
+def test_a_rate_that_is_too_high_ends_in_a_sentence(tmp_path: Path, task: str, method: str) -> None:
+    folder = run_of(tmp_path, job(task, method, rate=1e30))
+    with pytest.raises(SidelightError) as caught:
+        list(training.train(folder))
+    now = status(folder)
+    assert caught.value.code == "training.not_finite" and "1e+30" in caught.value.sentence("en")
+    assert now.state == "failed" and now.error[0] == "training.not_finite" and now.ended >= now.started
+    assert SidelightError(now.error[0], **now.error[1]).sentence("zh") == caught.value.sentence("zh")
+    assert results.read(folder) is None
+
+
+def test_another_mistake_is_not_taken_for_a_rate_that_is_too_high(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: learning.PictureLearning) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(learning.PictureLearning, "probes", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        list(training.train(run_of(tmp_path, job("vision", "head"))))
+
+
+@pytest.mark.parametrize(("patience", "evaluations"), [(0, 6), (1, 2), (2, 3)])
+def test_patience_ends_what_gets_no_better(tmp_path: Path, patience: int, evaluations: int) -> None:
+    """A rate so small that nothing moves: the first evaluation is the best."""
+    folder = run_of(tmp_path, job("vision", "head", rate=1e-20, epochs=6, patience=patience))
+    events = list(training.train(folder))
+    assert sum(bool(event.metrics) for event in events) == evaluations
+    assert len(events) == 4 * evaluations and results.read(folder).steps == len(events)
+
+
+def test_runs_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
+    """bfloat16 has 8 bits of precision: the first losses agree to a few per cent, and are not the same."""
+    found = []
+    for precision in ("no", "bf16", "no"):
+        wanted = job("vision", "head", precision=precision, epochs=2)
+        found.append([event.loss for event in training.train(run_of(tmp_path, wanted))])
+    assert found[0] == found[2] != found[1] and found[1] == pytest.approx(found[0], rel=0.03)
+
+
+def test_damaged_data_ends_in_a_sentence(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, job("vision", "head"))
+    (folder / "data" / "pictures.safetensors").write_bytes(b"no")
+    with pytest.raises(SidelightError) as caught:
+        list(training.train(folder))
+    assert caught.value.code == "data.saved_damaged" and status(folder).state == "failed"
