@@ -411,3 +411,21 @@ def test_the_grid_shows_the_librarys_statistics(page, parts: list, name: str) ->
         assert found == [pytest.approx(row, abs=1e-5) for row in expected]
     page.locator(".overview canvas").first.hover(position={"x": 5, "y": 5})
     assert f"{head_statistics(parts[0].trace)[name][0, 0]:.2f}" in page.locator(".large").first.inner_text()
+
+
+def test_cards_of_the_same_input_are_pointed_at_together(chromium, parts: list, tmp_path) -> None:
+    """As before and after training; another photo beside it keeps to itself."""
+    other = ImagePart(Image.new("RGB", (120, 80), "red").effect_spread(9), parts[0].trace, "another picture")
+    path = tmp_path / "twins.html"
+    View([parts[0], parts[0], other, parts[1], parts[1]]).save(path)
+    page = chromium.new_page(viewport={"width": 1400, "height": 1400})
+    page.goto(path.as_uri())
+    page.locator(".photo").first.press("ArrowDown")
+    page.evaluate("document.querySelector('.sidelight').view.parts[3].lock('s1')")
+    locked = page.evaluate("document.querySelector('.sidelight').view.parts.map((part) => String(part.locked))")
+    assert locked[0] == locked[1] != "" and locked[2] == ""
+    assert locked[3:] == ["s1", "s1"]
+    page.evaluate("document.querySelector('.sidelight').view.parts[1].preview(2)")
+    hovered = page.evaluate("document.querySelector('.sidelight').view.parts.map((part) => part.hovered)")
+    assert hovered == [2, 2, None, None, None]
+    page.close()

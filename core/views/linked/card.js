@@ -29,8 +29,10 @@ class Card {
     return at !== "" || heads ? { at, heads } : null;
   }
 
-  preview(at) { if (at !== this.hovered) { this.hovered = at; this.view.draw(); } }
-  lock(at) { this.locked = at; this.hovered = null; this.view.draw(); this.view.settle(); }
+  // Cards of the same input, such as one photo before and after training, are pointed at together.
+  twins(at) { return this.view.parts.filter((part) => part === this || (part.part.type === this.part.type && part.input(at) === this.input(at))); }
+  preview(at) { if (at !== this.hovered) { this.twins(at).forEach((part) => { part.hovered = at; }); this.view.draw(); } }
+  lock(at) { this.twins(at).forEach((part) => { part.locked = at; part.hovered = null; }); this.view.draw(); this.view.settle(); }
   toggleLock(at) { this.lock(this.valid(this.locked) === at ? "" : at); }
   release() { this.lock(""); }
 

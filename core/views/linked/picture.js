@@ -6,7 +6,9 @@ class Picture extends Card {
     super(part, view, view.words.image, trace.heads, stored);
     Object.assign(this, { trace, axis: part.axis, start: 0 }); // positions; 0 is CLS, or the first patch where there is none
     this.photo = new Image();
-    this.photo.src = URL.createObjectURL(new Blob([new Uint8Array(buffer, ...part.photo)], { type: "image/jpeg" }));
+    const bytes = new Uint8Array(buffer, ...part.photo);
+    this.seen = JSON.stringify([part.axis, bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 7)]); // the photo and how it is framed
+    this.photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
     this.photo.onload = () => { URL.revokeObjectURL(this.photo.src); view.draw(); };
     this.canvas = add(add(this.row, "div", "picture"), "canvas", "photo", { tabIndex: 0, role: "application", ariaLabel: view.words.picture_label });
     this.canvas.onpointermove = (e) => { if (e.pointerType !== "touch") this.preview(this.positionAt(e)); };
@@ -19,6 +21,7 @@ class Picture extends Card {
   get prefix() { return this.axis.prefix.length; }
   get prefixNames() { const { prefix } = this.axis; return prefix.length < 5 ? prefix.join(", ") : `${prefix[0]}, ${prefix[1]} … ${prefix.at(-1)}`; }
   get stacks() { return [[this.view.words.image, this.trace]]; }
+  input() { return this.seen; }
   signature() { return "image"; } // a lock on a patch holds for the next photo too
 
   valid(at) { const i = at === "" ? NaN : Number(at); return Number.isInteger(i) && i >= 0 && i < this.trace.queries ? i : null; }

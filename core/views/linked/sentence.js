@@ -20,6 +20,7 @@ class Sentence extends Card {
   get side() { return this.query[0]; }
   get index() { return Number(this.query.slice(1)); }
   get stacks() { return ["encoder", "decoder", "cross"].map((kind) => [this.view.words[kind], this[kind]]); }
+  input(at) { return at ? JSON.stringify(this.part[at[0] === "s" ? "source" : "target"].pieces) : ""; }
   signature() { return JSON.stringify([this.part.source.pieces, this.part.target.pieces]); }
 
   valid(at) { return /^[st]\d+$/.test(at) && Number(at.slice(1)) < this[at[0]].length ? at : null; }
