@@ -94,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = Run(task, settings, options.run)
     run.print_progress(every=50)
     if options.export and run.accelerator.is_main_process:
-        record = {"settings": asdict(settings), "data": {"train": parallel.digest(train), "pairs": len(train)}}
+        kept = ("dropout", "smoothing", "rdrop", "piece_dropout", "tokens")  # config.json has the rest
+        record = {"settings": asdict(settings), "options": {name: getattr(options, name) for name in kept}}
+        record["data"] = {"train": parallel.digest(train), "pairs": len(train)}
         export(run.learnt, tokenizer, held_out, record, options.export)
 
 

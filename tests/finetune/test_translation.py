@@ -99,6 +99,7 @@ def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_pat
     assert log[-1].metrics["loss_de"] < 0.5 * log[124].metrics["loss_de"]
     record = json.loads((model / "training.json").read_text())
     assert record["data"]["train"] == parallel.digest(parallel.read_part(data, "train"))
+    assert record["options"]["dropout"] == 0 and record["options"]["smoothing"] == 0.1
     translator = load_translator_folder(model)
     held_out = parallel.read_part(data, "val")
     assert record["validation"] == score_by_language(translator.module, translator.tokenizer, held_out)

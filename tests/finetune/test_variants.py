@@ -22,7 +22,7 @@ def table(folder: Path, *options: str) -> dict[str, list[str]]:
     command = [sys.executable, "-m", "benchmarks.translator_variants", "--data", folder / "data", "--start"]
     command += [folder / "start", "--run", folder / "runs", "--steps", "4", "--tokens", "200", "--pairs", "20"]
     environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    command = [str(word) for word in [*command, "--sample", "5", *options]]
+    command = [str(word) for word in [*command, "--sample", "5", "--rate", "0.01", *options]]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
