@@ -10,12 +10,13 @@ from torch import nn
 
 from core.finetune import methods
 from core.finetune.class_task import ClassTask
-from core.finetune.dataset import PairData, PictureData
+from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.job import Job
 from core.finetune.learning import INTERIM_PAIRS, INTERIM_PICTURES, VARIATION, ScoredTask
 from core.finetune.methods import METHODS, Task
 from core.finetune.score import translate_all
 from core.finetune.training import EVALUATIONS
+from core.models.loading import mixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 
@@ -66,7 +67,7 @@ def _measure_pictures(model: VisionModel, job: Job, data: PictureData) -> Cost:
     task = ClassTask(
         module, some, some, model.mean, model.std, variation=VARIATION if job.varied else None, sides=(side,), side=side
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), mixed(job.precision):
         evaluating = _seconds(lambda: task.evaluate(module)) / len(items)
     if job.method == "head":  # it learns from features, which are computed as in an evaluation
         return Cost(0.0, evaluating)
@@ -74,8 +75,7 @@ def _measure_pictures(model: VisionModel, job: Job, data: PictureData) -> Cost:
 
 
 def _step(task: ClassTask | ScoredTask, module: nn.Module, items: list[int], job: Job) -> None:
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(job.precision)
-    with torch.autocast(next(module.parameters()).device.type, kind, enabled=kind is not None):
+    with mixed(job.precision):
         loss, _ = task.loss(module.train(), items)
     loss.backward()
 

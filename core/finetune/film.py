@@ -18,7 +18,7 @@ from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, prefix_names
 
 SIDE_IN_PATCHES = 16
-FRAMES = 20  # of a run, about
+FRAMES = 12  # of a run, about
 
 
 class PhotoFilm:

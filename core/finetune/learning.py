@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.finetune import methods
-from core.finetune.bundled import COLLECTIONS
 from core.finetune.calibration import fit_temperature
 from core.finetune.class_task import ClassTask, class_logits, confusion, quality
-from core.finetune.dataset import PairData, PictureData
+from core.finetune.data.bundled import COLLECTIONS
+from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.features import HeadTask, features, fit_head, nearest
 from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.forgetting import caption_quality, object_attention
@@ -27,15 +27,16 @@ from core.finetune.pictures import Pictures
 from core.finetune.score import scores, translate_all
 from core.finetune.translation_task import TranslationTask
 from core.models.catalogue import ModelCard
+from core.models.loading import mixed
 from core.models.translation import Translator, load_translator, load_translator_card
 from core.models.vision import VisionModel, load_vision, load_vision_card
 
 Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
-INTERIM_PICTURES, INTERIM_PAIRS = 150, 40  # held-out items that are judged while training goes on; all of them after it
+INTERIM_PICTURES, INTERIM_PAIRS = 90, 40  # held-out items that are judged while training goes on; all of them after it
 SHOWN = 6  # of them, whose answers are shown
 VARIATION = 0.3  # of pictures; the bundled classifier, with many more steps, was trained with 1
-SCENES, CAPTIONS = 12, 24  # that forgetting is measured on
+SCENES, CAPTIONS = 10, 24  # that forgetting is measured on
 
 
 class PictureLearning:
@@ -71,7 +72,8 @@ class PictureLearning:
         return Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
 
     def _features(self, model: VisionModel, images: Tensor) -> Tensor:
-        return features(model.module, images, model.mean, model.std, self.side)
+        with mixed(self.job.precision):
+            return features(model.module, images, model.mean, model.std, self.side)
 
     def _head_task(self) -> HeadTask:
         job, train = self.job, self.data.train

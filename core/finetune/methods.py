@@ -35,9 +35,9 @@ def _by_task(vision: float, translation: float) -> dict[Task, Any]:
 METHODS = {
     method.key: method
     for method in (
-        Method("full", _by_task(5e-5, 3e-4), _by_task(4, 6)),
+        Method("full", _by_task(5e-5, 3e-4), _by_task(3, 6)),
         Method("head", _by_task(1e-2, 5e-4), _by_task(20, 6)),
-        Method("lora", _by_task(1e-3, 2e-3), _by_task(4, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method("lora", _by_task(3e-4, 2e-3), _by_task(3, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
         Method(
             "adalora", _by_task(2e-3, 5e-3), _by_task(4, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
         ),

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args, get_origin
 
 from core.errors import SidelightError
-from core.finetune.archives import DAMAGED
+from core.finetune.data.archives import DAMAGED
 from core.finetune.job import Job, set_status, write_json
 from core.finetune.methods import METHODS
 from core.models import catalogue

@@ -15,7 +15,8 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from core.errors import SidelightError
-from core.finetune import dataset, methods, results
+from core.finetune import methods, results
+from core.finetune.data import dataset
 from core.finetune.film import FRAMES
 from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning

@@ -6,7 +6,7 @@ import re
 import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +49,12 @@ def precisions() -> tuple[str, ...]:
         return ("bf16", "fp16", "no") if torch.cuda.is_bf16_supported() else ("fp16", "no")
     fast = device().type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return ("bf16", "no") if fast else ("no", "bf16")
+
+
+def mixed(precision: str) -> AbstractContextManager:
+    """Compute large products in "bf16" or "fp16" inside a `with` block; "no": as they are."""
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    return torch.autocast(device().type, kind, enabled=kind is not None)
 
 
 def check_model_name(name: str) -> str:

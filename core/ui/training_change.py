@@ -9,7 +9,7 @@ from torch import Tensor
 from core.attention.drift import head_drift
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.finetune import dataset
+from core.finetune.data import dataset
 from core.finetune.job import Job
 from core.models.translation import Translation
 from core.ui import inputs, keep, linked, work

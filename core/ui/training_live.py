@@ -9,7 +9,8 @@ import streamlit as st
 from PIL import Image
 
 from core.errors import SidelightError
-from core.finetune import dataset, film, jobs
+from core.finetune import film, jobs
+from core.finetune.data import dataset
 from core.finetune.job import Job, Status, read_job
 from core.finetune.learning import interim_pictures
 from core.finetune.loop import Event, read_log

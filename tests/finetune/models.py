@@ -13,8 +13,9 @@ import timm
 import torch
 from transformers import AutoTokenizer, MarianConfig, MarianMTModel
 
-from core.finetune import dataset, learning
-from core.finetune.dataset import PairData, PictureData, Report, pair_digest, picture_digest
+from core.finetune import learning
+from core.finetune.data import dataset
+from core.finetune.data.dataset import PairData, PictureData, Report, pair_digest, picture_digest
 from core.finetune.job import Job, new_run
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures

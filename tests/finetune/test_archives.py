@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.finetune import archives, data
+from core.finetune import data
+from core.finetune.data import archives
 from tests.finetune.person import packed, picture, plain_files, refused
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from core.finetune import __main__ as command
-from core.finetune import dataset, jobs, results
+from core.finetune import jobs, results
+from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
 from core.finetune.loop import Event, read_log
 from core.finetune.methods import METHODS

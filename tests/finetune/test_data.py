@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.finetune import data
-from core.finetune.dataset import Report, pair_digest
+from core.finetune.data.dataset import Report, pair_digest
 from tests.finetune.person import CELLS, contents, packed, picture, plain_files, refused, table
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SidelightError
-from core.finetune import data, tables
+from core.finetune import data
+from core.finetune.data import tables
 from core.finetune.parallel import Pair
 from tests.finetune.person import CELLS, packed, refused, table
 

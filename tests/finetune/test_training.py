@@ -14,7 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn.functional import cross_entropy
 from torchvision.transforms.functional import normalize
 
-from core.finetune import dataset, film, learning, results, training
+from core.finetune import film, learning, results, training
+from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
 from core.finetune.loop import Event, read_log
 from core.finetune.pictures import enlarge

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import SidelightError
-from core.finetune import data, uploads
+from core.finetune import data
+from core.finetune.data import uploads
 from tests.finetune.person import contents, packed, picture, plain_files, refused
 
 

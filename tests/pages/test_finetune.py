@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.finetune import dataset, jobs
+from core.finetune import jobs
+from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status
 from core.finetune.methods import METHODS
 from core.ui import training_live

@@ -3,7 +3,7 @@
 Each gives a `PictureData` or a `PairData` with a report, or raises a SidelightError; nothing is half-loaded.
 """
 
-from core.finetune.bundled import (
+from core.finetune.data.bundled import (
     COLLECTIONS,
     COUNT_LEAST,
     EACH_LEAST,
@@ -13,9 +13,9 @@ from core.finetune.bundled import (
     bundled_pairs,
     bundled_pictures,
 )
-from core.finetune.dataset import PairData, PictureData, Report, load, save
-from core.finetune.tables import pairs_from_path, pairs_from_table
-from core.finetune.uploads import pictures_from_files, pictures_from_path, pictures_from_zip
+from core.finetune.data.dataset import PairData, PictureData, Report, load, save
+from core.finetune.data.tables import pairs_from_path, pairs_from_table
+from core.finetune.data.uploads import pictures_from_files, pictures_from_path, pictures_from_zip
 
 __all__ = [
     "COLLECTIONS",

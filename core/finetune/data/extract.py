@@ -1,4 +1,4 @@
-"""Make the bundled sets again from the full data: python -m core.finetune.extract --data FOLDER --to assets/data
+"""Make the bundled sets again from the full data: python -m core.finetune.data.extract --data FOLDER --to assets/data
 
 Only what the bundled models were not trained on is taken: pictures that `core.finetune.classify` held out, captions of
 the validation part. `recipes.tsv` beside them was written by hand.

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from core.errors import SidelightError
-from core.finetune.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
-from core.finetune.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
+from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
+from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
 from core.finetune.pictures import Pictures
 from core.models.images import fit_image, open_image
 

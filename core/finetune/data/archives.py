@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SidelightError
-from core.finetune.dataset import clean
+from core.finetune.data.dataset import clean
 
 RATIO, RATIO_FROM = 100, 10_000_000  # unpacked over packed bytes, looked at above so many unpacked bytes
 CHUNK = 1 << 20

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SidelightError
-from core.finetune.dataset import FEW_VALIDATION, PairData, Report, clean, cut, pair_digest, shuffled
+from core.finetune.data.dataset import FEW_VALIDATION, PairData, Report, clean, cut, pair_digest, shuffled
 from core.finetune.parallel import TAGS, Pair
 
 SIZE = 20_000_000  # bytes
