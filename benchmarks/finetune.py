@@ -22,8 +22,13 @@ from core.finetune.job import Job, default_job, new_run
 from core.finetune.loop import read_log
 from core.models import catalogue
 
-CLASSES = (("automobile", "cat", "frog"), ("airplane", "deer", "truck"), ("cat", "dog", "ship"))  # the last is hard
+CLASSES = (
+    ("dog", "ship", "truck"),
+    ("bird", "horse", "ship"),
+    ("cat", "dog", "ship"),
+)  # the page's own; two that are harder
 EACH, PAIRS, SEEDS = 60, 200, (0, 1, 2)
+TURNS = 2  # of the page and the loop alone
 
 
 def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, results.Result]:
@@ -56,7 +61,7 @@ def classes() -> None:
 
 def translation() -> None:
     rows = {}
-    for language in ("de", "fr", "cs", "zh"):
+    for language in ("de", "zh"):
         seconds, run = train(default_job("translation", "lora", 0), data.bundled_pairs("recipes", language, PAIRS))
         rows[language] = (
             f"chrF {run.before['chrf']:.1f} to {run.metrics['chrf']:.1f}, BLEU {run.before['bleu']:.1f} to "
@@ -75,12 +80,12 @@ def page() -> None:
             browser = driver.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
-            for seed in SEEDS:
+            for seed in range(TURNS):
                 first.append(_through_the_page(browser, seed))
                 steps["page"].append(_between_steps(jobs.runs()[0]))
                 train(default_job("vision", "lora", seed), data.bundled_pictures(CLASSES[0], EACH, seed))
                 steps["alone"].append(_between_steps(jobs.runs()[0]))
-            for seed in SEEDS:
+            for seed in range(TURNS):
                 cancelled.append(_cancelled(browser, seed))
             browser.close()
     finally:

@@ -15,39 +15,44 @@ st.caption(say("finetune.lead"))
 
 folder = training_list.choose()
 if folder is None:
-    task = st.segmented_control(
-        say("finetune.task"), ["vision", "translation"], format_func=lambda name: say(f"finetune.task_{name}"),
-        default="vision", key="finetune_task", required=True,
-    )  # fmt: skip
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader(say("finetune.what"))
-        name = inputs.choose_model(task, f"{task}_base")
-        seed = int(
-            st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
-        )
-    try:
-        model = training_setup.model_of(task, name)
-    except SidelightError as error:
-        show_error(error)
-        st.stop()
-    with left:
-        chosen = training_data.choose(task, getattr(model, "targets", ()), seed)
-    with right:
-        st.subheader(say("finetune.how"))
-        if chosen is None:
-            st.info(say("finetune.no_data"))
+    form, below = st.container(), st.container()
+    with below:  # drawn first: what follows may stop
+        if uploaded := training_after.upload():
+            training_list.open_run(uploaded)
+    with form:
+        task = st.segmented_control(
+            say("finetune.task"), ["vision", "translation"], format_func=lambda name: say(f"finetune.task_{name}"),
+            default="vision", key="finetune_task", required=True,
+        )  # fmt: skip
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.subheader(say("finetune.what"))
+            name = inputs.choose_model(task, f"{task}_base")
+            seed = int(
+                st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
+            )
+        try:
+            model = training_setup.model_of(task, name)
+        except SidelightError as error:
+            show_error(error)
             st.stop()
-        job = training_setup.choose(task, name, model, chosen, seed)
-        st.caption(say(f"finetune.probe_{task}"))
-        probe = inputs.choose_photo()[1] if task == "vision" else inputs.typed_sentence()
-        st.markdown(say("finetune.estimate", time=training_live.duration(training_setup.estimated(job, model, chosen))))
-        if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
-            started = training_setup.start(job, chosen, probe)
-            if started:
-                training_list.open_run(started)
-    if uploaded := training_after.upload():
-        training_list.open_run(uploaded)
+        with left:
+            chosen = training_data.choose(task, getattr(model, "targets", ()), seed)
+        with right:
+            st.subheader(say("finetune.how"))
+            if chosen is None:
+                st.info(say("finetune.no_data"))
+                st.stop()
+            job = training_setup.choose(task, name, model, chosen, seed)
+            st.caption(say(f"finetune.probe_{task}"))
+            probe = inputs.choose_photo()[1] if task == "vision" else inputs.typed_sentence()
+            st.markdown(
+                say("finetune.estimate", time=training_live.duration(training_setup.estimated(job, model, chosen)))
+            )
+            if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
+                started = training_setup.start(job, chosen, probe)
+                if started:
+                    training_list.open_run(started)
 else:
     training_live.show(folder)
     if jobs.state_of(folder).state == "finished":

@@ -1,7 +1,8 @@
 """Fine-tune from the command line: python -m core.finetune --task vision --method lora --data FOLDER_OR_ZIP
 
 Writes the same run folder as the Fine-tune page, which shows it, and goes on with one that was stopped (`--run`).
-`accelerate launch -m core.finetune --run FOLDER ...` runs it on several processes or GPUs.
+`accelerate launch --multi_gpu --num_processes 2 -m core.finetune --run FOLDER ...` runs it on two GPUs, or with
+SIDELIGHT_DEVICE=cpu on two processes of the CPU (`--cpu` starts one where MPI is missing).
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if state.is_main_process and (event.metrics or event.step % options.print_every == 0):
                 print(json.dumps(asdict(event)), flush=True)
         if state.is_main_process:
-            print(f"{folder}: {jobs.status(folder).state}")
+            print(f"{folder}: {jobs.status(folder).state} (processes: {state.num_processes})")
     except SidelightError as error:
         sys.exit(str(error))
 

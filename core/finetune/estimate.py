@@ -1,5 +1,6 @@
 """What a job will take, before it starts: parameters counted on a copy of the model, time from steps measured on it."""
 
+import contextlib
 import copy
 import time
 from collections.abc import Callable
@@ -42,8 +43,13 @@ def copy_for(module: nn.Module, task: Task, method: str, classes: int, steps: in
 
 
 def trainable_counts(module: nn.Module, task: Task, classes: int, rank: int) -> dict[str, int]:
-    """How many parameters each method trains."""
-    return {key: methods.trainable(copy_for(module, task, key, classes, rank=rank)) for key in METHODS}
+    """How many parameters each method trains; without those that do not fit the model."""
+    counts = {}
+    for key in METHODS:
+        # Ours and peft's word for a model that lacks what the method changes.
+        with contextlib.suppress(ValueError, AttributeError):
+            counts[key] = methods.trainable(copy_for(module, task, key, classes, rank=rank))
+    return counts
 
 
 def measure(model: VisionModel | Translator, job: Job, data: PictureData | PairData) -> Cost:

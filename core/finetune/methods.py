@@ -35,9 +35,9 @@ def _by_task(vision: float, translation: float) -> dict[Task, Any]:
 METHODS = {
     method.key: method
     for method in (
-        Method("full", _by_task(5e-5, 3e-4), _by_task(3, 6)),
+        Method("full", _by_task(5e-5, 3e-4), _by_task(4, 6)),
         Method("head", _by_task(1e-2, 5e-4), _by_task(20, 6)),
-        Method("lora", _by_task(3e-4, 2e-3), _by_task(3, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method("lora", _by_task(3e-4, 2e-3), _by_task(4, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
         Method(
             "adalora", _by_task(2e-3, 5e-3), _by_task(4, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
         ),
@@ -86,13 +86,13 @@ def _config(task: Task, method: str, steps: int, rank: int) -> Any:
     common = {"modules_to_save": ["head"]} if task == "vision" else {"task_type": "SEQ_2_SEQ_LM"}
     linear = LINEAR[task]
     if method == "lora":
-        return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear, **common)
+        return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linear, **common)
     if method == "adalora":
         # Two steps at least: importance is measured in one before ranks are given up in another. One rank to give up.
         plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20)}
         plan["total_step"] = max(2, steps)
         return AdaLoraConfig(
-            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank, lora_dropout=0.05,
+            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank,
             target_modules=linear, **plan, **common,
         )  # fmt: skip
     if method == "ia3":
@@ -104,12 +104,16 @@ def _config(task: Task, method: str, steps: int, rank: int) -> Any:
 # Regular expressions of module names, matched whole by peft.
 LINEAR = {
     "vision": r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
-    "translation": r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)",
+    "translation": r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
+    r"|.*Attention\.(q|k|v|o)|.*DenseReluDense\.w\w+",  # T5
 }
 # Keys and values, and the feed-forward layer. timm keeps query, key and value in one layer: there all three are scaled.
 IA3_PARTS = {
     "vision": (r"blocks\.\d+\.attn\.qkv", r"blocks\.\d+\.mlp\.fc2"),
-    "translation": (r".*\.layers\.\d+\..*(k_proj|v_proj)", r".*\.layers\.\d+\.fc2"),
+    "translation": (
+        r".*\.layers\.\d+\..*(k_proj|v_proj)|.*Attention\.(k|v)",
+        r".*\.layers\.\d+\.fc2|.*DenseReluDense\.wo",
+    ),
 }
 
 

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -222,6 +224,20 @@ def _wrap(name: str, module: nn.Module, default_patches: int | None = None) -> V
         default_size=default,
         classes=_classes(module.num_classes),
     )
+
+
+@contextmanager
+def fused(module: nn.Module, on: bool) -> Iterator[None]:
+    """Let a timm model compute attention in one fused call, which the tape sees, or step by step, inside a `with`."""
+    parts = [part for part in module.modules() if hasattr(part, "fused_attn")]
+    before = [part.fused_attn for part in parts]
+    try:
+        for part in parts:
+            part.fused_attn = on
+        yield
+    finally:
+        for part, was in zip(parts, before, strict=True):
+            part.fused_attn = was
 
 
 def prefix_names(module: nn.Module) -> tuple[str, ...]:

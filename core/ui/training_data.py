@@ -74,7 +74,7 @@ def _digest(*parts: bytes) -> str:
 def _bundled_pictures(targets: tuple[str, ...], seed: int) -> Chosen | None:
     classes = st.pills(
         say("finetune.classes"), sets.bundled_classes(), format_func=class_name, selection_mode="multi",
-        default=("automobile", "cat", "frog"), key="data_classes", help=say("finetune.classes_help"), wrap=True,
+        default=("dog", "ship", "truck"), key="data_classes", help=say("finetune.classes_help"), wrap=True,
     )  # fmt: skip
     each = st.slider(say("finetune.each"), 10, sets.EACH_LIMIT, 60, 10, key="data_each")
     if len(classes) < 2:

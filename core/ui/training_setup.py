@@ -64,9 +64,11 @@ def _method(task: Task, base: str, model: VisionModel | Translator, chosen: Chos
     counts = _counts(base, task, classes, model)
     total = sum(p.numel() for p in model.module.parameters())
     method = st.segmented_control(
-        say("finetune.method"), list(METHODS), format_func=lambda key: method_name(key, task), default="lora",
-        key=f"method_{task}", required=True,
+        say("finetune.method"), list(counts), format_func=lambda key: method_name(key, task),
+        default="lora" if "lora" in counts else "full", key=f"method_{task}", required=True,
     )  # fmt: skip
+    if left_out := [method_name(key, task) for key in METHODS if key not in counts]:
+        st.caption(say("finetune.not_for_model", names=", ".join(left_out)))
     who, link = methods.paper(method, task)
     source = f" [{who}]({link})" if who else ""
     st.caption(say(f"finetune.{method}_{task}") + source)

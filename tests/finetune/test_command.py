@@ -126,12 +126,12 @@ def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIDELIGHT_DEVICE", "cpu")
         command.main([*options, "--run", str(folder / "one")])
-    launch = words("-m", "accelerate.commands.launch", "--cpu", "--num_processes", 2, "--num_machines", 1)
+    launch = words("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1)
     launch += words("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0, "-m")
     line = [sys.executable, *launch, "core.finetune", *options, "--run", str(folder / "two")]
     done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("finished") == 1, "one of the two speaks"
+    assert done.stdout.count("finished (processes: 2)") == 1, "one of the two speaks"
     return folder / "one", folder / "two"
 
 
