@@ -52,7 +52,7 @@ class PictureLearning:
         self.interim = interim_pictures(data, job.seed)
         self.side = job.side if job.side in self.base.sizes else self.base.default_size
         self.film = PhotoFilm(folder, self.base, self._probe(folder))
-        self.known = self._features(self.base, data.train.images)
+        self.known, self.asked = (self._features(part.images) for part in (data.train, data.held_out))
         if job.method == "head":
             self.whole: nn.Module = methods.adapt(module, "vision", "head", 0)
             self.task: ClassTask | HeadTask = self._head_task()
@@ -71,14 +71,15 @@ class PictureLearning:
             return Image.open(chosen).convert("RGB")
         return Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
 
-    def _features(self, model: VisionModel, images: Tensor) -> Tensor:
+    def _features(self, images: Tensor) -> Tensor:
+        """Of the base, before it learns."""
         with mixed(self.job.precision):
-            return features(model.module, images, model.mean, model.std, self.side)
+            return features(self.base.module, images, self.base.mean, self.base.std, self.side)
 
     def _head_task(self) -> HeadTask:
         job, train = self.job, self.data.train
-        mirrored = self._features(self.base, train.images.flip(-1)) if job.varied else self.known
-        views, held_out = torch.stack([self.known, mirrored]), self._features(self.base, self.interim.images)
+        mirrored = self._features(train.images.flip(-1)) if job.varied else self.known
+        views, held_out = torch.stack([self.known, mirrored]), self.asked[interim_order(self.data, job.seed)]
         head = self.whole.get_classifier()
         return HeadTask(
             head, views, train.labels, held_out, self.interim.labels, job.seed, job.batch, job.smoothing
@@ -86,9 +87,7 @@ class PictureLearning:
 
     def before(self) -> dict[str, float]:
         """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
-        base = load_vision(self.job.base)  # as it is: learnt positions would stand in the way
-        asked = self._features(base, self.data.held_out.images)
-        votes = nearest(self.known, self.data.train.labels, asked, len(self.data.train.classes))
+        votes = nearest(self.known, self.data.train.labels, self.asked, len(self.data.train.classes))
         found = quality(votes, self.data.held_out.labels)
         return {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
@@ -111,7 +110,7 @@ class PictureLearning:
     def export(self, module: nn.Module, folder: Path) -> None:
         """The adapter, or the tensors that changed, and the classes with the temperature of their probabilities."""
         whole = self.whole if self.job.method == "head" else module
-        with torch.inference_mode():
+        with torch.inference_mode(), mixed(self.job.precision):
             logits = class_logits(whole.eval(), self.interim, self.base.mean, self.base.std, self.side)
         if isinstance(whole, PeftModel):
             _save_adapter(whole, folder)
@@ -141,10 +140,14 @@ class PictureLearning:
         return {when: {"object_attention": object_attention(one, SCENES)} for when, one in found.items()}
 
 
-def interim_pictures(data: PictureData, seed: int) -> Pictures:
-    """The held-out pictures that are judged while training goes on."""
+def interim_order(data: PictureData, seed: int) -> Tensor:
+    """Which of the held-out pictures are judged while training goes on: their numbers."""
     draw = torch.randperm(len(data.held_out), generator=torch.Generator().manual_seed(seed))
-    return data.held_out.part(draw[:INTERIM_PICTURES])
+    return draw[:INTERIM_PICTURES]
+
+
+def interim_pictures(data: PictureData, seed: int) -> Pictures:
+    return data.held_out.part(interim_order(data, seed))
 
 
 class SentenceLearning:
