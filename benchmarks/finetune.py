@@ -34,7 +34,7 @@ CLASSES = (
     ("cat", "dog", "ship"),
 )  # the page's own; two that are harder
 EACH, PAIRS, SEEDS = 60, 200, (0, 1, 2)
-TURNS = 2  # of the page and the loop alone
+TURNS = 1  # of the page and the loop alone
 
 
 def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, results.Result]:

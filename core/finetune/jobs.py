@@ -133,10 +133,7 @@ def train_here(folder: Path, lock: bool = True) -> Iterator[Event]:
 
 def start_worker() -> subprocess.Popen:
     """A worker that ends when this process does."""
-    environment = os.environ | {"OMP_WAIT_POLICY": "passive"}  # threads that wait leave the processor to the pages
-    return subprocess.Popen(
-        [sys.executable, "-m", "core.finetune.jobs"], stdin=subprocess.PIPE, env=environment, cwd=ASSETS.parent
-    )
+    return subprocess.Popen([sys.executable, "-m", "core.finetune.jobs"], stdin=subprocess.PIPE, cwd=ASSETS.parent)
 
 
 def work() -> None:

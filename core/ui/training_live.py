@@ -19,7 +19,10 @@ from core.ui.training_setup import method_name
 from core.views.film import film_photo, film_sentence
 from core.views.training import confusion, curve
 
-EVERY = 1.0  # seconds between two looks at a run that moves
+EVERY, EVERY_FIGURES = (
+    1.0,
+    6.0,
+)  # seconds between two looks at a run that moves; figures cost the processor it learns on
 LATE = slice(-3, -1)  # layers whose attention is filmed: the last but one and the one before
 MAIN = {"vision": "accuracy", "translation": "chrf"}
 PERCENT = ("accuracy", "macro_f1")
@@ -38,12 +41,13 @@ def ensure_worker() -> None:
 
 
 def show(folder: Path) -> None:
-    """The run, refreshed by itself while it is waiting or moving."""
+    """The run, refreshed by itself while it is waiting or moving: words and numbers often, figures less so."""
     moving = jobs.state_of(folder).state in ("queued", "running")
-    st.fragment(_live, run_every=EVERY if moving else None)(folder, moving)
+    st.fragment(_words, run_every=EVERY if moving else None)(folder, moving)
+    st.fragment(_figures, run_every=EVERY_FIGURES if moving else None)(folder, moving)
 
 
-def _live(folder: Path, moving: bool) -> None:
+def _words(folder: Path, moving: bool) -> None:
     job, now = read_job(folder), jobs.state_of(folder)
     if moving and now.state not in ("queued", "running"):
         st.rerun(scope="app")  # it has come to rest: the page shows what comes after
@@ -54,6 +58,11 @@ def _live(folder: Path, moving: bool) -> None:
     _buttons(folder, now)
     if events:
         _numbers(job, events)
+
+
+def _figures(folder: Path, moving: bool) -> None:
+    job, events = read_job(folder), read_log(folder)
+    if events:
         _curves(folder, job, events)
     _answers(folder, job)
     _film(folder, job, still=moving)
