@@ -22,7 +22,7 @@ from benchmarks.browser import ADDRESS, serve
 from benchmarks.timing import table, take_turns
 from core.finetune import data, jobs, methods, results
 from core.finetune.features import features, fit_head
-from core.finetune.job import Job, default_job, new_run
+from core.finetune.job import Job, default_job, new_run, set_status
 from core.finetune.loop import read_log
 from core.models import catalogue
 from core.models.loading import mixed, precisions
@@ -42,7 +42,7 @@ def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, res
     start = time.perf_counter()
     folder = new_run(catalogue.runs_folder(), job)
     data.save(found, folder / "data")
-    jobs.queue(folder)
+    set_status(folder, "running", queued=time.time())  # not queued: a server's worker would take it
     for _ in jobs.train_here(folder):
         pass
     return time.perf_counter() - start, results.read(folder)

@@ -3,6 +3,7 @@
 Streamlit's caches drop the least recently used entry when full.
 """
 
+import gc
 import hashlib
 from collections.abc import Callable
 from threading import Condition
@@ -21,14 +22,25 @@ MODELS_KEPT = 3  # of each kind
 EXPLANATIONS_KEPT = 12  # of each kind, over all sessions
 
 
+def _settle() -> None:
+    """Streamlit looks for cycles among all objects after each rerun, a third of a second with PyTorch and two models in
+    memory, also when a job is only glanced at. What is here by now need not be looked at again."""
+    gc.collect()
+    gc.freeze()
+
+
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner=False)
 def vision_model(name: str) -> VisionModel:
-    return load_vision(name)
+    model = load_vision(name)
+    _settle()
+    return model
 
 
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner=False)
 def translator(name: str) -> Translator:
-    return load_translator(name)
+    model = load_translator(name)
+    _settle()
+    return model
 
 
 def vision_or_bundled(name: str) -> tuple[str, VisionModel]:

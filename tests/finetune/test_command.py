@@ -65,7 +65,7 @@ def test_class_folders_make_a_run_that_is_listed(
     assert asdict(made) == asdict(expected)
     assert dataset.load(folder / "data").train.classes == ("across", "down", "plain")
     printed = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert printed[-1] == f"{folder}: finished"
+    assert printed[-1] == f"{folder}: finished (processes: 1)"
     events = [json.loads(line) for line in printed if line.startswith("{")]
     measured = [event for event in read_log(folder) if event.metrics]
     assert [event for event in events if event["metrics"]] == [json.loads(json.dumps(asdict(e))) for e in measured]
