@@ -19,6 +19,7 @@ from core.errors import SidelightError
 from core.finetune import data, jobs, methods
 from core.finetune.job import default_job, new_run, set_status, write_json
 from core.models import catalogue
+from core.models.loading import device
 
 JOB_OPTIONS = (
     "base", "epochs", "rate", "batch", "schedule", "smoothing",
@@ -28,7 +29,7 @@ JOB_OPTIONS = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    state = PartialState()
+    state = PartialState(cpu=device().type == "cpu")
     try:
         with state.main_process_first():
             folder = _folder(options) if state.is_main_process else options.run

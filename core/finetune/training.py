@@ -21,6 +21,7 @@ from core.finetune.film import FRAMES
 from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning
 from core.finetune.loop import Event, NotFinite, Run, Settings, read_log
+from core.models.loading import device
 
 EVALUATIONS = 6  # of a run, about
 
@@ -31,7 +32,7 @@ def train(folder: Path) -> Iterator[Event]:
     Its state says afterwards which it was. Raises SidelightError, also for a loss that is no number
     (`training.not_finite`); the state is then "failed".
     """
-    main = PartialState().is_main_process
+    main = PartialState(cpu=device().type == "cpu").is_main_process
     try:
         yield from _train(folder, main)
     except SidelightError as error:
