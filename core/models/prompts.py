@@ -14,7 +14,7 @@ def add_registers(module: nn.Module, count: int) -> nn.Parameter:
     CLS takes its position embedding with it, so that with no register added the model computes what it did before.
     """
     if module.num_prefix_tokens > 1:
-        raise ValueError("the model has other tokens than CLS before its patches")
+        raise ValueError("the model already has tokens besides CLS before its patches")
     with torch.no_grad():
         if not module.no_embed_class and module.pos_embed is not None:
             prefix = module.num_prefix_tokens

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.finetune import data
+from core.finetune.data import bundled
 from core.finetune.data.dataset import Report, pair_digest
 from tests.finetune.person import CELLS, contents, packed, picture, plain_files, refused, table
 
@@ -118,7 +119,7 @@ def test_bundled_pairs_offer_what_they_say(collection: str, language: str) -> No
 
 
 def test_every_recipe_line_has_five_different_sides_of_everyday_length() -> None:
-    lines = (Path(data.__file__).parents[2] / "assets/data/recipes.tsv").read_text("utf-8").splitlines()
+    lines = (bundled.FOLDER / "recipes.tsv").read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines]
     assert rows[0] == ["en", "de", "fr", "cs", "zh"] and len(rows) == 301
     assert all(len(row) == 5 and all(cell == cell.strip() != "" for cell in row) for row in rows)

@@ -112,7 +112,7 @@ def test_the_film_of_a_sentence(finished) -> None:
     folder, events = finished("translation")
     frames, axis = film.frames(folder), film.axis(folder)
     assert axis["type"] == "sentence" and axis["source"][:4] == [">>deu<<", "The", "dog", "sleeps"]
-    assert frames[0][0] == 0 and frames[-1][0] == events[-1].step and len(frames) >= 20
+    assert frames[0][0] == 0 and frames[-1][0] == events[-1].step and len(frames) >= film.FRAMES
     for _, attention in frames:
         assert attention.shape == (1, 2, len(axis["target"]), len(axis["source"]))
         torch.testing.assert_close(attention.sum(-1), torch.ones(attention.shape[:-1]), rtol=0, atol=5e-3)  # float16
