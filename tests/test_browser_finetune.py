@@ -16,7 +16,7 @@ def address(tmp_path_factory: pytest.TempPathFactory):
 
 
 def percent(page: Page) -> float:
-    shown = page.locator("[data-testid=stMetric]", has_text="Accuracy").locator("[data-testid=stMetricValue]")
+    shown = page.locator("[data-testid=stMetric]", has_text="Accuracy").locator("[data-testid=stMetricValue]").first
     expect(shown).to_have_text(re.compile(r"[\d.]+%"), timeout=120_000)
     return float(shown.inner_text().rstrip("%"))
 
