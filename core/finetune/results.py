@@ -24,7 +24,6 @@ from core.models.translation import load_translator_card
 from core.models.vision import load_vision_card
 
 LARGEST = 2_000  # MB, of an uploaded result once it is unpacked
-NAMES = ("card.json", "job.json", "result.json")
 
 
 @dataclass(frozen=True)
