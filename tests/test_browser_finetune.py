@@ -35,6 +35,9 @@ def test_the_button_teaches_and_the_metric_rises(chromium, address: str) -> None
     expect(before).to_be_attached()
     assert page.locator("[data-testid=stException]").count() == 0
 
+    page.get_by_role("link", name="Compare").first.click()
+    page.get_by_role("link", name="Fine-tune").first.click()
+    page.get_by_text("Head only · finished").wait_for(timeout=60_000)
     page.reload()  # the link names the run
     page.get_by_text("Head only · finished").wait_for(timeout=60_000)
     with page.expect_download() as download:

@@ -18,6 +18,9 @@ NEW = ""
 def choose() -> Path | None:
     """Draw the choice; None for a new run. The first visit opens what is being trained for this person, if anything."""
     found = {run.name: run for run in jobs.runs()}
+    if not found:  # nothing is said to a box that is not drawn: it would be its value when it comes back
+        keep.set_parameter("run", NEW)
+        return None
     if "run_chosen" not in st.session_state:
         wanted = keep.restore_parameter("run") or _own_moving(found)
         st.session_state.run_chosen = wanted if wanted in found else NEW
@@ -26,9 +29,6 @@ def choose() -> Path | None:
         st.session_state.run_chosen = opened
     if st.session_state.run_chosen not in (NEW, *found):
         st.session_state.run_chosen = NEW
-    if not found:
-        keep.set_parameter("run", NEW)
-        return None
     chosen = st.selectbox(
         say("finetune.run"), [NEW, *found], key="run_chosen",
         format_func=lambda name: _title(found[name]) if name else say("finetune.new"),

@@ -19,10 +19,7 @@ from core.ui.training_setup import method_name
 from core.views.film import film_photo, film_sentence
 from core.views.training import confusion, curve
 
-EVERY, EVERY_FIGURES = (
-    1.0,
-    6.0,
-)  # seconds between two looks at a run that moves; figures cost the processor it learns on
+EVERY, EVERY_FIGURES = 3.0, 15.0  # seconds between two looks at a run that moves; drawing costs what it learns on
 LATE = slice(-3, -1)  # layers whose attention is filmed: the last but one and the one before
 MAIN = {"vision": "accuracy", "translation": "chrf"}
 PERCENT = ("accuracy", "macro_f1")
