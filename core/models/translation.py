@@ -39,10 +39,11 @@ class Translation:
     """source: x_1..x_m. target: the output y_1..y_n. decoder_input: the start mark, y_1..y_(n-1).
 
     Row t of `decoder` and `cross` writes y_t and has just read decoder_input[t] = y_(t-1); `rows` gives them by
-    reading. score: mean log-probability (natural) of a piece.
+    reading. score: mean log-probability (natural) of a piece. ids: of the decoder's input and the last output.
     """
 
     text: str
+    ids: tuple[int, ...]
     source: TokenAxis
     target: TokenAxis
     decoder_input: TokenAxis
@@ -152,6 +153,7 @@ class Translator:
         encoder, decoder, cross = self._traces(calls, *axes)
         return Translation(
             text=self.tokenizer.decode(target, skip_special_tokens=True).strip(),
+            ids=tuple(output.tolist()),
             source=axes[0],
             target=self._axis(names(target.tolist())),
             decoder_input=axes[1],

@@ -1,0 +1,147 @@
+"""A Vision Transformer on a photo, or a translator on a sentence, as a `Subject` to be explained."""
+
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torchvision.transforms.functional import gaussian_blur
+
+from core.attention.axes import PatchAxis
+from core.attention.subject import Subject
+from core.attention.trace import Kind
+from core.errors import SidelightError
+from core.models.images import Fit
+from core.models.translation import Translation, Translator
+from core.models.vision import VisionModel, VisionResult
+
+BLUR = 0.05  # standard deviation of the blur that takes a patch away, as a share of the picture's side
+
+
+def vision_subject(model: VisionModel, result: VisionResult, target: int | None = None) -> Subject:
+    """What the model makes of the photo behind `result`. target: a class, or None for the CLS representation.
+
+    Raises SidelightError `explain.not_captured` where the attention was not captured.
+    """
+    if result.trace is None:
+        raise SidelightError("explain.not_captured", name=model.name)
+    module, axis, pixels = model.module, result.axis, model.pixels(result.fitted.pixels)
+    with torch.inference_mode():
+        whole = module.forward_head(module.forward_features(pixels), pre_logits=True)
+
+    def score(kept: Tensor, fill: str) -> Tensor:
+        output = module.forward_features(_without_patches(pixels, kept, axis, fill, model.patch))
+        if target is None:
+            return F.cosine_similarity(module.forward_head(output, pre_logits=True).float(), whole.float())
+        return (module.forward_head(output).float() / model.temperature).softmax(-1)[:, target]
+
+    def run() -> tuple[Tensor, Tensor]:
+        leaf = pixels.clone().requires_grad_()
+        tokens = module.forward_features(leaf)
+        if target is None:  # along the direction in which the representation lies
+            own = module.forward_head(tokens, pre_logits=True)[0]
+            return own @ (own / own.norm()).detach(), leaf
+        return module.forward_head(tokens)[0, target], leaf
+
+    def unfold(image: Tensor) -> Tensor:
+        patches = F.unfold(image, model.patch, stride=model.patch)[0].T  # (patches, 3 patch^2)
+        return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
+
+    reader = torch.zeros(len(axis))
+    if axis.prefix and getattr(module, "global_pool", "token") == "token":
+        reader[0] = 1.0
+    else:
+        reader[len(axis.prefix) :] = 1.0 / (len(axis) - len(axis.prefix))
+    projections = {"encoder": tuple(_weight(block, "attn.proj") for block in module.blocks)}
+    return Subject({"encoder": result.trace}, axis, target, reader, ("blur", "mean"), score, run, unfold, projections)
+
+
+def photo_subject(model: VisionModel, image: Image.Image, size: int, fit: Fit, target: int | None = None) -> Subject:
+    """`vision_subject` of an upright RGB image."""
+    return vision_subject(model, model.explain(image, size, fit), target)
+
+
+def _without_patches(pixels: Tensor, kept: Tensor, axis: PatchAxis, fill: str, patch: int) -> Tensor:
+    """(1, 3, H, W) and kept (B, N) -> (B, 3, H, W): patches that are not kept are blurred or of the mean colour."""
+    grid = kept[:, len(axis.prefix) :].reshape(-1, 1, *axis.grid).to(pixels)
+    stays = grid.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
+    if fill == "mean":
+        other = pixels.mean((2, 3), keepdim=True)
+    else:
+        sigma = BLUR * max(pixels.shape[2:])
+        size = min(2 * round(2 * sigma) + 1, (min(pixels.shape[2:]) - 1) // 2 * 2 + 1)
+        other = gaussian_blur(pixels, size, sigma)
+    return stays * pixels + (1 - stays) * other
+
+
+def translation_subject(
+    translator: Translator, sentence: str, language: str | None, translation: Translation, target: int | None = None
+) -> Subject:
+    """What the translator makes of the sentence: its probability of `translation`, which it made of it.
+
+    target: an output piece, or None for the whole output. Raises SidelightError as `Translator.source_pieces`.
+    """
+    module = translator.module
+    source, _ = translator.source_pieces(sentence, language)
+    output = torch.tensor([translation.ids], device=source.device)
+    given, written = output[:, :-1], output[:, 1:]
+    gap = translator.tokenizer.unk_token_id
+
+    def logits(ids: Tensor, mask: Tensor) -> Tensor:
+        found = module(input_ids=ids, attention_mask=mask, decoder_input_ids=given.expand(len(ids), -1)).logits
+        return found.index_fill(-1, torch.tensor(module.config.pad_token_id, device=ids.device), -torch.inf)
+
+    def score(kept: Tensor, fill: str) -> Tensor:
+        kept = kept.to(source.device)
+        ids = source.expand(len(kept), -1)
+        ids, mask = (torch.where(kept, ids, gap), torch.ones_like(ids)) if fill == "mask" else (ids, kept.long())
+        chosen = logits(ids, mask).float().log_softmax(-1).gather(-1, written.expand(len(ids), -1)[..., None])[..., 0]
+        return (chosen.mean(1) if target is None else chosen[:, target]).exp()
+
+    def run() -> tuple[Tensor, Tensor]:
+        with _Embedded(source.shape) as read:
+            chosen = logits(source, torch.ones_like(source))[0].gather(-1, written[0, :, None])[:, 0]
+        return (chosen.sum() if target is None else chosen[target]), read.leaf
+
+    count = len(translation.target)
+    reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
+    traces = {"encoder": translation.encoder, "decoder": translation.decoder, "cross": translation.cross}
+    return Subject(
+        traces, translation.source, target, reader, ("mask", "drop"), score, run, lambda leaf: leaf[0],
+        _projections(module),
+    )  # fmt: skip
+
+
+class _Embedded(TorchFunctionMode):
+    """Makes the first embedding of ids of this shape a leaf of the graph: as the tape, it leaves no hook behind."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        super().__init__()
+        self.shape, self.leaf = shape, None
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if func is F.embedding and self.leaf is None and args[0].shape == self.shape:
+            found = self.leaf = found.detach().requires_grad_()
+        return found
+
+
+def _projections(module: nn.Module) -> dict[Kind, tuple[Tensor | None, ...]]:
+    """Marian, BART and their kin name them so; of others they are not known."""
+    encoder = getattr(module.get_encoder(), "layers", ())
+    decoder = getattr(module.get_decoder(), "layers", ())
+    return {
+        "encoder": tuple(_weight(layer, "self_attn.out_proj") for layer in encoder),
+        "decoder": tuple(_weight(layer, "self_attn.out_proj") for layer in decoder),
+        "cross": tuple(_weight(layer, "encoder_attn.out_proj") for layer in decoder),
+    }
+
+
+def _weight(part: nn.Module, path: str) -> Tensor | None:
+    try:
+        found = getattr(part.get_submodule(path), "weight", None)
+    except AttributeError:
+        return None
+    return None if found is None else found.detach()
