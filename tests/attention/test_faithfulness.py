@@ -1,0 +1,186 @@
+"""Deletion and insertion where every curve is known in closed form; the share of random maps against a simulation."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core.attention.faithfulness import (
+    Control,
+    Curves,
+    beats,
+    control,
+    curves,
+    on_positions,
+    order,
+    per_unit,
+    random_orders,
+    student,
+    verdicts,
+)
+from core.attention.subject import Subject
+from tests.attention.subjects import linear
+
+NUMBERS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=24)
+
+
+def areas_by_hand(weights: list[float], chosen: list[int], ends: list[int]) -> tuple[float, float]:
+    """Deletion and insertion area of an order under a linear model, by the trapezoid rule written out."""
+    total, count = sum(weights), len(weights)
+    given_back = [sum(weights[unit] for unit in chosen[:end]) for end in ends]
+    deletion = insertion = 0.0
+    for i in range(len(ends) - 1):
+        width = (ends[i + 1] - ends[i]) / count
+        insertion += width * (given_back[i] + given_back[i + 1]) / 2
+        deletion += width * (2 * total - given_back[i] - given_back[i + 1]) / 2
+    return deletion, insertion
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=NUMBERS, steps=st.integers(1, 30), seed=st.integers(0, 999))
+def test_areas_of_a_linear_model(weights: list[float], steps: int, seed: int) -> None:
+    subject = linear(weights)
+    orders = random_orders(subject.units, 3, seed)
+    found = curves(subject, orders, "mask", steps)
+    ends = [round(float(fraction) * len(weights)) for fraction in found.fractions]
+    assert ends[0] == 0 and ends[-1] == len(weights) and len(ends) == min(steps, len(weights)) + 1
+    assert max(b - a for a, b in itertools.pairwise(ends)) - min(b - a for a, b in itertools.pairwise(ends)) <= 1
+    for number, one in enumerate(orders):
+        expected = areas_by_hand(weights, one.tolist(), ends)
+        assert float(found.deletion_area[number]) == pytest.approx(expected[0], abs=1e-9)
+        assert float(found.insertion_area[number]) == pytest.approx(expected[1], abs=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(weights=st.lists(st.floats(-3, 3, width=32), min_size=2, max_size=5))
+def test_the_weights_themselves_are_the_best_order_of_a_linear_model(weights: list[float]) -> None:
+    subject = linear(weights)
+    best = order(torch.tensor(weights), subject.units)
+    every = [torch.tensor(one) for one in itertools.permutations(range(len(weights)))]
+    found = curves(subject, [best, *every], "mask")
+    assert float(found.gap[0]) >= float(found.gap[1:].max()) - 1e-9
+    assert float(found.gap[1:].mean()) == pytest.approx(0, abs=1e-9)  # a random order explains nothing
+
+
+def test_a_planted_patch_beats_random_maps_and_its_opposite_does_not() -> None:
+    subject = linear([0.0] * 30 + [1.0] + [0.0] * 30)
+    relevance = torch.zeros(61)
+    relevance[30] = 1
+    found = curves(subject, [order(relevance, subject.units), order(-relevance, subject.units)], "mask")
+    right, wrong = verdicts(found, control(subject, "mask", count=20))
+    assert right.share > 0.9 and right.deletion < 0.1 < 0.9 < right.insertion
+    assert wrong.share < 0.1 and wrong.gap == pytest.approx(-right.gap, abs=0.02)
+
+
+def test_pieces_of_a_word_go_together_and_marks_stay() -> None:
+    subject = linear([0.5, 1.0, 2.0, 4.0, 8.0], words=[0, 1, 1, 2, 3], marks=[0, 4])
+    assert subject.units.tolist() == [-1, 0, 0, 1, -1]
+    values = torch.tensor([9.0, 1.0, 2.0, 2.5, 9.0])
+    assert per_unit(values, subject.units).tolist() == [3.0, 2.5]
+    assert order(values, subject.units).tolist() == [0, 1]
+    found = curves(subject, [torch.tensor([0, 1])], "mask")
+    assert found.deletion[0].tolist() == [15.5, 12.5, 8.5]
+    assert found.insertion[0].tolist() == [8.5, 11.5, 15.5]
+    back = on_positions(torch.tensor([3.0, 2.5]), subject.units)
+    assert back[1:4].tolist() == [3.0, 3.0, 2.5] and back[[0, 4]].isnan().all()
+
+
+def test_equal_relevance_keeps_the_order_of_the_input_and_nan_is_refused() -> None:
+    units = torch.arange(4)
+    assert order(torch.tensor([1.0, 2.0, 1.0, 2.0]), units).tolist() == [1, 3, 0, 2]
+    with pytest.raises(ValueError, match="finite"):
+        order(torch.tensor([1.0, math.nan, 1.0, 2.0]), units)
+
+
+def test_equal_inputs_are_computed_once() -> None:
+    asked: list[Tensor] = []
+    plain = linear([1.0] * 20)
+
+    def score(kept: Tensor, fill: str) -> Tensor:
+        assert len(kept) <= 7
+        asked.extend(kept)
+        return kept.double().mean(-1)
+
+    counting = Subject({}, plain.axis, None, plain.reader, plain.fills, score, plain.run, plain.unfold)
+    forward = torch.arange(20)
+    curves(counting, [forward, forward.flip(0), forward], "mask", steps=10, batch=7)
+    # Deletion of an order is insertion of the reversed one; all kept and none kept are shared by every curve.
+    assert len(asked) == 2 * 9 + 2 == len({tuple(kept.tolist()) for kept in asked})
+
+
+def test_one_unit_has_no_gap_and_no_unit_is_refused() -> None:
+    found = curves(linear([2.0]), [torch.tensor([0])], "mask")
+    assert found.fractions.tolist() == [0.0, 1.0] and found.gap.tolist() == [0.0]
+    with pytest.raises(ValueError, match="nothing"):
+        curves(linear([2.0], marks=[0]), [torch.tensor([], dtype=torch.long)], "mask")
+    assert beats(0.0, control(linear([2.0]), "mask")) == 0.5
+
+
+def test_raising_in_on_step_stops() -> None:
+    told: list[tuple[int, int]] = []
+
+    def on_step(done: int, total: int) -> None:
+        told.append((done, total))
+        if done >= 8:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        curves(linear([1.0] * 20), random_orders(torch.arange(20), 4), "mask", batch=4, on_step=on_step)
+    assert [done for done, _ in told] == [0, 4, 8] and told[0][1] > 8
+    told.clear()
+    curves(linear([1.0, 2.0]), [torch.arange(2)], "mask", on_step=lambda done, total: told.append((done, total)))
+    assert told[-1] == (4, 4)
+
+
+def test_random_orders_are_permutations_and_always_the_same() -> None:
+    units = torch.tensor([-1, 0, 1, 1, 2, 3, -1])
+    first, again, other = random_orders(units, 12), random_orders(units, 12), random_orders(units, 12, seed=1)
+    assert len(first) == 12 and all(sorted(one.tolist()) == [0, 1, 2, 3] for one in first)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 19, 40])
+@pytest.mark.parametrize("t", [-30.0, -2.0, -0.3, 0.0, 0.7, 1.0, 4.0])
+def test_student_is_the_integral_of_its_density(degrees: int, t: float) -> None:
+    x = torch.linspace(0, t, 40_001, dtype=torch.float64)
+    log_constant = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) - 0.5 * math.log(degrees * math.pi)
+    density = torch.exp(log_constant - (degrees + 1) / 2 * torch.log1p(x**2 / degrees))
+    assert student(t, degrees) == pytest.approx(0.5 + float(torch.trapezoid(density, x)), abs=1e-7)
+
+
+def of_gaps(gaps: Tensor) -> Control:
+    """A control with these gaps: insertion is the gap, deletion 0."""
+    flat = gaps.double()[:, None].expand(-1, 2)
+    return Control(Curves(torch.tensor([0.0, 1.0]).double(), torch.zeros_like(flat), flat))
+
+
+def test_the_share_is_right_for_maps_that_are_themselves_random() -> None:
+    """Of a random map the share is uniform on 0..1, however few orders the control has: it says what it promises."""
+    draw = torch.Generator().manual_seed(0)
+    gaps = torch.randn(4000, 11, generator=draw).double() * 0.3 + 0.1
+    shares = torch.tensor([beats(float(row[0]), of_gaps(row[1:])) for row in gaps])
+    for level in (0.05, 0.25, 0.5, 0.75, 0.95):
+        assert float((shares <= level).double().mean()) == pytest.approx(level, abs=0.02)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-2, 2), st.floats(-2, 2), st.floats(0.1, 10))
+def test_a_larger_gap_never_beats_less_and_units_of_the_score_do_not_matter(
+    gaps: list[float], one: float, other: float, scale: float
+) -> None:
+    assume(max(gaps) - min(gaps) > 1e-3)
+    found = of_gaps(torch.tensor(gaps))
+    low, high = sorted((one, other))
+    assert 0 <= beats(low, found) <= beats(high, found) <= 1
+    larger = of_gaps(torch.tensor(gaps).double() * scale)
+    assert beats(one * scale, larger) == pytest.approx(beats(one, of_gaps(torch.tensor(gaps).double())), abs=1e-6)
+
+
+def test_one_random_order_is_too_few() -> None:
+    with pytest.raises(ValueError, match="spread"):
+        control(linear([1.0, 2.0]), "mask", count=1)
