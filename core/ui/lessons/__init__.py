@@ -1,0 +1,1 @@
+"""The sections of the page on differences: each module has `show(lesson)`, which draws one of them."""

@@ -1,0 +1,54 @@
+"""A patch chosen by clicking in the picture, or by its row and column from the keyboard."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from core.ui.language import say
+from core.ui.lessons.lesson import Lesson
+from core.views.charts import TEAL
+from core.views.lessons import patch_picture
+
+
+def middle(lesson: Lesson) -> int:
+    """The patch in the middle of the grid, counted from 0, row by row, without prefix tokens."""
+    rows, columns = lesson.vision.axis.grid
+    return rows // 2 * columns + columns // 2
+
+
+def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
+    """The chosen patch, from 0 row by row. All sections share it, unless they name another key."""
+    rows, columns = lesson.vision.axis.grid
+    if not 0 <= st.session_state.get(key, -1) < rows * columns:
+        st.session_state[key] = middle(lesson)
+    patch_chart(
+        lesson, f"{key}_chart", {st.session_state[key]: TEAL}, lambda patch: st.session_state.update({key: patch})
+    )
+    chosen = st.session_state[key]
+    with st.container(horizontal=True):
+        row, column = (
+            st.number_input(say(f"lessons.{name}"), 1, count, at + 1, key=f"{key}_{name}_{chosen}_{rows}_{columns}") - 1
+            for name, count, at in (("row", rows, chosen // columns), ("column", columns, chosen % columns))
+        )
+    if row * columns + column != chosen:
+        st.session_state[key] = row * columns + column
+        st.rerun()
+    return chosen
+
+
+def patch_chart(lesson: Lesson, key: str, marks: Mapping[int, str], on_pick: Callable[[int], None] | None) -> None:
+    """The picture, cut up. marks: the colour of a frame, by patch. Nothing can be picked where `on_pick` is None."""
+    fitted = lesson.vision.fitted
+    words = say("lessons.patch_at", row="{row}", column="{column}")  # the figure fills it
+    figure = patch_picture(fitted.pixels, fitted.grid, words, marks)
+    config = {"displayModeBar": False}
+    if on_pick is None:
+        st.plotly_chart(figure, key=key, config=config)
+        return
+
+    def take() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            on_pick(int(points[0]["customdata"]))
+
+    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=config)

@@ -1,0 +1,10 @@
+"""The sections of the page on differences in reading order, by the name that stands in the link."""
+
+from collections.abc import Callable
+
+from core.ui.lessons import input as input_
+from core.ui.lessons.lesson import Lesson
+
+SECTIONS: dict[str, Callable[[Lesson], None]] = {
+    "input": input_.show,
+}
