@@ -49,9 +49,11 @@ class AttentionCall:
         """
         items = slice(None) if item is None else slice(item, item + 1)
         heads = slice(None) if head is None else slice(head, head + 1)
-        query = self.query[items, heads, queries].float()
+        query = self.query[items, heads, queries].float() * self.scale
         key = _for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
-        scores = query @ key.transpose(-2, -1) * self.scale  # (B, H, queries, Nk)
+        scores = query @ key.transpose(-2, -1)  # (B, H, queries, Nk)
+        if self.mask is None and not self.is_causal:
+            return torch.softmax(scores, -1)
         if self.mask is not None:
             full = (*self.query.shape[:3], self.key.shape[2])
             mask = self.mask.expand(full)[items, heads, queries]
