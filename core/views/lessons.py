@@ -75,8 +75,8 @@ def patch_picture(
 
 def _frame(figure: go.Figure, cell: tuple[int, int], colour: str) -> None:
     row, column = cell
-    line = {"color": colour, "width": 3}
-    figure.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
+    for line in ({"color": "white", "width": 6}, {"color": colour, "width": 3}):  # seen on any picture
+        figure.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
 
 
 def _square(figure: go.Figure, grid: tuple[int, int], height: int) -> go.Figure:
@@ -90,7 +90,7 @@ def _square(figure: go.Figure, grid: tuple[int, int], height: int) -> go.Figure:
 
 
 def grid_map(
-    values: Tensor, at: str, marked: int | None = None, height: int = 300, diverging: bool = True
+    values: Tensor, at: str, marked: int | None = None, height: int = 300, diverging: bool = True, colour: str = TEAL
 ) -> go.Figure:
     """A number a patch, (rows, columns): cosines from -1 to 1, or from 0 to the largest."""
     rows, columns = values.shape
@@ -103,7 +103,7 @@ def grid_map(
         )
     )  # fmt: skip
     if marked is not None:
-        _frame(figure, divmod(marked, columns), TEAL)
+        _frame(figure, divmod(marked, columns), colour)
     return _square(figure, (rows, columns), height)
 
 
@@ -142,7 +142,11 @@ def matrix(
     )  # fmt: skip
     quiet = {"showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(
-        tickvals=list(range(len(columns))), ticktext=[plain(c) for c in columns], title=titles[1], **quiet
+        tickvals=list(range(len(columns))),
+        ticktext=[plain(c) for c in columns],
+        title=titles[1],
+        tickangle=-60,
+        **quiet,
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=[plain(r) for r in rows], title=titles[0],
@@ -180,3 +184,14 @@ def channel(values: Tensor, colour: str) -> go.Figure:
         )
     )  # fmt: skip
     return _square(figure, (side, side), 300)
+
+
+def piece_bars(pieces: Sequence[str], shares: Sequence[float], title: str, height: int = 240) -> go.Figure:
+    """A share from 0 to 1 for each piece; positions keep repeated pieces apart."""
+    figure = go.Figure(go.Bar(x=list(range(len(pieces))), y=list(shares), marker_color=TEAL))
+    figure.update_traces(hovertemplate="%{y:.1%}<extra></extra>")
+    names = [plain(piece) for piece in pieces]
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(pieces))), ticktext=names, fixedrange=True)
+    figure.update_yaxes(title=plain(title), range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_layout(dragmode=False)
+    return house(figure, height)

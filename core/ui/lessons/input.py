@@ -7,7 +7,7 @@ from core.lessons.inputs import Pieces
 from core.ui.language import say
 from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, plain
-from core.ui.lessons.pick import choose_patch
+from core.ui.lessons.pick import choose_patch, place
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
 
@@ -26,11 +26,6 @@ def show(lesson: Lesson) -> None:
         _sentence(lesson, pieces)
     _places(lesson, patch, pieces)
     _length(lesson)
-
-
-def place(lesson: Lesson, patch: int) -> str:
-    row, column = divmod(patch, lesson.vision.axis.grid[1])
-    return say("lessons.patch_at", row=row + 1, column=column + 1)
 
 
 def _picture(lesson: Lesson) -> int:
@@ -68,7 +63,8 @@ def _picture(lesson: Lesson) -> int:
 def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     axis = lesson.translation.source
     st.subheader(say("lesson_input.sentence"))
-    _ask_pieces(lesson)
+    if not _ask_pieces(lesson):
+        return
     st.caption(say("lesson_input.sentence_help", count=len(axis), vocabulary=f"{pieces.vocabulary:,}"))
     words = axis.merged().pieces
     rows = [
@@ -90,7 +86,7 @@ def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     st.caption(say("lesson_input.lookup_help", **values))
 
 
-def _ask_pieces(lesson: Lesson) -> None:
+def _ask_pieces(lesson: Lesson) -> bool:
     axis = lesson.translation.source
     typed = axis.merged()
     words = sum(not mark for mark in typed.special)
@@ -98,7 +94,7 @@ def _ask_pieces(lesson: Lesson) -> None:
     split = sum(axis.words.count(word) > 1 for word in set(axis.words))
     counts = sorted({words, pieces, len(lesson.sentence), pieces * 2})
     told = {"pieces": pieces, "words": words, "marks": sum(axis.special), "split": split}
-    quiz.ask_option(
+    return quiz.ask_option(
         lesson, "input_pieces", say("lesson_input.ask_pieces"), {str(count): str(count) for count in counts},
         lambda choice: Verdict(choice == str(pieces), say("lesson_input.tell_pieces", **told)),
     )  # fmt: skip
@@ -133,11 +129,11 @@ def _patch_positions(lesson: Lesson, patch: int) -> None:
     others = alike.clone()
     others[patch] = -2
     nearest = tuple(others.topk(min(NEAREST, len(others) - 1)).indices.tolist())
-    best = {"best": place(lesson, nearest[0]), "best_value": f"{float(alike[nearest[0]]):.2f}"}
+    best = {"best": place(nearest[0], grid), "best_value": f"{float(alike[nearest[0]]):.2f}"}
 
     def check(choice: int) -> Verdict:
-        text = say("lesson_input.tell_position", value=f"{float(alike[choice]):.2f}", **best)
-        return Verdict(choice in nearest, text, nearest)
+        yours = say("quiz.yours", value=f"{float(alike[choice]):.2f}")
+        return Verdict(choice in nearest, say("lesson_input.tell_position", **best), nearest, yours)
 
     question = say("lesson_input.ask_position")
     if not quiz.ask_patch(lesson, f"input_position_{patch}", question, check, asked=[patch]):

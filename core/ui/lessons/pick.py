@@ -3,11 +3,31 @@
 from collections.abc import Callable, Mapping
 
 import streamlit as st
+from PIL import Image
 
-from core.ui.language import say
+from core import samples
+from core.models.images import open_image
+from core.models.vision import VisionResult
+from core.ui.language import language, say
 from core.ui.lessons.lesson import Lesson
 from core.views.charts import TEAL
 from core.views.lessons import patch_picture
+
+
+@st.cache_resource(show_spinner=False)
+def sample_photo(name: str) -> Image.Image:
+    """A photo of the gallery, by its file's name without the ending."""
+    return next(open_image(photo.path.read_bytes()) for photo in samples.photos() if photo.path.stem == name)
+
+
+def sample_titles() -> dict[str, str]:
+    return {photo.path.stem: photo.title[language()] for photo in samples.photos()}
+
+
+def place(patch: int, grid: tuple[int, int]) -> str:
+    """Where a patch is, in words."""
+    row, column = divmod(patch, grid[1])
+    return say("lessons.patch_at", row=row + 1, column=column + 1)
 
 
 def middle(lesson: Lesson) -> int:
@@ -22,7 +42,10 @@ def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
     if not 0 <= st.session_state.get(key, -1) < rows * columns:
         st.session_state[key] = middle(lesson)
     patch_chart(
-        lesson, f"{key}_chart", {st.session_state[key]: TEAL}, lambda patch: st.session_state.update({key: patch})
+        lesson.vision,
+        f"{key}_chart",
+        {st.session_state[key]: TEAL},
+        lambda patch: st.session_state.update({key: patch}),
     )
     chosen = st.session_state[key]
     with st.container(horizontal=True):
@@ -36,9 +59,11 @@ def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
     return chosen
 
 
-def patch_chart(lesson: Lesson, key: str, marks: Mapping[int, str], on_pick: Callable[[int], None] | None) -> None:
+def patch_chart(
+    result: VisionResult, key: str, marks: Mapping[int, str], on_pick: Callable[[int], None] | None
+) -> None:
     """The picture, cut up. marks: the colour of a frame, by patch. Nothing can be picked where `on_pick` is None."""
-    fitted = lesson.vision.fitted
+    fitted = result.fitted
     words = say("lessons.patch_at", row="{row}", column="{column}")  # the figure fills it
     figure = patch_picture(fitted.pixels, fitted.grid, words, marks)
     config = {"displayModeBar": False}

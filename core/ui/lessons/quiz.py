@@ -4,11 +4,12 @@ The first answer counts. Another photo, sentence or model asks again; how many w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from core.models.vision import VisionResult
 from core.ui.language import say
 from core.ui.lessons.lesson import Lesson, piece_name
 from core.ui.lessons.pick import patch_chart
@@ -18,11 +19,13 @@ from core.views.lessons import VIOLET
 
 @dataclass(frozen=True)
 class Verdict:
-    """text: what the run says, with its numbers, in Markdown. patches: those that are the answer, to be marked."""
+    """text: what the run says, with its numbers, in Markdown. patches: those that are the answer, to be marked. yours: what
+    it says of the choice, left out where there was none."""
 
     right: bool
     text: str
-    patches: tuple[int, ...] = field(default=())
+    patches: tuple[int, ...] = ()
+    yours: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,15 @@ def ask_word(lesson: Lesson, key: str, question: str, words: Sequence[str], chec
 
 
 def ask_patch(
-    lesson: Lesson, key: str, question: str, check: Callable[[int], Verdict], asked: Sequence[int] = ()
+    lesson: Lesson,
+    key: str,
+    question: str,
+    check: Callable[[int], Verdict],
+    asked: Sequence[int] = (),
+    picture: VisionResult | None = None,
 ) -> bool:
-    """A patch, from 0 row by row, by a click in the picture. asked: patches that the question is about, in teal."""
+    """A patch, from 0 row by row, by a click in the picture (the lesson's own, or another). asked: patches that the
+    question is about, in teal."""
     with st.container(border=True):
         st.markdown(f"**{say('quiz.predict')}** {question}")
         given = _given(lesson, key)
@@ -58,13 +67,10 @@ def ask_patch(
         if verdict:
             marks[given.choice] = VIOLET
         take = None if given else (lambda patch: _record(lesson, key, patch, check(patch).right))
-        left, right = st.columns([3, 2], vertical_alignment="center")
-        with left:
-            patch_chart(lesson, f"quiz_{key}_{lesson.run}_{bool(given)}", marks, take)
-        with right:
-            _reveal(lesson, key, given, verdict, check, 0)
-            if given:
-                st.caption(say("quiz.colours"))
+        patch_chart(picture or lesson.vision, f"quiz_{key}_{lesson.run}_{bool(given)}", marks, take)
+        if given:
+            st.caption(say("quiz.colours"))
+        _reveal(lesson, key, given, verdict, check, 0)
     return given is not None
 
 
@@ -118,9 +124,9 @@ def _reveal(
     elif verdict is None:
         st.info(check(some).text, icon=":material/visibility:")
     elif verdict.right:
-        st.success(f"**{say('quiz.right')}** {verdict.text}", icon=":material/check_circle:")
+        st.success(f"**{say('quiz.right')}** {verdict.text} {verdict.yours}", icon=":material/check_circle:")
     else:
-        st.warning(f"**{say('quiz.wrong')}** {verdict.text}", icon=":material/change_circle:")
+        st.warning(f"**{say('quiz.wrong')}** {verdict.text} {verdict.yours}", icon=":material/change_circle:")
 
 
 def _answers() -> dict[str, Answer]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from core.ui.lessons import input as input_
+from core.ui.lessons import task
 from core.ui.lessons.lesson import Lesson
 
 SECTIONS: dict[str, Callable[[Lesson], None]] = {
     "input": input_.show,
+    "task": task.show,
 }

@@ -1,0 +1,37 @@
+"""Which patch of one picture is which patch of another, without any training: by the features alone."""
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def similarities(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine similarity of every patch of one picture with every patch of another: (r c, r2 c2).
+
+    first, second: features (rows, columns, D). Amir et al. 2021, Deep ViT Features as Dense Visual Descriptors.
+    """
+    return F.normalize(first.flatten(0, 1).float(), dim=-1) @ F.normalize(second.flatten(0, 1).float(), dim=-1).T
+
+
+def mirrored(image: Image.Image) -> Image.Image:
+    return ImageOps.mirror(image)
+
+
+def mirror_score(found: Tensor, grid: tuple[int, int]) -> float:
+    """Share of the patches whose best match in the mirrored picture lies at most one patch from where mirroring puts
+    it. found: `similarities` (N, N) of a picture and its mirror image."""
+    rows, columns = grid
+    best = found.argmax(1)
+    own = torch.arange(rows * columns, device=found.device)
+    across = (best % columns - (columns - 1 - own % columns)).abs()
+    down = (best // columns - own // columns).abs()
+    return float(((across <= 1) & (down <= 1)).float().mean())
+
+
+def mirror_chance(grid: tuple[int, int]) -> float:
+    """What `mirror_score` would be if every best match were drawn at random."""
+    rows, columns = grid
+    reach = torch.tensor([min(r + 1, rows - 1) - max(r - 1, 0) + 1 for r in range(rows)]).float().mean()
+    wide = torch.tensor([min(c + 1, columns - 1) - max(c - 1, 0) + 1 for c in range(columns)]).float().mean()
+    return float(reach * wide / (rows * columns))
