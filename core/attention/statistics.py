@@ -1,6 +1,7 @@
 """Numbers that describe a head, the same for vision and language."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from core.attention.trace import AttentionTrace
 
 QUERIES = 256  # of a long input, so many evenly spaced queries stand for all
 NAMES = ("entropy", "distance", "sink", "diagonal", "variation")
+SINK = "sink "  # before the kind of a special position: its part of the sink mass
+MARKS = {r">>\w+<<": "tag", r"<prompt \d+>": "prompt"}  # kinds of special pieces that are known by how they look
 
 
 def entropy(trace: AttentionTrace, layer: int, heads: Sequence[int] | None = None) -> Tensor:
@@ -36,12 +39,55 @@ def head_statistics(trace: AttentionTrace, layers: Sequence[int] | None = None) 
     diagonal: weight on the query's own position; across, on the source position at the same relative place.
     variation: how far rows lie from their mean row (total variation). 0: all queries look alike.
     """
+    found = _measured(trace, layers)
+    return {name: found[name] for name in NAMES}
+
+
+def average_statistics(traces: Iterable[AttentionTrace]) -> dict[str, Tensor]:
+    """The mean of `head_statistics` over traces of one model and one kind, each (L, H), an input of any length counting
+    once; and the parts of the sink mass by `sink_kinds`, "sink CLS" and so on, which sum to "sink".
+
+    Traces are read one by one, so a generator need keep none. A trace without positions of a kind puts 0 on them.
+    Raises ValueError without a trace.
+    """
+    total: dict[str, Tensor] = {}
+    count = 0
+    for trace in traces:
+        with torch.no_grad():
+            found = _measured(trace)
+        total = {name: total.get(name, 0) + found.get(name, 0) for name in total | found}
+        count += 1
+    if not count:
+        raise ValueError("no trace to average")
+    return {name: value / count for name, value in total.items()}
+
+
+def sink_kinds(axis: Axis) -> dict[str, Tensor]:
+    """Which special positions there are, (N,) bool by kind: "CLS", "register", "extra" before patches; "tag", "prompt",
+    "start", "end" and other "mark"s in a sentence."""
+    kinds: dict[str, Tensor] = {}
+    for position, special in enumerate(axis.special):
+        if special:
+            kinds.setdefault(_kind(axis, position), torch.zeros(len(axis)).bool())[position] = True
+    return kinds
+
+
+def _kind(axis: Axis, position: int) -> str:
+    label = axis.labels[position]
+    if isinstance(axis, PatchAxis):
+        return label.rstrip("0123456789 ")
+    looks = next((kind for pattern, kind in MARKS.items() if re.fullmatch(pattern, label)), None)
+    return looks or {0: "start", len(axis) - 1: "end"}.get(position, "mark")
+
+
+def _measured(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """`head_statistics` with the parts of the sink mass."""
     count = len(trace.query_axis)
     chosen = slice(None, None, max(1, -(-count // QUERIES)))
     place = _Place(trace, torch.arange(count)[chosen])
     calls = trace.calls if layers is None else [trace.calls[layer] for layer in layers]
     found = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in calls]
-    return {name: torch.stack([layer[name] for layer in found]) for name in NAMES}
+    return {name: torch.stack([layer[name] for layer in found]) for name in found[0]}
 
 
 class _Place:
@@ -51,6 +97,7 @@ class _Place:
         keys, across = torch.arange(len(trace.key_axis)), trace.kind == "cross"
         self.seen = (keys <= queries[:, None]) if trace.is_causal else torch.ones(len(queries), len(keys)).bool()
         self.special = torch.tensor(trace.key_axis.special)
+        self.kinds = sink_kinds(trace.key_axis)
         positions = _positions(trace.key_axis, across)
         self.distance = torch.cdist(_positions(trace.query_axis, across)[queries], positions)  # (q, Nk)
         content = ~torch.tensor(trace.query_axis.special)[queries][:, None] & ~self.special
@@ -70,6 +117,7 @@ class _Place:
             "sink": weights[..., self.special].sum(-1).mean(-1),
             "diagonal": weights.gather(-1, self.own.expand(len(weights), -1, 1)).mean((1, 2)),
             "variation": (weights - mean).abs().sum(-1).mean(-1) / 2,
+            **{SINK + kind: weights[..., which].sum(-1).mean(-1) for kind, which in self.kinds.items()},
         }
 
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.attention.axes import Axis, PatchAxis, TokenAxis
-from core.attention.statistics import NAMES, head_statistics
+from core.attention.statistics import NAMES, average_statistics, head_statistics, sink_kinds
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 
 PATCHES = PatchAxis((3, 4), ("CLS",), (0, 0, 4, 3), (4, 3))
 WORDS = TokenAxis(("▁tag", "a", "b", "c", "d", "</s>"), tuple(range(6)), (True, False, False, False, False, True))
+REGISTERS = PatchAxis((3, 4), ("CLS", "register 1", "register 2"), (0, 0, 4, 3), (4, 3))
+TAGGED = TokenAxis(("<prompt 1>", ">>deu<<", "a", "</s>"), (0, 1, 2, 3), (True, True, False, True))
 
 
 def trace_of(scores: Tensor, axis: Axis, causal: bool = False, kind: str = "encoder") -> AttentionTrace:
@@ -84,3 +86,42 @@ def test_shares_are_shares(seed: int, axis: Axis, causal: bool) -> None:
     for name in ("entropy", "sink", "diagonal", "variation"):
         assert -1e-6 <= found[name].item() <= 1 + 1e-6, name
     assert found["distance"].item() >= 0
+    parts = average_statistics([trace_of(scores, axis, causal)])
+    assert sum(parts[f"sink {kind}"].item() for kind in sink_kinds(axis)) == pytest.approx(parts["sink"].item())
+
+
+@pytest.mark.parametrize(
+    ("axis", "kinds"),
+    [
+        (REGISTERS, {"CLS": [0], "register": [1, 2]}),
+        (TAGGED, {"prompt": [0], "tag": [1], "end": [3]}),
+        (WORDS, {"start": [0], "end": [5]}),
+        (PatchAxis((3, 4), (), (0, 0, 4, 3), (4, 3)), {}),
+    ],
+)
+def test_special_positions_have_a_kind(axis: Axis, kinds: dict[str, list[int]]) -> None:
+    assert {kind: which.nonzero()[:, 0].tolist() for kind, which in sink_kinds(axis).items()} == kinds
+    found = average_statistics([trace_of(torch.zeros(len(axis), len(axis)), axis)])
+    assert set(found) == {*NAMES, *(f"sink {kind}" for kind in kinds)}
+    for kind, positions in kinds.items():
+        assert found[f"sink {kind}"].item() == pytest.approx(len(positions) / len(axis))
+
+
+def test_the_sink_mass_says_who_takes_it() -> None:
+    scores = torch.zeros(15, 15)
+    scores[:, 2] = 200
+    found = average_statistics([trace_of(scores, REGISTERS)])
+    assert (found["sink register"].item(), found["sink CLS"].item()) == (pytest.approx(1), pytest.approx(0, abs=1e-6))
+
+
+def test_inputs_of_different_lengths_are_averaged_one_by_one() -> None:
+    shorter = TokenAxis(("a", "b", "</s>"), (0, 1, 2), (False, False, True))
+    traces = [trace_of(torch.zeros(6, 6), WORDS), trace_of(200 * torch.eye(3), shorter)]
+    found = average_statistics(trace for trace in traces)
+    assert found["entropy"].item() == pytest.approx(1 / 2, abs=1e-6)
+    assert found["diagonal"].item() == pytest.approx((1 / 6 + 1) / 2)
+    assert found["variation"].item() == pytest.approx(2 / 3 / 2)
+    assert found["sink start"].item() == pytest.approx(1 / 6 / 2), "the shorter one has no start mark: 0"
+    assert found["sink end"].item() == pytest.approx((1 / 6 + 1 / 3) / 2)
+    with pytest.raises(ValueError, match="no trace"):
+        average_statistics([])
