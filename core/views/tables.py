@@ -16,7 +16,7 @@ def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: in
     lines = []
     for position, label in enumerate(axis.labels):
         lines.append([layer + 1, axis.labels[query], label, *(f"{row[position]:.6g}" for row in rows)])
-    return _csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
+    return as_csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
 
 
 def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: Sequence[str]) -> str:
@@ -28,10 +28,10 @@ def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: 
             weights = (f"{weight[query][key]:.6g}" for weight in maps)
             lines.append([layer + 1, query + 1, output, key + 1, label, *weights])
     names = (f"head {head + 1}" for head in heads)
-    return _csv(["layer", "step", "written", "source position", "source", *names], lines)
+    return as_csv(["layer", "step", "written", "source position", "source", *names], lines)
 
 
-def _csv(header: list[str], lines: list[list[object]]) -> str:
+def as_csv(header: list[str], lines: list[list[object]]) -> str:
     """With a byte order mark: spreadsheets then read it as UTF-8. What would start a formula there is set in quotes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from core.views.charts import AMBER, GREY, TEAL, house, plain
+from core.views.heads import head_grid
 
 HEIGHT = 240  # px
 SERIES = (TEAL, AMBER, "#7c6fdc", "#d0487f", "#3b8ad8", "#8a8f1d")  # all of middle lightness, for light and dark pages
 DRAWN = 300  # points of a line, at most: the figure is sent again and again while a run lasts
 MANY = 60  # points: above, a line is smoothed
 LEAST = 0.01  # a drift grid's scale ends here or later, so that rounding never looks like a change
-CHOSEN = "#d6337c"  # a dot on the cell that was clicked: seen on both ramps
 
 Points = Sequence[tuple[float, float]]
 
@@ -133,37 +133,9 @@ def _short(name: str, most: int = 14) -> str:
 def drift_grid(values: Tensor, title: str, *, diverging: bool, words: Mapping[str, str]) -> go.Figure:
     """One number a head, (L, H), a row a layer. diverging: a change, teal below 0 and brown above; else 0 or more.
 
-    words: "layer" and "head" name the axes, "cell" is said on hovering: "layer {layer}, head {head}: {value}".
-    Streamlit reports no click on a heatmap, so clear markers lie on it, with customdata (layer, head) from 0.
+    words: as for `head_grid`, which tells a click.
     """
-    layers, heads = values.shape
     end = max(LEAST, float(values.abs().max()))
-    sign = "+" if diverging else ""
-    cells = [(layer, head) for layer in range(layers) for head in range(heads)]
-    said = [
-        plain(words["cell"].format(layer=layer + 1, head=head + 1, value=f"{float(values[layer, head]):{sign}.3f}"))
-        for layer, head in cells
-    ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.tolist(), x0=1, y0=1, xgap=1, ygap=1, hoverinfo="skip",
-            zmin=-end if diverging else 0, zmax=end, colorscale="BrBG_r" if diverging else "cividis",
-            colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
-        )
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[head + 1 for _, head in cells], y=[layer + 1 for layer, _ in cells],
-        mode="markers", customdata=cells, text=said, hovertemplate="%{text}<extra></extra>",
-        marker={"size": 10, "color": CHOSEN, "opacity": 0, "line": {"color": "white", "width": 1.5}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
-    figure.update_xaxes(title=plain(words["head"]), range=[0.5, heads + 0.5], **_whole_numbers(heads))
-    figure.update_yaxes(title=plain(words["layer"]), range=[layers + 0.5, 0.5], **_whole_numbers(layers))
-    # However wide a cell is, the pointer in it belongs to it.
-    figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode=False)
-    house(figure, HEIGHT)
-    return figure.update_layout(title={"text": plain(title), "font_size": 14, "x": 0, "y": 0.98}, margin_t=34)
-
-
-def _whole_numbers(count: int) -> dict[str, object]:
-    return {"dtick": max(1, count // 6), "tick0": 1, "showgrid": False, "zeroline": False, "fixedrange": True}
+    if diverging:
+        return head_grid(values, title, words=words, low=-end, high=end, ramp="BrBG_r", sign="+")
+    return head_grid(values, title, words=words, low=0, high=end)
