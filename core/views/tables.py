@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 
+FORMULA = ("=", "+", "-", "@", "\t")  # what a cell that a spreadsheet computes may start with
+
 
 def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: int) -> str:
     """What one position of an image looks at. layer, heads and query count from 0, in the file from 1."""
@@ -37,5 +39,5 @@ def as_csv(header: list[str], lines: list[list[object]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for line in lines:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t" else cell for cell in line])
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in line])
     return "\ufeff" + text.getvalue()

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from core.views.tables import map_table, row_table
+from core.views.tables import as_csv, map_table, row_table
 from tests.views.test_linked import sentence_part, vision_part
 
 
@@ -32,3 +32,7 @@ def test_a_piece_never_becomes_a_formula() -> None:
     part = sentence_part()
     lines = read(map_table(part.cross, 0, [0], ["=1+1", "Hund", "</s>"]))
     assert lines[0]["written"] == "'=1+1"
+
+
+def test_an_empty_cell_stays_empty() -> None:
+    assert as_csv(["a", "b"], [["", "-1"]]) == "\ufeffa,b\n,'-1\n"
