@@ -78,19 +78,16 @@ def all_heads(subject: Subject) -> list[Head]:
     ]
 
 
-def importance(
-    subject: Subject, fill: str | None = None, batch: int = 16, on_step: OnStep | None = None
-) -> dict[Kind, Tensor]:
+def importance(subject: Subject, batch: int = 16, on_step: OnStep | None = None) -> dict[Kind, Tensor]:
     """What each head is worth for this answer: the score with all heads minus that without it, (layers, heads) a kind.
 
     Above 0: the answer is less sure without the head; below 0: surer. One pass does `batch` copies of the input, each
-    with a head of its own off. fill: any, as nothing is taken away.
+    with a head of its own off.
     """
     heads = all_heads(subject)
     whole = torch.ones(1, len(subject.axis), dtype=torch.bool)
-    fill = fill or subject.fills[0]
-    with torch.inference_mode():
-        full = float(subject.scores(whole, fill)[0])
+    fill = subject.fills[0]  # nothing is taken away
+    full = float(subject.scores(whole, fill)[0])
     lost: list[float] = []
     for start in range(0, len(heads), batch):
         if on_step:

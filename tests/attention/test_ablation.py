@@ -53,12 +53,16 @@ def sentence_subject() -> Subject:
     return translation_subject(model, SENTENCES[1], "deu", translation, target=2)
 
 
-@cache
-def picture_subject() -> tuple[nn.Module, Subject]:
+def new_picture_subject() -> tuple[nn.Module, Subject]:
     torch.manual_seed(0)
     image = Image.fromarray(torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8).numpy())
     model = tiny_vision()
     return model.module, photo_subject(model, image, 64, "stretch")
+
+
+@cache
+def picture_subject() -> tuple[nn.Module, Subject]:
+    return new_picture_subject()
 
 
 def projection(module: nn.Module, kind: str, layer: int) -> nn.Linear:
@@ -116,6 +120,18 @@ def test_a_head_of_the_vision_transformer_is_off(head: Head) -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(again, expected, atol=1e-6, rtol=0)
     assert float((found - subject.scores(kept, "blur")).abs().max()) > 1e-4
+
+
+def test_what_is_left_is_compared_with_the_whole_model_even_when_ablation_comes_first() -> None:
+    module, subject = new_picture_subject()
+    heads = all_heads(subject)[:5]
+    with without(subject, heads):
+        found = float(subject.scores(whole(subject), "blur")[0])
+    _, other = new_picture_subject()
+    assert float(other.scores(whole(other), "blur")[0]) == pytest.approx(1.0, abs=1e-5)
+    with without(other, heads):
+        assert found == pytest.approx(float(other.scores(whole(other), "blur")[0]), abs=1e-5)
+    assert found < 0.999
 
 
 @pytest.mark.parametrize("head", [("encoder", 0, 1), ("encoder", 1, 0), ("decoder", 0, 0), ("decoder", 2, 1),
