@@ -195,3 +195,17 @@ def piece_bars(pieces: Sequence[str], shares: Sequence[float], title: str, heigh
     figure.update_yaxes(title=plain(title), range=[0, 1], tickformat=".0%", fixedrange=True)
     figure.update_layout(dragmode=False)
     return house(figure, height)
+
+
+def change_bars(
+    pieces: Sequence[str], values: Sequence[float], changed: int, title: str, height: int = 240
+) -> go.Figure:
+    """A number of 0 or more for each piece, the one that was changed in amber."""
+    colours = [AMBER if index == changed else TEAL for index in range(len(pieces))]
+    figure = go.Figure(go.Bar(x=list(range(len(pieces))), y=list(values), marker_color=colours))
+    figure.update_traces(hovertemplate="%{y:.2%}<extra></extra>")
+    names = [plain(piece) for piece in pieces]
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(pieces))), ticktext=names, fixedrange=True)
+    figure.update_yaxes(title=plain(title), tickformat=".0%", rangemode="tozero", fixedrange=True)
+    figure.update_layout(dragmode=False)
+    return house(figure, height)

@@ -19,8 +19,8 @@ from core.views.lessons import VIOLET
 
 @dataclass(frozen=True)
 class Verdict:
-    """text: what the run says, with its numbers, in Markdown. patches: those that are the answer, to be marked. yours: what
-    it says of the choice, left out where there was none."""
+    """text: what the run says, with its numbers, in Markdown. patches: those that are the answer, to be marked. yours:
+    what it says of the choice, left out where there was none."""
 
     right: bool
     text: str

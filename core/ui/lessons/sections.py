@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from core.ui.lessons import architecture, task
 from core.ui.lessons import input as input_
-from core.ui.lessons import task
 from core.ui.lessons.lesson import Lesson
 
 SECTIONS: dict[str, Callable[[Lesson], None]] = {
     "input": input_.show,
     "task": task.show,
+    "architecture": architecture.show,
 }
