@@ -1,0 +1,265 @@
+"""What each head does, in five numbers on one scale for both models: on this input, or on average over the samples."""
+
+from collections.abc import Iterator
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import samples
+from core.attention.statistics import NAMES, SINK, average_statistics
+from core.attention.trace import AttentionTrace, Kind
+from core.errors import SidelightError
+from core.models.images import open_image
+from core.ui import background, inputs, keep
+from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
+from core.ui.language import say, show_error
+from core.views.film import film_sentence
+from core.views.heads import head_grid, head_rows, head_table
+from core.views.light import lit_photo, times_even
+from core.views.linked import state
+
+QUIET = {"displayModeBar": False}
+KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
+CARDS = {"photo": "image", "sentence": "sentence"}  # as the linked view's text names them
+LEAST = 0.01  # a grid's scale ends here or later
+
+Found = dict[Kind, dict[str, Tensor]]  # what `average_statistics` gives, by kind of attention
+Place = tuple[Kind, int, int]  # kind, layer, head
+
+
+def show(pair: Pair) -> None:
+    st.markdown(say("heads.lead"))
+    averaged, statistic, ordered = _choices()
+    st.caption(say(f"heads.{statistic}_help"))
+    sides = [side for side in (pair.photo, pair.sentence) if side is not None]
+    found = {side.kind: numbers for side in sides if (numbers := _found(side, averaged)) is not None}
+    kinds = {"photo": "encoder", "sentence": _choose_kind() if pair.sentence else "cross"}
+    shown = [numbers[kinds[kind]][statistic] for kind, numbers in found.items()]
+    high = max([LEAST, *(float(values.max()) for values in shown)])
+    places = st.columns(2, gap="large")
+    for side, column in zip(sides, places if len(sides) == 2 else places[:1], strict=True):
+        if side.kind not in found:
+            continue
+        with column:
+            chosen = _chosen(side, kinds[side.kind], found[side.kind], statistic)
+            _grid(side, kinds[side.kind], found[side.kind], statistic, ordered, high, chosen)
+            _open(side, found[side.kind], chosen, averaged)
+    if found:
+        _table(sides, found)
+
+
+def _choices() -> tuple[bool, str, bool]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        names = {name: say(f"heads.over_{name}") for name in ("input", "samples")}
+        over = st.segmented_control(
+            say("heads.over"), list(names), format_func=names.get, default="input", required=True, key="heads_over",
+            help=say("heads.over_help"),
+        )  # fmt: skip
+        titles = {name: say(f"heads.{name}") for name in NAMES}
+        statistic = st.segmented_control(
+            say("heads.statistic"),
+            NAMES,
+            format_func=titles.get,
+            default="entropy",
+            required=True,
+            key="heads_statistic",
+        )
+        ordered = st.toggle(say("heads.ordered"), key="heads_ordered", help=say("heads.ordered_help"))
+    return over == "samples", statistic, ordered
+
+
+def _choose_kind() -> Kind:
+    names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
+    return st.segmented_control(
+        say("heads.kind"), KINDS, format_func=names.get, default="cross", required=True, key="heads_kind"
+    )
+
+
+def _traces(side: Side) -> dict[Kind, AttentionTrace]:
+    if isinstance(side, PhotoSide):
+        return {"encoder": side.result.trace}
+    return {kind: getattr(side.translation, kind) for kind in KINDS}
+
+
+def _found(side: Side, averaged: bool) -> Found | None:
+    """None while the average is being computed; what a person sees then is its progress."""
+    if not averaged:
+        return _of_input(side.name, side.place, _traces(side))
+    how = side.place[1]  # the size of the photos, or the language of the translations
+    work = _photos if isinstance(side, PhotoSide) else _sentences
+    try:
+        return background.result(
+            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: work(side, on_step)
+        )
+    except SidelightError as error:
+        show_error(error)
+        return None
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _of_input(name: str, place: tuple[str, ...], _traces: dict[Kind, AttentionTrace]) -> Found:
+    return {kind: average_statistics([trace]) for kind, trace in _traces.items()}
+
+
+def _photos(side: PhotoSide, on_step: background.OnStep) -> Found:
+    """The bundled photos, as the model saw this one."""
+    photos = samples.photos()
+
+    def traces() -> Iterator[AttentionTrace]:
+        for number, photo in enumerate(photos):
+            on_step(number, len(photos))
+            yield side.model.explain(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").trace
+
+    return {"encoder": average_statistics(traces())}
+
+
+def _sentences(side: SentenceSide, on_step: background.OnStep) -> Found:
+    """The bundled sentences into this language; all of them where none was chosen for it."""
+    chosen = [one.text for one in samples.sentences() if one.target == side.language]
+    texts = list(dict.fromkeys(chosen or [one.text for one in samples.sentences()]))
+    read = []
+    for number, text in enumerate(texts):
+        on_step(number, len(texts))
+        read.append(side.model.translate(text, side.language))
+    return {kind: average_statistics(getattr(one, kind) for one in read) for kind in KINDS}
+
+
+def _chosen(side: Side, kind: Kind, found: Found, statistic: str) -> Place:
+    """The head that was clicked; at first the one with the largest number."""
+    values = found[kind][statistic]
+    place = st.session_state.get(f"heads_at_{side.kind}")
+    if place and place[0] == kind and place[1] < values.shape[0] and place[2] < values.shape[1]:
+        return place
+    return kind, *divmod(int(values.argmax()), values.shape[1])
+
+
+def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, high: float, chosen: Place) -> None:
+    values = found[kind][statistic]
+    words = {
+        "layer": say("heads.layer"),
+        "head": say("heads.rank" if ordered else "heads.head"),
+        "cell": say("heads.cell", layer="{layer}", head="{head}", value="{value}"),  # the figure fills it
+    }
+    what = say(f"heads.kind_{kind}") if side.kind == "sentence" else side.model.name
+    title = f"{say(f'heads.side_{side.kind}')} · {what}"
+    figure = head_grid(
+        values, title, words=words, low=0, high=high, chosen=chosen[1:], height=300,
+        order=values.argsort(1, descending=True, stable=True) if ordered else None,
+    )  # fmt: skip
+    key = f"heads_grid_{side.kind}"
+
+    def take() -> None:
+        points = st.session_state[key].selection.points
+        if points and "customdata" in points[0]:
+            st.session_state[f"heads_at_{side.kind}"] = (kind, *map(int, points[0]["customdata"]))
+
+    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=QUIET)
+    st.caption(
+        say("heads.mean", value=f"{float(values.mean()):.2f}", low=f"{float(values.min()):.2f}",
+            high=f"{float(values.max()):.2f}")
+    )  # fmt: skip
+
+
+def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
+    """One head: its numbers, what it does on this input, and the way to the linked view."""
+    kind, layer, head = place
+    st.markdown(f"##### {say('heads.opened', layer=layer + 1, head=head + 1)}")
+    numbers = {name: float(values[layer, head]) for name, values in found[kind].items()}
+    st.caption(" · ".join(f"{say(f'heads.{name}')} {numbers[name]:.2f}" for name in NAMES))
+    parts = {name.removeprefix(SINK): value for name, value in numbers.items() if name.startswith(SINK)}
+    if parts:
+        said = " · ".join(f"{say(f'heads.sink_{part}')} {value:.0%}" for part, value in parts.items())
+        st.caption(say("heads.sink_parts", parts=said))
+    if averaged:
+        st.caption(say("heads.still_input"))
+    (_photo_map if isinstance(side, PhotoSide) else _piece_map)(side, place)
+    pressed = st.button(
+        say("heads.linked"),
+        icon=":material/open_in_new:",
+        key=f"heads_linked_{side.kind}",
+        help=say("heads.linked_help"),
+    )
+    if pressed:
+        _to_linked(side, place)
+
+
+def _photo_map(side: PhotoSide, place: Place) -> None:
+    trace, axis = side.result.trace, side.result.axis
+    first = len(axis.prefix)
+    options = [*axis.prefix[:1], "mean"]
+    query = st.segmented_control(
+        say("heads.query"), options, format_func=lambda name: say("heads.query_mean") if name == "mean" else name,
+        default=options[0], required=True, key=f"heads_query_{bool(first)}",
+    )  # fmt: skip
+    weights = trace.map(*place[1:])[first:].mean(0) if query == "mean" else trace.row(*place[1:], 0)
+    on_patches = weights[first:]
+    lit = lit_photo(side.result.fitted.pixels, times_even(on_patches.reshape(axis.grid)))
+    st.image(lit, width=448)
+    st.caption(say("heads.photo_scale", share=f"{float(on_patches.sum()):.0%}"))
+
+
+def _piece_map(side: SentenceSide, place: Place) -> None:
+    kind, layer, head = place
+    translation = side.translation
+    written = translation.source if kind == "encoder" else translation.target
+    read = translation.decoder_input if kind == "decoder" else translation.source
+    weights = _traces(side)[kind].map(layer, head).cpu()
+    figure = film_sentence([(0, weights)], _named(read.pieces), _named(written.pieces), {"scale": say("heads.scale")})
+    st.plotly_chart(figure, key="heads_pieces", config=QUIET)
+    st.caption(say(f"heads.read_{kind}"))
+
+
+def _named(pieces: tuple[str, ...]) -> list[str]:
+    return [piece or "␣" for piece in pieces]
+
+
+def _to_linked(side: Side, place: Place) -> None:
+    """The Compare page at this head, with the same models and inputs."""
+    kind, layer, head = place
+    depth = layer / max(1, _traces(side)[kind].layers - 1)
+    keep.set_parameter("view", state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head))
+    if isinstance(side, PhotoSide):
+        keep.set_parameter("vision_model", "" if side.name == inputs.bundled("vision") else side.name)
+    st.switch_page("pages/compare.py")
+
+
+def _table(sides: list[Side], found: dict[str, Found]) -> None:
+    """Every head of both models; a click on a column's name sorts, a click on a row opens the head."""
+    st.markdown(f"##### {say('heads.table')}")
+    blocks = [(side, kind, found[side.kind][kind]) for side in sides if side.kind in found for kind in found[side.kind]]
+    places = [(side.kind, kind, layer, head) for side, kind, one in blocks
+              for layer, head in torch.cartesian_prod(*map(torch.arange, one["entropy"].shape)).tolist()]  # fmt: skip
+    rows = [_table_row(side, kind, row) for side, kind, one in blocks for row in head_rows(one)]
+    numbers = {say(f"heads.{name}"): st.column_config.NumberColumn(format="%.3f") for name in NAMES}
+
+    def take() -> None:
+        selected = st.session_state.heads_table.selection.rows
+        if selected and selected[0] < len(places):
+            side, *place = places[selected[0]]
+            st.session_state[f"heads_at_{side}"] = tuple(place)
+            if side == "sentence":
+                st.session_state.heads_kind = place[0]
+
+    st.caption(say("heads.table_help"))
+    st.dataframe(
+        rows, hide_index=True, height=300, key="heads_table", on_select=take, selection_mode="single-row",
+        column_config=numbers,
+    )  # fmt: skip
+    st.download_button(
+        say("heads.download"), lambda: head_table((side.kind, kind, one) for side, kind, one in blocks).encode(),
+        "heads.csv", "text/csv", icon=":material/download:", on_click="ignore", key="heads_csv",
+    )  # fmt: skip
+
+
+def _table_row(side: Side, kind: Kind, row: dict[str, float | int | str]) -> dict[str, float | int | str]:
+    by = row["sink by"]
+    return {
+        say("heads.input"): say(f"heads.side_{side.kind}"),
+        say("heads.kind"): say("heads.kind_photo" if side.kind == "photo" else f"heads.kind_{kind}"),
+        say("heads.layer"): row["layer"],
+        say("heads.head"): row["head"],
+        **{say(f"heads.{name}"): row[name] for name in NAMES[:3]},
+        say("heads.sink_by"): say(f"heads.sink_{by}") if by else "–",
+        **{say(f"heads.{name}"): row[name] for name in NAMES[3:]},
+    }
