@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("pages/compare.py", title=say("page.compare"), icon=":material/compare:", default=True),
         st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
         st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
+        st.Page("pages/explain.py", title=say("page.explain"), icon=":material/troubleshoot:"),
         st.Page("pages/differences.py", title=say("page.differences"), icon=":material/school:"),
         st.Page("pages/finetune.py", title=say("page.finetune"), icon=":material/model_training:"),
         st.Page("pages/models.py", title=say("page.models"), icon=":material/inventory_2:"),

@@ -1,6 +1,5 @@
 """A Vision Transformer on a photo, or a translator on a sentence, as a `Subject` to be explained."""
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -29,15 +28,14 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
     if result.trace is None:
         raise SidelightError("explain.not_captured", name=model.name)
     module, axis, pixels = model.module, result.axis, model.pixels(result.fitted.pixels)
-
-    @cache
-    def whole() -> Tensor:
-        return module.forward_head(module.forward_features(pixels), pre_logits=True).float()
+    if target is None:  # now, not when it is first asked for: then heads may be off
+        with torch.inference_mode():
+            whole = module.forward_head(module.forward_features(pixels), pre_logits=True).float()
 
     def score(kept: Tensor, fill: str) -> Tensor:
         output = module.forward_features(_without_patches(pixels, kept, axis, fill, model.patch))
         if target is None:
-            return F.cosine_similarity(module.forward_head(output, pre_logits=True).float(), whole())
+            return F.cosine_similarity(module.forward_head(output, pre_logits=True).float(), whole)
         return (module.forward_head(output).float() / model.temperature).softmax(-1)[:, target]
 
     def run() -> tuple[Tensor, Tensor]:

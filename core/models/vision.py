@@ -87,6 +87,12 @@ class VisionModel:
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
         return VisionResult(fitted, axis, self._trace(tape.calls, axis), features, self._predictions(output))
 
+    def probabilities(self, fitted: FittedImage) -> Tensor:
+        """Of every class, seen by whichever tape is active: (classes,), empty for a model without them."""
+        with torch.inference_mode():
+            output = self.module(self.pixels(fitted.pixels))
+        return (output[0].float() / self.temperature).softmax(-1).cpu() if self.classes else torch.zeros(0)
+
     @property
     def device(self) -> torch.device:
         return next(self.module.parameters()).device

@@ -124,10 +124,13 @@ def target_name(target: str) -> str:
     return say(f"target.{target}") if target in TARGETS else target
 
 
-def choose_model(task: str, key: str, label: str = "") -> str:
+def choose_model(task: str, key: str, label: str = "", default: str = "") -> str:
     """A bundled model, one that was fine-tuned here, or any other by its hub name; what the person types is only tried,
-    never trusted. The link carries the model's key, which is the same in every language."""
-    titles = model_titles(task)
+    never trusted. The link carries the model's key, which is the same in every language. default: the key of the one
+    that is chosen at first, the bundled one where it is empty."""
+    titles, default = model_titles(task), default or bundled(task)
+    if key not in st.session_state:
+        st.session_state[key] = default
     if kept := keep.restore_parameter(key):
         st.session_state[key] = kept
     now = st.session_state.get(key)
@@ -139,14 +142,14 @@ def choose_model(task: str, key: str, label: str = "") -> str:
         help=say(f"input.model_help_{task}"),
         key=key,
         on_change=_keep_model,
-        args=(task, key),
+        args=(key, default),
     )
-    return chosen or bundled(task)
+    return chosen or default
 
 
-def _keep_model(task: str, key: str) -> None:
-    chosen = st.session_state[key] or bundled(task)
-    keep.set_parameter(key, "" if chosen == bundled(task) else chosen)
+def _keep_model(key: str, default: str) -> None:
+    chosen = st.session_state[key] or default
+    keep.set_parameter(key, "" if chosen == default else chosen)
 
 
 def model_titles(task: str) -> dict[str, str]:

@@ -13,9 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from core.views.charts import CLEAR, TEAL, house, plain
+from core.views.light import HIGH, LOW, overlay
 
-LOW, HIGH = -3, 6  # log2 of 1/8 and of 64 times uniform, as in linked/colour.js
-OPACITY = 0.85  # of the light, as the linked view has it at first
 SIDE = 224  # px, of the photo
 PACE = 350  # ms a frame
 SCALE = {"tickvals": [-3, 0, 3, 6], "ticktext": ["⅛×", "1×", "8×", "64×"], "thickness": 10, "outlinewidth": 0}
@@ -38,7 +37,8 @@ def film_photo(
         raise ValueError("a frame does not fit the grid")
     shown = [(step, (weights.float().cpu().numpy() * rows * columns).reshape(grid)) for step, weights in frames]
     traces = [
-        [{"type": "image", "source": _light(times)}, {"type": "heatmap", **_numbers(times)}] for _, times in shown
+        [{"type": "image", "source": _data(overlay(times), "PNG")}, {"type": "heatmap", **_numbers(times)}]
+        for _, times in shown
     ]
     figure = _film([step for step, _ in shown], traces, words)
     # The image draws, the clear heatmap answers the pointer and carries the scale.
@@ -86,16 +86,6 @@ def _numbers(times: np.ndarray) -> dict[str, list]:
     """times: attention against uniform. z: its place on the scale; customdata: itself."""
     z = np.log2(np.maximum(times, 1e-9)).clip(LOW, HIGH)
     return {"z": z.round(3).tolist(), "customdata": [[float(f"{x:.4g}") for x in row] for row in times]}
-
-
-def _light(times: np.ndarray) -> str:
-    """The overlay of linked/colour.js (`overlayAt`), a pixel a patch: darker below uniform, lit above."""
-    t = ((np.log2(np.maximum(times, 1e-9)) - LOW) / (HIGH - LOW)).clip(0, 1)[..., None]
-    dark, lit = 0.35 + 0.6 * (1 - t * 3), np.minimum(0.75, 0.05 + (t - 1 / 3) * 1.2)
-    shade = np.concatenate([np.broadcast_to([6, 8, 12], (*times.shape, 3)), 255 * OPACITY * dark], -1)
-    light = np.concatenate([np.broadcast_to([255, 176, 40], (*times.shape, 3)), 255 * OPACITY * lit], -1)
-    pixels = Image.fromarray(np.where(t < 1 / 3, shade, light).round().astype(np.uint8), "RGBA")
-    return _data(pixels, "PNG")
 
 
 def _data(image: Image.Image, kind: str) -> str:

@@ -1,0 +1,88 @@
+"""What takes seconds: computed beside the page, kept for everybody who asks for the same, with progress and Cancel.
+
+A rerun, a click elsewhere or another page does not lose it. One at a time: they share the machine's processors.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from cachetools import LRUCache
+
+from core.ui.language import say
+
+KEPT = 128  # results, over all sessions
+EVERY = 0.5  # seconds between two looks
+
+OnStep = Callable[[int, int], None]
+
+
+class Cancelled(Exception):
+    """Raised inside the work, where it next tells how far it is."""
+
+
+@dataclass(eq=False)
+class Work:
+    """done, total: as the work tells them; 0 of 0 before it has begun."""
+
+    done: int = 0
+    total: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+    future: Future = field(default_factory=Future)
+
+    def on_step(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        if self.stop.is_set():
+            raise Cancelled
+
+
+@st.cache_resource(show_spinner=False)
+def _desk() -> tuple[ThreadPoolExecutor, LRUCache, threading.Lock]:
+    return ThreadPoolExecutor(1, "sidelight-work"), LRUCache(KEPT), threading.Lock()
+
+
+def result(key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool = False) -> Any | None:
+    """What `work` gives for this key, or None while it is not there; then progress, Cancel or Start is drawn here, and
+    the page runs again once it is there.
+
+    wait: it begins when Start is pressed, else at once. What `work` raises is raised here.
+    """
+    pool, kept, lock = _desk()
+    with lock:
+        found: Work | None = kept.get(key)
+    if found and found.future.done() and not found.future.cancelled():
+        error = found.future.exception()
+        if not isinstance(error, Cancelled):
+            return found.future.result()
+        found = None
+    place = st.empty()
+    name = f"work_{hash(key)}"
+    if found is None and (wait or st.session_state.get("cancelled_work") == key):
+        if not place.button(title, key=f"{name}_start", icon=":material/play_arrow:"):
+            return None
+        st.session_state.cancelled_work = None
+    if found is None:
+        with lock:
+            found = kept[key] = Work()
+            found.future = pool.submit(work, found.on_step)
+    with place.container():
+        st.fragment(_progress, run_every=EVERY)(found, key, name, title)
+    return None
+
+
+def _progress(work: Work, key: Hashable, name: str, title: str) -> None:
+    if work.future.done():
+        st.rerun(scope="app")
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    share = work.done / work.total if work.total else 0.0
+    left.progress(min(1.0, share), title if work.total else say("background.waiting", title=title))
+    if right.button(say("background.cancel"), key=f"{name}_cancel", width="stretch"):
+        work.stop.set()
+        work.future.cancel()
+        st.session_state.cancelled_work = key
+        with _desk()[2]:
+            _desk()[1].pop(key, None)
+        st.rerun(scope="app")

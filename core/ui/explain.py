@@ -1,0 +1,179 @@
+"""The two sides of the Explain page, a photo and a sentence, each with what is asked of its model; models and maps are
+computed once for all sections and sessions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.attention.methods import METHODS, Options, explain, refusal
+from core.attention.subject import Subject
+from core.errors import SidelightError
+from core.models.subjects import translation_subject, vision_subject
+from core.models.translation import Translation, Translator
+from core.models.vision import VisionModel, VisionResult
+from core.ui import keep, work
+from core.ui.language import class_name, say, show_error
+
+CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
+SIDE = 224  # px, of models that take pictures of any size
+WHOLE = -1  # the representation, or the whole output
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoSide:
+    """name: the model's key. place: what names the photo and how it is shown to the model."""
+
+    name: str
+    model: VisionModel
+    title: str
+    image: Image.Image
+    result: VisionResult
+    place: tuple[str, ...]
+    kind: str = "photo"
+
+    def subject(self, target: int) -> Subject:
+        return vision_subject(self.model, self.result, None if target == WHOLE else target)
+
+    def choose_target(self) -> int:
+        """A class, the likeliest first; of a model without classes its representation."""
+        if not self.model.classes:
+            st.caption(say("explain.representation"))
+            return WHOLE
+        likely = [self.model.classes.index(one.label) for one in self.result.predictions]
+        shown = {self.model.classes.index(one.label): f" {one.probability:.1%}" for one in self.result.predictions}
+        rest = [number for number in range(len(self.model.classes)) if number not in shown]
+        return st.selectbox(
+            say("explain.class"), [*likely, *rest, WHOLE], key=f"explain_class_{self.name}_{self.place[0]}",
+            format_func=lambda n: say("explain.whole_photo") if n == WHOLE
+            else class_name(self.model.classes[n]) + shown.get(n, ""),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceSide:
+    """name: the model's key. place: the sentence and its target language."""
+
+    name: str
+    model: Translator
+    text: str
+    language: str | None
+    translation: Translation
+    place: tuple[str, ...]
+    kind: str = "sentence"
+
+    def subject(self, target: int) -> Subject:
+        asked = None if target == WHOLE else target
+        return translation_subject(self.model, self.text, self.language, self.translation, asked)
+
+    def choose_target(self) -> int:
+        """An output piece, or the whole translation."""
+        pieces = self.translation.target.pieces
+        return st.selectbox(
+            say("explain.piece"), [WHOLE, *range(len(pieces))], key=f"explain_piece_{self.name}",
+            format_func=lambda n: f"{self.translation.text} ({say('explain.whole_sentence')})" if n == WHOLE
+            else f"{n + 1} · {pieces[n]}" if n < len(pieces) else "–",
+        )  # fmt: skip
+
+
+Side = PhotoSide | SentenceSide
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A side is missing where its model could not take what was given; the page has said why."""
+
+    photo: PhotoSide | None
+    sentence: SentenceSide | None
+
+
+def pair(
+    vision: tuple[str, VisionModel], photo: tuple[str, Image.Image],
+    translation: tuple[str, Translator], sentence: tuple[str, str | None],
+) -> Pair:  # fmt: skip
+    """Both inputs run through their models; what fails is said, and its side left out."""
+    sides: list[Side | None] = []
+    for make, model, given in ((_photo, vision, photo), (_sentence, translation, sentence)):
+        try:
+            sides.append(make(*model, *given))
+        except SidelightError as error:
+            show_error(error)
+            sides.append(None)
+    return Pair(*sides)
+
+
+def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> PhotoSide:
+    size = SIDE if SIDE in model.sizes else model.default_size
+    result = work.explain_image(name, image, size, "crop")
+    if result.trace is None:
+        raise SidelightError("explain.not_captured", name=model.name)
+    return PhotoSide(name, model, title, image, result, (work.digest(image), str(size)))
+
+
+def _sentence(name: str, model: Translator, text: str, language: str | None) -> SentenceSide:
+    translation = work.translate(name, text, language, 5, 128, 5)
+    return SentenceSide(name, model, text, language, translation, (text, str(language)))
+
+
+def choose_section(key: str, names: Sequence[str]) -> str:
+    """One of the page's sections, which the link names; the first where it names none. Wording: `<key>.<name>`."""
+    if (kept := keep.restore_parameter(key)) in names:
+        st.session_state[key] = kept
+    chosen = st.segmented_control(
+        say(f"{key}.sections"), list(names), format_func=lambda name: say(f"{key}.{name}"), key=key, required=True,
+        default=None if key in st.session_state else names[0], label_visibility="collapsed",
+        on_change=lambda: keep.set_parameter(key, st.session_state[key]),
+    )  # fmt: skip
+    return chosen or names[0]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def subject(name: str, place: tuple[str, ...], target: int, _side: Side) -> Subject:
+    return _side.subject(target)
+
+
+def subject_of(side: Side, target: int) -> Subject:
+    return subject(side.name, side.place, target, side)
+
+
+def maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
+    """Every method that applies: (N,) each."""
+    asked = subject_of(side, target)
+    found = _gradient_maps(side.name, side.place, target, asked)
+    plain = _plain_maps(side.name, side.place, target, options, asked)
+    return {name: (plain | found)[name] for name in METHODS if name in plain or name in found}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _gradient_maps(name: str, place: tuple[str, ...], target: int, _subject: Subject) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if method.gradient and not refusal(_subject, method)]
+    if not chosen:
+        return {}
+    with st.spinner(say("explain.gradients"), show_time=True):
+        gradients = _subject.gradients()
+    return {n: explain(_subject, n, None, gradients) for n in chosen}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _plain_maps(
+    name: str, place: tuple[str, ...], target: int, options: Options, _subject: Subject
+) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(_subject, method)]
+    return {n: explain(_subject, n, options) for n in chosen}
+
+
+def unit_names(asked: Subject) -> list[str]:
+    """What each patch (row, column) or word is called, in the order of `Subject.units`."""
+    names = [""] * (int(asked.units.max()) + 1)
+    for label, unit in zip(asked.axis.labels, asked.units.tolist(), strict=True):
+        if unit >= 0:
+            names[unit] += label
+    return names
+
+
+def finite(values: Tensor) -> Tensor:
+    """A gradient can overflow; such a position tells nothing."""
+    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

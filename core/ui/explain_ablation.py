@@ -1,0 +1,148 @@
+"""Heads switched off, one by one or in sets: what the answer is without them, and what each is worth."""
+
+import difflib
+import html
+import re
+from functools import partial
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.attention.ablation import Head, all_heads, importance, without
+from core.attention.subject import Subject
+from core.attention.trace import Kind
+from core.ui import background, explain
+from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
+from core.ui.explain_pruning import prune
+from core.ui.language import class_name, say
+from core.views import explain as figures
+
+TOP = 5  # classes
+TOOLS = {"displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
+
+
+def show(pair: Pair) -> None:
+    st.caption(say("ablation.lead"))
+    columns = st.columns(2, gap="large")
+    for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
+        if side is not None:
+            with column:
+                st.fragment(_side)(side)
+
+
+def _side(side: Side) -> None:
+    """One side is a fragment: a head that is switched off redraws nothing else."""
+    target = side.choose_target()
+    asked = explain.subject_of(side, target)
+    key = f"off_{side.kind}_{side.name}"
+    names = {head: _head_name(head) for head in all_heads(asked)}
+    off: list[Head] = st.multiselect(
+        say("ablation.off"), list(names), format_func=names.get, key=key, placeholder=say("ablation.none"),
+        help=say("ablation.off_help"),
+    )  # fmt: skip
+    with without(asked, off):
+        kept = float(asked.scores(torch.ones(1, len(asked.axis), dtype=torch.bool), asked.fills[0])[0])
+        answer = _answer(side)
+    if isinstance(side, PhotoSide):
+        _classes(side, answer, kept, off)
+    else:
+        _translation(side, answer, kept, off)
+    grids = background.result(
+        ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
+        lambda on_step: importance(asked, on_step=on_step),
+    )  # fmt: skip
+    _grids(asked, grids, key, off)
+    if grids is not None:
+        st.caption(say(f"ablation.grid_{side.kind}"))
+        prune(side, asked, grids)
+
+
+def _head_name(head: Head) -> str:
+    kind, layer, number = head
+    return say("ablation.head", kind=say(f"ablation.{kind}"), layer=layer + 1, head=number + 1)
+
+
+def _answer(side: Side) -> Tensor | str:
+    """What the model says now: the probabilities of its classes, or its translation."""
+    if isinstance(side, PhotoSide):
+        return side.model.probabilities(side.result.fitted)
+    source, _ = side.model.source_pieces(side.text, side.language)
+    return side.model.tokenizer.decode(side.model.search(source)[0], skip_special_tokens=True).strip()
+
+
+def _classes(side: PhotoSide, now: Tensor, kept: float, off: list[Head]) -> None:
+    if not side.model.classes:
+        st.metric(say("ablation.cosine"), f"{kept:.3f}", f"{kept - 1:+.3f}" if off else None)
+        return
+    before = side.model.probabilities(side.result.fitted)
+    shown = torch.maximum(before, now).topk(min(TOP, len(before))).indices.tolist()
+    labels = [class_name(side.model.classes[number]) for number in shown]
+    values = ([float(one[number]) for number in shown] for one in (before, now))
+    names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))
+    st.plotly_chart(
+        figures.before_after(labels, *values, names), key="ablation_classes", config={"displayModeBar": False}
+    )
+    first, now_first = (class_name(side.model.classes[int(one.argmax())]) for one in (before, now))
+    if first != now_first:
+        st.warning(say("ablation.class_changed", before=first, after=now_first))
+
+
+def _translation(side: SentenceSide, now: str, kept: float, off: list[Head]) -> None:
+    before = side.translation.text
+    removed, added = marked(before, now)
+    st.html(
+        f"<p style='margin:0;opacity:.75'>{html.escape(say('ablation.all_on'))}</p><p>{removed}</p>"
+        f"<p style='margin:0;opacity:.75'>{html.escape(say('ablation.some_off', count=len(off)))}</p><p>{added}</p>"
+    )
+    st.caption(say("ablation.same" if before == now else "ablation.differs", share=f"{kept:.1%}"))
+
+
+def marked(before: str, now: str) -> tuple[str, str]:
+    """Both texts as HTML: words that went are struck through, words that came are underlined."""
+    old, new = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (before, now))
+    sides: tuple[list[str], list[str]] = ([], [])
+    for what, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for side, words, tag in ((sides[0], old[a:b], "del"), (sides[1], new[c:d], "ins")):
+            text = html.escape("".join(words))
+            side.append(text if what == "equal" or not text.strip() else f"<{tag}>{text}</{tag}>")
+    return "".join(sides[0]), "".join(sides[1])
+
+
+def _grids(asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list[Head]) -> None:
+    cell = say("ablation.cell", layer="{layer}", head="{head}", value="{value}")  # the figure fills it
+    words = {"layer": say("ablation.layer"), "head": say("ablation.head_axis"), "cell": cell}
+    for kind, trace in asked.traces.items():
+        values = torch.zeros(trace.layers, trace.heads) if grids is None else grids[kind]
+        own = [(layer, head) for of, layer, head in off if of == kind]
+        title = say("ablation.grid", kind=say(f"ablation.{kind}"))
+        chart = (
+            f"{key}_{kind}_{st.session_state.get(f'{key}_turn', 0)}"  # a new one each time: no selection is left over
+        )
+        st.plotly_chart(
+            figures.switches(values, own, title, words), key=chart, config=TOOLS,
+            on_select=partial(_toggle, chart, key, kind), selection_mode=("points", "box", "lasso"),
+        )  # fmt: skip
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        layer = left.selectbox(
+            say("ablation.layer"), range(trace.layers), format_func=lambda n: str(n + 1), key=f"{key}_{kind}_layer"
+        )
+        right.button(
+            say("ablation.toggle_layer"), key=f"{key}_{kind}_toggle", width="stretch", on_click=_set, args=(
+                key, [(kind, layer, head) for head in range(trace.heads)])
+        )  # fmt: skip
+
+
+def _toggle(chart: str, key: str, kind: Kind) -> None:
+    _set(key, [(kind, *point["customdata"]) for point in st.session_state[chart].selection.points])
+
+
+def _set(key: str, heads: list[Head]) -> None:
+    """One head changes its state; of several, all are off afterwards, or on where all were off."""
+    off = list(st.session_state.get(key, ()))
+    if all(head in off for head in heads):
+        off = [head for head in off if head not in heads]
+    else:
+        off += [head for head in heads if head not in off]
+    st.session_state[key] = off
+    st.session_state[f"{key}_turn"] = st.session_state.get(f"{key}_turn", 0) + 1
