@@ -76,7 +76,7 @@ def _choose_kind() -> Kind:
     )
 
 
-def _traces(side: Side) -> dict[Kind, AttentionTrace]:
+def traces(side: Side) -> dict[Kind, AttentionTrace]:
     if isinstance(side, PhotoSide):
         return {"encoder": side.result.trace}
     return {kind: getattr(side.translation, kind) for kind in KINDS}
@@ -85,7 +85,7 @@ def _traces(side: Side) -> dict[Kind, AttentionTrace]:
 def _found(side: Side, averaged: bool) -> Found | None:
     """None while the average is being computed; what a person sees then is its progress."""
     if not averaged:
-        return _of_input(side.name, side.place, _traces(side))
+        return _of_input(side.name, side.place, traces(side))
     how = side.place[1]  # the size of the photos, or the language of the translations
     work = _photos if isinstance(side, PhotoSide) else _sentences
     try:
@@ -106,12 +106,12 @@ def _photos(side: PhotoSide, on_step: background.OnStep) -> Found:
     """The bundled photos, as the model saw this one."""
     photos = samples.photos()
 
-    def traces() -> Iterator[AttentionTrace]:
+    def seen() -> Iterator[AttentionTrace]:
         for number, photo in enumerate(photos):
             on_step(number, len(photos))
             yield side.model.explain(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").trace
 
-    return {"encoder": average_statistics(traces())}
+    return {"encoder": average_statistics(seen())}
 
 
 def _sentences(side: SentenceSide, on_step: background.OnStep) -> Found:
@@ -204,7 +204,7 @@ def _piece_map(side: SentenceSide, place: Place) -> None:
     translation = side.translation
     written = translation.source if kind == "encoder" else translation.target
     read = translation.decoder_input if kind == "decoder" else translation.source
-    weights = _traces(side)[kind].map(layer, head).cpu()
+    weights = traces(side)[kind].map(layer, head).cpu()
     figure = film_sentence([(0, weights)], _named(read.pieces), _named(written.pieces), {"scale": say("heads.scale")})
     st.plotly_chart(figure, key="heads_pieces", config=QUIET)
     st.caption(say(f"heads.read_{kind}"))
@@ -217,7 +217,7 @@ def _named(pieces: tuple[str, ...]) -> list[str]:
 def _to_linked(side: Side, place: Place) -> None:
     """The Compare page at this head, with the same models and inputs."""
     kind, layer, head = place
-    depth = layer / max(1, _traces(side)[kind].layers - 1)
+    depth = layer / max(1, traces(side)[kind].layers - 1)
     keep.set_parameter("view", state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head))
     if isinstance(side, PhotoSide):
         keep.set_parameter("vision_model", "" if side.name == inputs.bundled("vision") else side.name)
