@@ -92,8 +92,8 @@ def _cross_lines(figure: go.Figure, parts: Sequence[Part], places: Mapping[str, 
 def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]) -> go.Figure:
     """Steps `first` to `first + shown` (from 0) from left to right, in each the candidates by rank, best on top.
 
-    words: "best", "kept", "finished", "pruned" for the legend, "cell" for hovering, with {piece}, {chance}, {score}; "ink" is
-    the colour of the text.
+    words: "best", "kept", "finished", "pruned" for the legend, "cell" for hovering, with {piece}, {chance}, {score};
+    "ink" is the colour of the text.
     """
     colours = {"pruned": "rgba(128,136,144,0.55)", "kept": TEAL, "finished": "#7c6fdc", "best": AMBER}
     ranks: dict[int, int] = {}
@@ -127,8 +127,8 @@ def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]
         figure.add_scatter(
             x=[places[i][0] for i in nodes], y=[places[i][1] for i in nodes], name=plain(words[fate]),
             mode="markers+text", text=[plain(_cut(tree.nodes[i].piece)) for i in nodes], textposition="top center",
-            textfont={"size": 10, "color": GREY if fate == "pruned" else words["ink"]}, hovertext=[plain(s) for s in said],
-            hovertemplate="%{hovertext}<extra></extra>",
+            textfont={"size": 10, "color": GREY if fate == "pruned" else words["ink"]},
+            hovertext=[plain(s) for s in said], hovertemplate="%{hovertext}<extra></extra>",
             marker={"size": 6 if fate == "pruned" else 10, "color": colour},
         )  # fmt: skip
     rows = max(ranks.values(), default=1)

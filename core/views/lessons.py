@@ -209,3 +209,29 @@ def change_bars(
     figure.update_yaxes(title=plain(title), tickformat=".0%", rangemode="tozero", fixedrange=True)
     figure.update_layout(dragmode=False)
     return house(figure, height)
+
+
+BROWN_WHITE_TEAL = np.array([[1, 102, 94], [246, 246, 244], [140, 81, 10]], float)  # low, zero, high: as STRIP
+
+
+def heat_image(values: Tensor, width: int = 480, height: int = 130) -> Image.Image:
+    """A tensor (N, D) as a small picture, a row a vector; the scale ends at the 99th percentile of the magnitude."""
+    values = values.float()
+    end = float(values.abs().flatten().kthvalue(max(1, int(0.99 * values.numel()))).values) or 1.0
+    scaled = ((values / end).clamp(-1, 1).numpy() + 1) / 2  # (N, D), 0 to 1
+    colours = np.stack([np.interp(scaled, [0, 0.5, 1], BROWN_WHITE_TEAL[:, c]) for c in range(3)], -1)
+    return Image.fromarray(colours.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
+
+
+def lines(series: Mapping[str, Points], x_title: str, y_title: str, height: int = 280) -> go.Figure:
+    """Lines over relative depth, 0 to 1."""
+    figure = go.Figure()
+    for (name, points), colour in zip(series.items(), (TEAL, AMBER, VIOLET), strict=False):
+        figure.add_scatter(
+            x=[x for x, _ in points], y=[y for _, y in points], name=plain(name), mode="lines+markers",
+            line={"color": colour, "width": 2}, hovertemplate="%{y:.2f}",
+        )  # fmt: skip
+    figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
+    figure.update_yaxes(title=plain(y_title), fixedrange=True)
+    figure.update_layout(dragmode=False, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return house(figure, height)

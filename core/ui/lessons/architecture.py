@@ -59,17 +59,21 @@ def _diagram(lesson: Lesson) -> None:
     if st.session_state.get("lesson_part") not in parts:
         st.session_state.lesson_part = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
     words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink()}
-    left, right = st.columns([3, 2], gap="large")
+    figure = lesson_diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
+    st.plotly_chart(figure, key="lesson_diagram", on_select=_picked, selection_mode="points", config=QUIET)
+    left, right = st.columns(2, gap="large")
     with left:
-        figure = lesson_diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
-        st.plotly_chart(figure, key="lesson_diagram", on_select=_picked, selection_mode="points", config=QUIET)
-    with right:
         stacks = dict(zip(lesson_diagrams.STACKS, titles, strict=True))
         st.selectbox(
             say("lesson_arch.part"), list(parts), key="lesson_part",
             format_func=lambda key: f"{stacks[parts[key].stack]} · {names[key]}",
         )  # fmt: skip
-        _part(parts[st.session_state.lesson_part])
+        part = parts[st.session_state.lesson_part]
+        st.markdown(f"`{part.name}` · {say('lesson_arch.part_parameters', count=f'{part.parameters:,}')}")
+        for kind, call in part.calls.items():
+            st.markdown(f"{SIGNS[_sign(kind)]} {_call(kind, call)}")
+    with right:
+        _tensors(part)
     _totals(vision, text)
 
 
@@ -79,10 +83,7 @@ def _picked() -> None:
         st.session_state.lesson_part = points[0]["customdata"]
 
 
-def _part(part: Part) -> None:
-    st.markdown(f"`{part.name}` · {say('lesson_arch.part_parameters', count=f'{part.parameters:,}')}")
-    for kind, call in part.calls.items():
-        st.markdown(f"{SIGNS[_sign(kind)]} {_call(kind, call)}")
+def _tensors(part: Part) -> None:
     rows = [
         {
             say("lesson_arch.tensor"): name,
@@ -91,7 +92,7 @@ def _part(part: Part) -> None:
         }
         for name, shape, shared in part.tensors
     ]
-    st.dataframe(rows, hide_index=True, height=min(420, 38 + 35 * len(rows)))
+    st.dataframe(rows, hide_index=True, height=min(320, 38 + 35 * len(rows)))
 
 
 def _sign(kind: str) -> str:

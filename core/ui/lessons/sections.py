@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from core.ui.lessons import architecture, task
+from core.ui.lessons import architecture, pipeline, task
 from core.ui.lessons import input as input_
 from core.ui.lessons.lesson import Lesson
 
@@ -10,4 +10,5 @@ SECTIONS: dict[str, Callable[[Lesson], None]] = {
     "input": input_.show,
     "task": task.show,
     "architecture": architecture.show,
+    "pipeline": pipeline.show,
 }
