@@ -1,4 +1,4 @@
-"""Which model fits a task, given the data, the machine and the licence: a table of facts, each with where it is from."""
+"""Which model fits a task, given the data, the machine and the licence: a table of facts, each with its source."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,8 +16,8 @@ METHODS = {"none": "none", "few": "head", "hundreds": "lora", "many": "full"}
 @dataclass(frozen=True)
 class Candidate:
     """name: a key of the catalogue or the hub's name. ready: does the task without training. figure: what its source
-    says of it, in symbols that need no translation. commercial: whether the licence allows it. here: bundled, or trained
-    on this machine; its figure was measured by this project."""
+    says of it, in symbols that need no translation. commercial: whether the licence allows it. here: bundled, or
+    trained on this machine; its figure was measured by this project."""
 
     name: str
     title: str

@@ -69,10 +69,10 @@ def _misspelt(word: str, draw: random.Random) -> str:
 @dataclass(frozen=True)
 class Shift:
     """One strength. agreement: of a photo, the mean cosine of the patches' features with the clean photo's, of a
-    sentence chrF of the translation with the clean one's, as a share. certainty: probability of the class that the clean
-    photo got, of a sentence the geometric mean probability of a piece of the clean translation; None without classes.
-    drift: Jensen-Shannon distance of the attention that the answer is read from, 0 to 1; None where it cannot be
-    compared. said: the class or the translation."""
+    sentence chrF of the translation with the clean one's, as a share. certainty: probability of the class that the
+    clean photo got, of a sentence the geometric mean probability of a piece of the clean translation; None without
+    classes. drift: Jensen-Shannon distance of the attention that the answer is read from, 0 to 1; None where it cannot
+    be compared. said: the class or the translation."""
 
     strength: float
     agreement: float

@@ -147,7 +147,7 @@ def masked_regression(
     """Hide patches, and predict their pixels from their features, as masked autoencoders do (He et al. 2022).
 
     This model was not trained to do so, so a linear read-out is fitted by ridge regression first. Its examples come
-    from the visible patches alone: in each of LESSONS further maskings some of them are hidden too, whose pixels are known.
+    from the visible patches alone: in each of LESSONS further maskings some of them are hidden too, and known.
     The last of these maskings chooses the penalty. No pixel of a patch that is to be predicted is ever used.
     """
     pixels = patches(fitted, model.patch)  # (N, 3 p p)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from core.ui.lessons import architecture, pipeline, task
+from core.ui.lessons import architecture, cost, limits, loss, mathematics, pipeline, reading, task
 from core.ui.lessons import input as input_
 from core.ui.lessons.lesson import Lesson
 
@@ -11,4 +11,9 @@ SECTIONS: dict[str, Callable[[Lesson], None]] = {
     "task": task.show,
     "architecture": architecture.show,
     "pipeline": pipeline.show,
+    "mathematics": mathematics.show,
+    "loss": loss.show,
+    "cost": cost.show,
+    "limits": limits.show,
+    "reading": reading.show,
 }

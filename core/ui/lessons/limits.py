@@ -1,0 +1,125 @@
+"""Strengths and limits, each as a small experiment on one's own photo and sentence."""
+
+import streamlit as st
+
+from core.lessons import limits
+from core.ui.language import class_name, say
+from core.ui.lessons.lesson import Lesson, note, plain
+from core.ui.lessons.measure import cell, kept, large, table
+from core.ui.lessons.quiz import Verdict, ask_option
+from core.views.lesson_charts import lines
+from core.views.lessons import grid_map
+
+BARE = {"displayModeBar": False}
+CUT = 0.5  # of attention drift, or agreement: what is called little
+
+
+def show(lesson: Lesson) -> None:
+    st.markdown(say("limits.lead"))
+    _memory(lesson)
+    st.divider()
+    st.markdown(f"#### {say('limits.shift')}")
+    note(say("limits.shift_why"))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _photo(lesson)
+    with right:
+        _sentence(lesson)
+
+
+def _memory(lesson: Lesson) -> None:
+    st.markdown(f"#### {say('limits.parallel')}")
+    traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
+    traces |= {kind: getattr(lesson.translation, kind) for kind in ("encoder", "decoder", "cross")}
+    rows = []
+    for name, trace in traces.items():
+        maps, vectors = limits.memory(trace)
+        steps = len(lesson.translation.target) if name in ("decoder", "cross") else 1
+        size = f"{len(trace.query_axis)} × {len(trace.key_axis)}"
+        rows.append([say(f"maths.{name}"), size, str(steps), f"{large(maps)}B", f"{large(vectors)}B"])
+    table(["", "N × N", say("limits.steps"), say("limits.maps"), say("limits.vectors")], rows)
+    note(say("limits.parallel_note", n=len(lesson.translation.target)))
+
+
+def _photo(lesson: Lesson) -> None:
+    st.markdown(f"**{say('limits.photo')}**")
+    kind = st.segmented_control(
+        say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=limits.KINDS[0],
+        key="limits_kind", required=True, label_visibility="collapsed",
+    ) or limits.KINDS[0]  # fmt: skip
+    size = lesson.vision.fitted.pixels.width
+    curve = kept(
+        "photo_curve", (lesson.picture_run, kind),
+        lambda: limits.photo_curve(lesson.vision_model, lesson.vision, lesson.image, size, kind),
+    )  # fmt: skip
+
+    def check(choice: str) -> Verdict:
+        mid = curve[len(curve) // 2]
+        actual = "keeps" if mid.agreement > 0.9 else "some" if mid.agreement > CUT else "loses"
+        return Verdict(choice == actual, say("limits.q_photo_answer", agreement=f"{mid.agreement:.2f}"))
+
+    options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
+    question = say("limits.q_photo", kind=say(f"limits.{kind}"))
+    if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
+        return
+    strength = st.slider(say("limits.strength"), 0, 100, 50, 5, format="%d%%", key="limits_strength") / 100
+    found = kept(
+        "photo_shift", (lesson.picture_run, kind, strength),
+        lambda: limits.photo_shift(lesson.vision_model, lesson.vision, lesson.image, size, kind, strength),
+    )  # fmt: skip
+    one, two, three = st.columns(3)
+    one.image(found.image, say("limits.corrupted"), width="stretch")
+    before, at = limits.reading_map(lesson.vision), say("lessons.patch_at", row="{row}", column="{column}")
+    for place, values, name in ((two, before, "before"), (three, found.attention, "after")):
+        if values is not None:
+            figure = grid_map(values, at, height=190, diverging=False).update_traces(showscale=False)
+            place.plotly_chart(figure, key=f"limits_{name}", config=BARE)
+            place.caption(say(f"limits.map_{name}"))
+    series = {
+        say("limits.agreement_photo"): [(s.strength, s.agreement) for s in curve],
+        say("limits.drift"): [(s.strength, s.drift) for s in curve],
+    }
+    if curve[0].certainty is not None:
+        label = plain(class_name(lesson.vision.predictions[0].label))
+        series[say("limits.certainty_photo", label=label)] = [(s.strength, s.certainty) for s in curve]
+    figure = lines(series, say("limits.strength"), "", strength)
+    st.plotly_chart(figure, key="limits_photo_curve", config=BARE)
+    shift = found.shift
+    said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
+    drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
+    note(said + say("limits.photo_note", agreement=f"{shift.agreement:.2f}", drift=drift))
+
+
+def _sentence(lesson: Lesson) -> None:
+    st.markdown(f"**{say('limits.sentence')}**")
+    curve = kept(
+        "sentence_curve", lesson.sentence_run,
+        lambda: limits.sentence_curve(lesson.translator, lesson.translation, lesson.sentence, lesson.target),
+    )  # fmt: skip
+    share = st.slider(say("limits.share"), 0, 100, 50, 5, format="%d%%", key="limits_share") / 100
+    changed, shift = kept(
+        "sentence_shift", (lesson.sentence_run, share),
+        lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
+    )  # fmt: skip
+    table(
+        ["", say("limits.source"), say("limits.translation")],
+        [
+            [say("limits.clean"), cell(lesson.sentence), cell(lesson.translation.text)],
+            [say("limits.misspelt"), _marked(lesson.sentence, changed), cell(shift.said)],
+        ],
+    )
+    series = {
+        say("limits.agreement_sentence"): [(s.strength, s.agreement) for s in curve],
+        say("limits.certainty_sentence"): [(s.strength, s.certainty) for s in curve],
+        say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],
+    }
+    st.plotly_chart(lines(series, say("limits.share"), "", share), key="limits_sentence_curve", config=BARE)
+    drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
+    values = {"agreement": f"{100 * shift.agreement:.0f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
+    note(say("limits.sentence_note", **values))
+
+
+def _marked(sentence: str, changed: str) -> str:
+    """The misspelt sentence, its changed words bold."""
+    pairs = zip(sentence.split(" "), changed.split(" "), strict=True)
+    return " ".join(f"**{cell(new)}**" if new != old and cell(new) else cell(new) for old, new in pairs)
