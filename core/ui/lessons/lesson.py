@@ -80,3 +80,8 @@ def piece_name(text: str) -> str:
 def ink() -> str:
     """The colour of text that is drawn inside a figure, for the theme that the person sees."""
     return "#e8e6e1" if st.context.theme.type == "dark" else "#1d2129"
+
+
+def note(text: str) -> None:
+    """A sentence under a figure that says what its numbers mean."""
+    st.markdown(text)
