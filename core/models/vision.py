@@ -39,13 +39,15 @@ class Prediction:
 class VisionResult:
     """trace is None where the model's attention did not pass through fused calls that fit its patches.
 
-    features: of each patch after the last layer, (rows, columns, D).
+    features: of each patch after the last layer, (rows, columns, D). probabilities: of all classes, or empty;
+    predictions: the likeliest.
     """
 
     fitted: FittedImage
     axis: PatchAxis
     trace: AttentionTrace | None
     features: Tensor
+    probabilities: Tensor
     predictions: tuple[Prediction, ...]
 
 
@@ -85,12 +87,15 @@ class VisionModel:
             tokens = self.module.forward_features(self.pixels(fitted.pixels))  # (1, N, D)
             output = self.module.forward_head(tokens)
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
-        return VisionResult(fitted, axis, self._trace(tape.calls, axis), features, self._predictions(output))
+        chances = self._chances(output)
+        return VisionResult(fitted, axis, self._trace(tape.calls, axis), features, chances, self._predictions(chances))
 
     def probabilities(self, fitted: FittedImage) -> Tensor:
         """Of every class, seen by whichever tape is active: (classes,), empty for a model without them."""
         with torch.inference_mode():
-            output = self.module(self.pixels(fitted.pixels))
+            return self._chances(self.module(self.pixels(fitted.pixels)))
+
+    def _chances(self, output: Tensor) -> Tensor:
         return (output[0].float() / self.temperature).softmax(-1).cpu() if self.classes else torch.zeros(0)
 
     @property
@@ -108,10 +113,8 @@ class VisionModel:
             return None
         return AttentionTrace.from_calls("encoder", whole, axis, axis)
 
-    def _predictions(self, output: Tensor) -> tuple[Prediction, ...]:
-        if not self.classes:
-            return ()
-        top = (output[0].float() / self.temperature).softmax(-1).topk(min(TOP, len(self.classes)))
+    def _predictions(self, chances: Tensor) -> tuple[Prediction, ...]:
+        top = chances.topk(min(TOP, len(chances)))
         pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
         return tuple(Prediction(self.classes[index], value) for index, value in pairs)
 

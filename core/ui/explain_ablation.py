@@ -42,12 +42,7 @@ def _side(side: Side) -> None:
         help=say("ablation.off_help"),
     )  # fmt: skip
     with without(asked, off):
-        kept = float(asked.scores(torch.ones(1, len(asked.axis), dtype=torch.bool), asked.fills[0])[0])
-        answer = _answer(side)
-    if isinstance(side, PhotoSide):
-        _classes(side, answer, kept, off)
-    else:
-        _translation(side, answer, kept, off)
+        (_photo if isinstance(side, PhotoSide) else _sentence)(side, asked, off)
     grids = background.result(
         ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
         lambda on_step: importance(asked, on_step=on_step),
@@ -63,39 +58,40 @@ def _head_name(head: Head) -> str:
     return say("ablation.head", kind=say(f"ablation.{kind}"), layer=layer + 1, head=number + 1)
 
 
-def _answer(side: Side) -> Tensor | str:
-    """What the model says now: the probabilities of its classes, or its translation."""
-    if isinstance(side, PhotoSide):
-        return side.model.probabilities(side.result.fitted)
-    source, _ = side.model.source_pieces(side.text, side.language)
-    return side.model.tokenizer.decode(side.model.search(source)[0], skip_special_tokens=True).strip()
+def _kept(asked: Subject) -> float:
+    """How sure the model is of the target, as it is now."""
+    return float(asked.scores(torch.ones(1, len(asked.axis), dtype=torch.bool), asked.fills[0])[0])
 
 
-def _classes(side: PhotoSide, now: Tensor, kept: float, off: list[Head]) -> None:
+def _photo(side: PhotoSide, asked: Subject, off: list[Head]) -> None:
+    """Run under the tape that switches heads off: the classes, or how much of the representation is left."""
     if not side.model.classes:
+        kept = _kept(asked)
         st.metric(say("ablation.cosine"), f"{kept:.3f}", f"{kept - 1:+.3f}" if off else None)
         return
-    before = side.model.probabilities(side.result.fitted)
+    now = side.model.probabilities(side.result.fitted)
+    before = side.result.probabilities
     shown = torch.maximum(before, now).topk(min(TOP, len(before))).indices.tolist()
     labels = [class_name(side.model.classes[number]) for number in shown]
     values = ([float(one[number]) for number in shown] for one in (before, now))
-    names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))
-    st.plotly_chart(
-        figures.before_after(labels, *values, names), key="ablation_classes", config={"displayModeBar": False}
-    )
+    names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))[: 1 + bool(off)]
+    figure = figures.before_after(labels, *values, names)
+    st.plotly_chart(figure, key="ablation_classes", config={"displayModeBar": False})
     first, now_first = (class_name(side.model.classes[int(one.argmax())]) for one in (before, now))
     if first != now_first:
         st.warning(say("ablation.class_changed", before=first, after=now_first))
 
 
-def _translation(side: SentenceSide, now: str, kept: float, off: list[Head]) -> None:
+def _sentence(side: SentenceSide, asked: Subject, off: list[Head]) -> None:
+    """Run under the tape that switches heads off: the translation, and how likely the original one still is."""
+    source, _ = side.model.source_pieces(side.text, side.language)
     before = side.translation.text
-    removed, added = marked(before, now)
-    st.html(
-        f"<p style='margin:0;opacity:.75'>{html.escape(say('ablation.all_on'))}</p><p>{removed}</p>"
-        f"<p style='margin:0;opacity:.75'>{html.escape(say('ablation.some_off', count=len(off)))}</p><p>{added}</p>"
-    )
-    st.caption(say("ablation.same" if before == now else "ablation.differs", share=f"{kept:.1%}"))
+    now = side.model.tokenizer.decode(side.model.search(source)[0], skip_special_tokens=True).strip() if off else before
+    names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))
+    for name, text in list(zip(names, marked(before, now), strict=True))[: 1 + bool(off)]:
+        st.html(f"<p style='margin:0;opacity:.75'>{html.escape(name)}</p><p>{text}</p>")
+    state = "differs" if before != now else "same" if off else "as_it_is"
+    st.caption(say(f"ablation.{state}", share=f"{_kept(asked):.1%}"))
 
 
 def marked(before: str, now: str) -> tuple[str, str]:

@@ -78,11 +78,11 @@ def agreement(matrix: Tensor, names: Sequence[str]) -> go.Figure:
 
 
 def before_after(
-    labels: Sequence[str], before: Sequence[float], after: Sequence[float], names: tuple[str, str]
+    labels: Sequence[str], before: Sequence[float], after: Sequence[float], names: Sequence[str]
 ) -> go.Figure:
-    """Two bars a class: with everything on, and with what was switched off."""
+    """Two bars a class: with everything on, and with heads switched off; one where only one name is given."""
     figure = go.Figure()
-    for name, values, colour in zip(names, (before, after), (GREY, AMBER), strict=True):
+    for name, values, colour in zip(names, (before, after), (GREY, AMBER), strict=False):
         figure.add_bar(
             y=[plain(label) for label in labels], x=list(values), name=plain(name), orientation="h",
             marker_color=colour, text=[f"{value:.1%}" for value in values],
@@ -123,7 +123,7 @@ def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: 
     whole = {"showgrid": False, "zeroline": False, "fixedrange": True, "tick0": 1}
     figure.update_xaxes(title=plain(words["head"]), range=[0.5, heads + 0.5], dtick=max(1, heads // 6), **whole)
     figure.update_yaxes(title=plain(words["layer"]), range=[layers + 0.5, 0.5], dtick=max(1, layers // 6), **whole)
-    figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode="lasso")
+    figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode=False)
     house(figure, 150 + 16 * layers)
     return figure.update_layout(title={"text": plain(title), "font_size": 14, "x": 0, "y": 0.98}, margin_t=34)
 
