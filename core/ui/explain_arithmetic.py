@@ -11,6 +11,7 @@ from core.ui import keep
 from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
 from core.ui.explain_heads import KINDS, traces
 from core.ui.language import say
+from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
 from core.views.arithmetic import SHOWN, number
 from core.views.charts import AMBER, TEAL, probability_bars
@@ -20,7 +21,11 @@ QUIET = {"displayModeBar": False}
 MARKED = 3  # keys that are framed in the picture
 # A column of numbers needs room: below this width the sentence stands under the photo, step by step.
 NARROW = """<style>@media (max-width: 1199px) {
-.st-key-arithmetic [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }</style>"""
+.st-key-arithmetic [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }
+.st-key-arithmetic [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; }</style>"""
+
+SOFTMAX = r"""\begin{gathered} w_j = \frac{\exp(s_j+m_j-M)}{\sum_{n=1}^{N}\exp(s_n+m_n-M)} \\[4pt]
+M=\max_n(s_n+m_n) \end{gathered}"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,17 +154,12 @@ def _sentence(side: SentenceSide) -> Shown:
     keep.restore(key, range(len(asks)))
     position = st.pills(
         say("arith.query_encoder" if kind == "encoder" else "arith.query_written"), range(len(asks)),
-        format_func=lambda n: _literal(asks[n]), default=min(1, len(asks) - 1), required=True, key=key,
+        format_func=lambda n: piece_name(asks[n]), default=min(1, len(asks) - 1), required=True, key=key,
     )  # fmt: skip
     if kind != "encoder":
-        st.caption(say("arith.just_read", piece=_literal(translation.decoder_input.pieces[position])))
+        st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
     labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.pieces)]
     return _shown(side, kind, place, position, labels, asks[position] or "␣")
-
-
-def _literal(text: str) -> str:
-    """Typed text where Markdown is read: every sign of punctuation stays one."""
-    return "".join(f"\\{c}" if c.isascii() and not c.isalnum() and not c.isspace() else c for c in text) or "␣"
 
 
 def _steps(shown: list[Shown]) -> None:
@@ -170,7 +170,7 @@ def _steps(shown: list[Shown]) -> None:
         "product": (r"\mathbf q\cdot\mathbf k_j = \sum_{c=1}^{d_k} q_c\,k_{j,c}", _product),
         "scale": (scaled, _scale),
         "mask": (r"s_j + m_j", _mask),
-        "softmax": (r"w_j = \frac{\exp(s_j+m_j-M)}{\sum_{n=1}^{N}\exp(s_n+m_n-M)},\quad M=\max_n(s_n+m_n)", _softmax),
+        "softmax": (SOFTMAX, _softmax),
         "values": (r"w_j\,\mathbf v_j,\quad \mathbf v_1,\dots,\mathbf v_N\in\mathbb R^{d_v}", _values),
         "output": (r"\mathbf o = \sum_{j=1}^{N} w_j\,\mathbf v_j", _output),
     }
@@ -180,13 +180,15 @@ def _steps(shown: list[Shown]) -> None:
         st.caption(say(f"arith.{step}_help"))
         for place, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with place:
+                st.caption(
+                    f"**{say(f'arith.show_{one.side.kind}')}** · {say('arith.query_is', query=piece_name(one.query))}"
+                )
                 draw(one)
 
 
 def _vectors(one: Shown) -> None:
     d, count = len(one.found.q), len(one.found.k)
     st.latex(rf"N={count},\quad d_k={d},\quad \sqrt{{d_k}}={d**0.5:.3f}")
-    st.text(say("arith.query_is", query=one.query))
     st.code(written.vector("q", one.found.q), language=None, wrap_lines=True)
     _rows(one, {f"k[{c + 1}]": one.found.k[:, c] for c in range(min(SHOWN, d))})
 
@@ -243,12 +245,13 @@ def _softmax(one: Shown) -> None:
     highest, total = float(found.scores.max()), float(found.shifted.sum())
     if highest > -torch.inf:
         score = number(float(found.scores[top]))
+        minus = written.factor(highest)
         st.latex(
-            rf"M={number(highest)},\quad \frac{{e^{{{score}-({number(highest)})}}}}{{{total:.3f}}}"
+            rf"M={number(highest)},\quad \frac{{e^{{{score}-{minus}}}}}{{{total:.3f}}}"
             rf" = {number(float(found.weights[top]))}"
         )
     _rows(one, {"s": found.scaled, "m": found.mask, "exp(s+m−M)": found.shifted, "w": found.weights}, text="m")
-    best = found.strongest[: written.KEYS].tolist()
+    best = [key for key in found.strongest[: written.KEYS].tolist() if found.weights[key] > 0]
     st.plotly_chart(
         probability_bars([one.labels[key] for key in best], found.weights[best].tolist()),
         key=f"arith_bars_{one.side.kind}", config=QUIET,

@@ -145,7 +145,7 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
     title = f"{say(f'heads.side_{side.kind}')} · {what}"
     figure = head_grid(
         values, title, words=words, low=0, high=high, chosen=chosen[1:], height=300,
-        order=values.argsort(1, descending=True, stable=True) if ordered else None,
+        order=values.argsort(dim=1, descending=True, stable=True) if ordered else None,
     )  # fmt: skip
     key = f"heads_grid_{side.kind}"
 

@@ -1,0 +1,140 @@
+"""The sections of the Explain page that are numbers, heads and arithmetic, each on a page of its own."""
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core.attention.arithmetic import arithmetic
+from core.attention.statistics import NAMES, head_statistics
+from core.models.catalogue import default
+from core.models.translation import load_translator
+from core.ui import background
+from core.views.arithmetic import number, vector
+
+SENTENCE = "A <b>dog</b> & a *cat* are $2."
+
+
+def page(section: str) -> None:
+    import importlib
+
+    import streamlit as st
+
+    from core.models.images import open_image
+    from core.samples import photos
+    from core.ui import explain, inputs, work
+
+    model = st.session_state.get("model", explain.CLASSIFIER)
+    photo = open_image(photos()[0].path.read_bytes())
+    name = inputs.bundled("translation")
+    sentence = (st.session_state.get("sentence", "A dog is running."), "deu")
+    pair = explain.pair((model, work.vision_model(model)), ("photo", photo), (name, work.translator(name)), sentence)
+    importlib.import_module(f"core.ui.explain_{section}").show(pair)
+
+
+def opened(section: str, **state: object) -> AppTest:
+    test = AppTest.from_function(page, default_timeout=60, kwargs={"section": section})
+    for key, value in state.items():
+        test.session_state[key] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def texts(test: AppTest) -> str:
+    return "\n".join(
+        str(element.value) for kind in (test.markdown, test.caption, test.text, test.code) for element in kind
+    )
+
+
+@pytest.mark.parametrize("section", ["heads", "arithmetic"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_section_opens_in_both_languages(section: str, language: str) -> None:
+    test = opened(section, lang=language)
+    assert test.markdown[0].value.isascii() == (language == "en")
+    assert test.get("plotly_chart") and test.dataframe and test.get("download_button")
+
+
+@pytest.mark.parametrize("section", ["heads", "arithmetic"])
+@pytest.mark.parametrize("model", ["vision-vit-s-14", "vision-cifar10"])
+def test_typed_markup_stays_text_and_any_model_is_shown(section: str, model: str) -> None:
+    assert "**" not in opened(section, sentence=SENTENCE, model=model).dataframe[0].value.to_csv()
+
+
+@pytest.mark.parametrize("section", ["heads", "arithmetic"])
+def test_without_a_sentence_the_photo_is_still_shown(section: str) -> None:
+    test = opened(section, sentence="   ")
+    assert any("empty" in text.value for text in test.text) and test.get("plotly_chart")
+
+
+def test_the_table_of_heads_has_the_runs_numbers() -> None:
+    test = opened("heads", lang="en")
+    table = test.dataframe[0].value
+    translation = load_translator(default("translation").key).translate("A dog is running.", "deu")
+    trace, found = translation.cross, head_statistics(translation.cross)
+    heads = sum(one.layers * one.heads for one in (trace, translation.encoder, translation.decoder))
+    own = table[(table["input"] == "Sentence") & (table["Attention"] == "from translation to source")]
+    assert len(own) == trace.layers * trace.heads and len(table) == 72 + heads
+    for name, column in zip(NAMES, ("entropy", "distance", "sink mass", "diagonal", "variation"), strict=True):
+        assert own[column].tolist() == pytest.approx(found[name].flatten().tolist(), abs=1e-4)
+    assert set(own["sink mostly on"]) <= {"language tag", "end mark"}
+
+
+def test_each_statistic_kind_and_order_is_drawn() -> None:
+    test = opened("heads", lang="en")
+    before = [chart.proto.spec for chart in test.get("plotly_chart")]
+    for key, value in (("heads_statistic", "sink"), ("heads_kind", "decoder"), ("heads_ordered", True)):
+        test.session_state[key] = value
+        test.run()
+        assert not test.exception
+        now = [chart.proto.spec for chart in test.get("plotly_chart")]
+        assert now != before, key
+        before = now
+    test.session_state.heads_at_sentence = ("decoder", 1, 5)
+    test.run()
+    assert "Layer 2, head 6" in texts(test) and "start mark" in texts(test)
+    test.session_state.heads_at_sentence = ("decoder", 99, 5)  # of a larger model that was here before
+    assert not test.run().exception
+
+
+def test_averages_come_with_progress_and_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def at_once(key: object, title: str, work: object, wait: bool = False) -> object:
+        return work(lambda done, total: told.append((done, total)))
+
+    monkeypatch.setattr(background, "result", at_once)
+    one = opened("heads", lang="en").dataframe[0].value
+    test = opened("heads", lang="en", heads_over="samples")
+    assert told[:7] == [(n, 7) for n in range(7)] and len(told) > 15
+    assert "averages" in texts(test)
+    average = test.dataframe[0].value
+    assert len(average) == len(one) and (average["entropy"] - one["entropy"]).abs().max() > 0.01
+
+
+def test_the_steps_of_a_word_are_the_models() -> None:
+    test = opened("arithmetic", lang="en")
+    trace = load_translator(default("translation").key).translate("A dog is running.", "deu").decoder
+    test.session_state.arith_kind = "decoder"
+    test.session_state.arith_layer_sentence_decoder = 1
+    test.session_state.arith_head_sentence_decoder = 4
+    test.session_state.arith_piece_decoder = 2
+    test.run()
+    assert not test.exception
+    found, said = arithmetic(trace, 1, 4, 2), texts(test)
+    assert vector("q", found.q) in said and vector("o", found.output) in said
+    assert f"= {number(float(found.products[found.weights.argmax()]))}" in said
+    hidden = int((found.mask == -torch.inf).sum())
+    assert hidden and f"{hidden} of {len(found.k)} keys are hidden" in said
+    assert any("−∞" in frame.value.to_csv() for frame in test.dataframe)
+
+
+def test_a_query_is_a_patch_or_cls() -> None:
+    test = opened("arithmetic", lang="en", arith_show="photo")
+    patch = texts(test)
+    assert "query: row 9, column 9" in patch
+    test.session_state.arith_patch = 17
+    test.run()
+    assert "query: row 2, column 2" in texts(test)
+    test.session_state.arith_asks = "CLS"
+    test.run()
+    assert not test.exception and "query: CLS" in texts(test) and texts(test) != patch
