@@ -153,11 +153,11 @@ def _causal(lesson: Lesson) -> None:
     translation = lesson.translation
     encoder, decoder = translation.encoder, translation.decoder
     shares = {"encoder": structure.future_share(encoder), "decoder": structure.future_share(decoder)}
-    told = {name: f"{share:.0%}" for name, share in shares.items()}
+    told = {name: f"{share:.1%}" for name, share in shares.items()}
     vision = _future(lesson.picture_run, lesson)
     key = "lesson_arch.tell_future_text"
     if vision is not None:
-        key, told["vision"] = "lesson_arch.tell_future", f"{vision:.0%}"
+        key, told["vision"] = "lesson_arch.tell_future", f"{vision:.1%}"
     ratio = shares["decoder"] / max(shares["encoder"], 1e-9)
     truth = "none" if shares["decoder"] < 1e-6 else "less" if ratio < 0.8 else "same"
     options = {name: say(f"lesson_arch.future_{name}") for name in ("none", "less", "same")}

@@ -191,5 +191,5 @@ def _depth(vision: VisionWalk, text: TextWalk) -> None:
     }
     figure = lessons.lines(series, say("lesson_pipe.depth_axis"), say("lesson_pipe.left"))
     st.plotly_chart(figure, key="lesson_depth", config=QUIET)
-    ends = {name: f"{found[name][-1]:.2f}" if name in found else "–" for name in names}
+    ends = {name: f"{found[name][-1]:.3f}" if name in found else "–" for name in names}
     st.caption(say("lesson_pipe.depth_help", **ends))
