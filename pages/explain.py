@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from core.ui import explain, explain_ablation, explain_maps, inputs, work
+from core.ui import explain, explain_ablation, explain_arithmetic, explain_heads, explain_maps, inputs, work
 from core.ui.entry import enter
 from core.ui.language import say
 
 SECTIONS = {
     "maps": explain_maps.show,
+    "heads": explain_heads.show,
     "ablation": explain_ablation.show,
+    "arithmetic": explain_arithmetic.show,
 }
 
 enter("pages/explain.py")
