@@ -10,6 +10,7 @@ from core.models.catalogue import default
 from core.models.translation import load_translator
 from core.ui import background
 from core.views.arithmetic import number, vector
+from tests.pages.test_pages import opened as opened_page
 
 SENTENCE = "A <b>dog</b> & a *cat* are $2."
 
@@ -41,9 +42,9 @@ def opened(section: str, **state: object) -> AppTest:
 
 
 def texts(test: AppTest) -> str:
-    return "\n".join(
-        str(element.value) for kind in (test.markdown, test.caption, test.text, test.code) for element in kind
-    )
+    """What is written, without the backslashes that keep signs what they are."""
+    kinds = (test.markdown, test.caption, test.text, test.code)
+    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
 
 
 @pytest.mark.parametrize("section", ["heads", "arithmetic"])
@@ -138,3 +139,27 @@ def test_a_query_is_a_patch_or_cls() -> None:
     test.session_state.arith_asks = "CLS"
     test.run()
     assert not test.exception and "query: CLS" in texts(test) and texts(test) != patch
+
+
+def test_an_opened_head_goes_to_the_linked_view_with_its_model() -> None:
+    test = opened_page("explain", lang="en")
+    test.query_params["explain"] = test.session_state.explain = "heads"
+    test.session_state.heads_at_photo = ("encoder", 11, 2)
+    test.run()
+    test.button(key="heads_linked_photo").click().run()
+    assert not test.exception
+    assert test.query_params["view"] == "depth_1~image_.2"
+    assert test.session_state.vision_model == "vision-cifar10" and test.get("bidi_component")
+
+
+def test_what_was_chosen_in_a_longer_sentence_or_another_model_does_no_harm() -> None:
+    test = opened("arithmetic", lang="en", sentence="A brown dog and a white cat are running in the park.")
+    test.session_state.arith_piece_cross = 9
+    test.session_state.arith_layer_photo_encoder = 11
+    test.run()
+    assert not test.exception
+    test.session_state.sentence = "Dog."
+    test.session_state.heads_at_photo = ("encoder", 40, 40)
+    test.session_state.arith_patch = 9999
+    test.run()
+    assert not test.exception and "query: row 9, column 9" in texts(test)
