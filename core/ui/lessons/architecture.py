@@ -3,6 +3,7 @@
 import streamlit as st
 import torch
 
+from core import wording
 from core.attention.tape import AttentionCall
 from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
@@ -52,9 +53,7 @@ def _diagram(lesson: Lesson) -> None:
         return
     st.caption(say("lesson_arch.diagram_help"))
     parts = {part.key: part for part in (*vision, *text)}
-    names = {
-        key: say("lesson_arch.layer", number=part.number) if part.number else part.name for key, part in parts.items()
-    }
+    names = {key: _name(part) for key, part in parts.items()}
     titles = [say(f"lesson_arch.stack_{stack}") for stack in lesson_diagrams.STACKS]
     if st.session_state.get("lesson_part") not in parts:
         st.session_state.lesson_part = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
@@ -75,6 +74,14 @@ def _diagram(lesson: Lesson) -> None:
     with right:
         _tensors(part)
     _totals(vision, text)
+
+
+def _name(part: Part) -> str:
+    """What a box says: a layer its number, a known module what it is, any other its own name."""
+    if part.number:
+        return say("lesson_arch.layer", number=part.number)
+    known = f"lesson_arch.name_{'positions' if 'pos' in part.name else part.name}"
+    return say(known) if known in wording.entries() else part.name
 
 
 def _picked() -> None:
@@ -166,10 +173,8 @@ def _causal(lesson: Lesson) -> None:
         lesson, "arch_future", question, options, lambda choice: Verdict(choice == truth, say(key, **told))
     ):
         return
-    st.latex(
-        r"\mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}+M\right)V,\qquad "
-        r"M_{ij}=\begin{cases}0&j\le i\\-\infty&j>i\end{cases}"
-    )
+    st.latex(r"\mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}+M\right)V")
+    st.latex(r"M_{ij}=\begin{cases}0&j\le i\\-\infty&j>i\end{cases}")
     st.caption(say("lesson_arch.causal_help"))
     titles = say("lesson_arch.query"), say("lesson_arch.key")
     for column, trace, name in zip(st.columns(2, gap="large"), (encoder, decoder), ("encoder", "decoder"), strict=True):

@@ -170,9 +170,9 @@ def _aligned(lesson: Lesson) -> None:
 def _others() -> None:
     st.subheader(say("lesson_task.others"))
     st.caption(say("lesson_task.others_help"))
-    lines = [f"| {say('lesson_task.col_task')} | {say('lesson_task.col_answer')} | {say('lesson_task.col_here')} |"]
-    lines.append("|---|---|---|")
     for name in TASKS:
-        cells = say(f"lesson_task.t_{name}"), say(f"lesson_task.a_{name}"), say(f"lesson_task.h_{name}", limit=LONGEST)
-        lines.append("| " + " | ".join(cells) + " |")
-    st.markdown("\n".join(lines))
+        with st.container(border=True):
+            task, answer, here = st.columns([2, 3, 6])
+            task.markdown(f"**{say(f'lesson_task.t_{name}')}**")
+            answer.markdown(say(f"lesson_task.a_{name}"))
+            here.markdown(say(f"lesson_task.h_{name}", limit=LONGEST))

@@ -1,0 +1,74 @@
+"""The page on differences as a person uses it: a patch and a part by a click, a section by a link, at every width."""
+
+import pytest
+from playwright.sync_api import expect
+
+PLOT = ".stPlotlyChart .nsewdrag"
+
+
+@pytest.fixture
+def page(chromium):
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    yield page
+    page.close()
+
+
+def opened(page, address: str, section: str) -> None:
+    page.goto(f"{address}/differences?section={section}&lang=English")
+    page.get_by_test_id("stHeading").nth(1).wait_for(timeout=90_000)
+
+
+def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> None:
+    opened(page, app_address, "input")
+    picture = page.locator(PLOT).first
+    picture.wait_for()
+    page.wait_for_timeout(1500)
+    box = picture.bounding_box()
+    side = min(box["width"], box["height"])
+    left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    page.mouse.click(left + side * 2.5 / 16, top + side * 4.5 / 16)
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("5")
+    expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
+    row = page.get_by_label("Row", exact=True).first
+    row.fill("12")
+    row.press("Enter")
+    page.wait_for_timeout(1500)
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("12")
+    expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
+
+
+def test_a_part_of_the_diagram_is_chosen_by_a_click(page, app_address: str) -> None:
+    opened(page, app_address, "architecture")
+    page.get_by_role("button", name="Show me").first.click()
+    diagram = page.locator(PLOT).first
+    diagram.wait_for()
+    diagram.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    box = diagram.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] * (1 - 3.6 / 15.9))  # decoder, layer 2
+    page.get_by_text("Cross-attention:").wait_for()
+    expect(page.get_by_text("layers.1")).to_be_visible()
+
+
+def test_a_link_opens_the_section_and_the_menu_writes_it(page, app_address: str) -> None:
+    opened(page, app_address, "pipeline")
+    page.get_by_text("From layer to layer").wait_for()
+    page.get_by_test_id("stMain").get_by_text("2 Task", exact=True).click()
+    page.get_by_text("One label for the whole picture").wait_for()
+    page.wait_for_function("location.search.includes('section=task')")
+    page.reload()
+    page.get_by_text("One label for the whole picture").wait_for()
+    page.get_by_text("中文", exact=True).click()
+    page.get_by_text("整张图像一个标签").wait_for()
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+@pytest.mark.parametrize("section", ["input", "task", "architecture", "pipeline"])
+def test_no_sideways_scrolling(page, app_address: str, section: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, app_address, section)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert page.get_by_test_id("stException").count() == 0
