@@ -9,6 +9,7 @@ update, and to the end of a cancelled job. Needs the system's Chromium.
 import argparse
 import itertools
 import os
+import re
 import shutil
 import statistics
 import tempfile
@@ -34,7 +35,7 @@ CLASSES = (
     ("cat", "dog", "ship"),
 )  # the page's own; two that are harder
 EACH, PAIRS, SEEDS = 60, 200, (0, 1, 2)
-TURNS = 1  # of the page and the loop alone
+TURNS = 3  # of the page and the loop alone
 
 
 def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, results.Result]:
@@ -135,6 +136,7 @@ def page() -> None:
                 steps["page"].append(_between_steps(jobs.runs()[0]))
                 train(default_job("vision", "lora"), data.bundled_pictures(CLASSES[0], EACH))
                 steps["alone"].append(_between_steps(jobs.runs()[0]))
+                print(f"  a step: page {steps['page'][-1]:.3f} s, alone {steps['alone'][-1]:.3f} s", flush=True)
             for _ in range(TURNS):
                 cancelled.append(_cancelled(browser))
             browser.close()
@@ -172,7 +174,7 @@ def _through_the_page(browser: Browser) -> float:
 
 def _cancelled(browser: Browser) -> float:
     tab, _ = _start(browser)
-    tab.get_by_text("left").first.wait_for(timeout=120_000)
+    tab.get_by_text(re.compile(r"· about .* left")).first.wait_for(timeout=120_000)
     start = time.perf_counter()
     tab.get_by_role("button", name="Cancel").click()
     tab.get_by_text("cancelled").first.wait_for(timeout=60_000)

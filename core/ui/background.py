@@ -1,6 +1,6 @@
 """What takes seconds: computed beside the page, kept for everybody who asks for the same, with progress and Cancel.
 
-A rerun, a click elsewhere or another page does not lose it. One at a time: they share the machine's processors.
+A rerun, a click elsewhere or another page does not lose it. Two at a time, so that a sentence need not wait for a photo.
 """
 
 import threading
@@ -41,7 +41,7 @@ class Work:
 
 @st.cache_resource(show_spinner=False)
 def _desk() -> tuple[ThreadPoolExecutor, LRUCache, threading.Lock]:
-    return ThreadPoolExecutor(1, "sidelight-work"), LRUCache(KEPT), threading.Lock()
+    return ThreadPoolExecutor(2, "sidelight-work"), LRUCache(KEPT), threading.Lock()
 
 
 def result(key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool = False) -> Any | None:
