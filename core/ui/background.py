@@ -1,6 +1,6 @@
 """What takes seconds: computed beside the page, kept for everybody who asks for the same, with progress and Cancel.
 
-A rerun, a click elsewhere or another page does not lose it. Two at a time, so that a sentence need not wait for a photo.
+A rerun, a click elsewhere or another page does not lose it. Two at a time: a sentence need not wait for a photo.
 """
 
 import threading
