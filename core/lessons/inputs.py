@@ -27,7 +27,7 @@ class Embedded:
 def projection(model: VisionModel) -> nn.Conv2d | None:
     """The one convolution that embeds the patches, if that is what the model has."""
     part = getattr(model.module.patch_embed, "proj", None)
-    fits = isinstance(part, nn.Conv2d) and part.kernel_size == part.stride and part.groups == 1
+    fits = isinstance(part, nn.Conv2d) and part.kernel_size == part.stride and part.in_channels == 3
     norm = getattr(model.module.patch_embed, "norm", None)
     return part if fits and (norm is None or isinstance(norm, nn.Identity)) else None
 
@@ -78,6 +78,8 @@ def position_embeddings(model: VisionModel, grid: tuple[int, int]) -> Tensor | N
     rows, columns = grid
     width = module.pos_embed.shape[-1]
     dynamic = getattr(module, "dynamic_img_size", False)
+    if not dynamic and module.patch_embed.num_patches != rows * columns:
+        return None
     shape = (1, rows, columns, width) if dynamic else (1, rows * columns, width)
     with torch.inference_mode():
         added = module._pos_embed(torch.zeros(shape, device=model.device))
