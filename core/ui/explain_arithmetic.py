@@ -93,7 +93,7 @@ def _photo(side: PhotoSide) -> Shown:
     keep.restore("arith_asks", asks)
     who = st.pills(
         say("arith.query"), asks, format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
-        default="patch", required=True, key="arith_asks",
+        default=None if "arith_asks" in st.session_state else "patch", required=True, key="arith_asks",
     )  # fmt: skip
     if not 0 <= st.session_state.get("arith_patch", -1) < rows * columns:
         st.session_state.arith_patch = rows // 2 * columns + columns // 2

@@ -72,8 +72,9 @@ def _choices() -> tuple[bool, str, bool]:
 def _choose_kind() -> Kind:
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
-        say("heads.kind"), KINDS, format_func=names.get, default="cross", required=True, key="heads_kind"
-    )
+        say("heads.kind"), KINDS, format_func=names.get, required=True, key="heads_kind",
+        default=None if "heads_kind" in st.session_state else "cross",
+    )  # fmt: skip
 
 
 def traces(side: Side) -> dict[Kind, AttentionTrace]:
