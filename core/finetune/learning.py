@@ -42,6 +42,8 @@ SCENES, CAPTIONS = 10, 24  # that forgetting is measured on
 class PictureLearning:
     """A Vision Transformer learning classes. The probe photo is `film/probe-photo.png`, else a held-out picture."""
 
+    target = ""  # a picture has no language
+
     def __init__(self, folder: Path, job: Job, data: PictureData) -> None:
         self.job, self.data = job, data
         self.base = load_vision(job.base)
@@ -157,7 +159,7 @@ class SentenceLearning:
         self.job, self.data = job, data
         self.base = load_translator(job.base)
         torch.manual_seed(job.seed)
-        self.film = SentenceFilm(folder, self.base, job.probe or data.held_out[0].source, self._target)
+        self.film = SentenceFilm(folder, self.base, job.probe or data.held_out[0].source, self.target)
         self.interim = data.held_out[:INTERIM_PAIRS]
         tokenizer = self.base.tokenizer
         longest = sorted(len(tokenizer(pair.tagged).input_ids) for pair in data.train)[int(0.9 * len(data.train))]
@@ -169,8 +171,9 @@ class SentenceLearning:
         self.task.module = methods.adapt(self.base.module, "translation", job.method, steps, job.rank)
 
     @property
-    def _target(self) -> str | None:
-        return self.data.train[0].tag
+    def target(self) -> str:
+        """The tag of the language that is learnt; empty for a model with one direction."""
+        return self.data.train[0].tag or ""
 
     def before(self) -> dict[str, float]:
         """BLEU and chrF of the base."""

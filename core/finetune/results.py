@@ -29,7 +29,8 @@ LARGEST = 2_000  # MB, of an uploaded result once it is unpacked
 @dataclass(frozen=True)
 class Result:
     """metrics, before: by name (training.finish). forgetting: {"before": .., "after": ..} by measure, or empty.
-    seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on."""
+    seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on. target: the tag
+    of the language that a translator learnt, or empty; a result that is sent on comes without its data."""
 
     metrics: dict[str, float]
     before: dict[str, float]
@@ -40,6 +41,7 @@ class Result:
     trainable: int
     parameters: int
     data: str
+    target: str = ""
 
 
 def card_of(run: Path, job: Job, place: Path) -> ModelCard:
@@ -148,7 +150,8 @@ def _result_from(values: dict[str, Any]) -> Result:
     """Raises TypeError for what is no result."""
     found = Result(**values)
     measures = [found.metrics, found.before, *found.forgetting.values()] if isinstance(found.forgetting, dict) else [0]
-    if not all(isinstance(one, dict) for one in measures) or not isinstance(found.data, str):
+    texts = (found.data, found.target)
+    if not all(isinstance(one, dict) for one in measures) or not all(isinstance(text, str) for text in texts):
         raise TypeError("a field of the result is of the wrong type")
     numbers = [found.seconds, found.steps, found.peak_mb, found.trainable, found.parameters]
     numbers += [number for one in measures for number in one.values()]

@@ -135,6 +135,7 @@ def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
         "metrics": learning.measure(model), "before": before["metrics"], "forgetting": learning.forgetting(model),
         "seconds": log[-1].seconds, "steps": log[-1].step, "peak_mb": max(event.memory for event in log),
         "trainable": before["trainable"], "parameters": before["parameters"], "data": learning.data.digest,
+        "target": learning.target,
     }  # fmt: skip
     results.write(unfinished, job, card, result)
     shutil.rmtree(place, ignore_errors=True)

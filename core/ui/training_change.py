@@ -9,7 +9,7 @@ from torch import Tensor
 from core.attention.drift import head_drift
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.finetune.data import dataset
+from core.finetune import results
 from core.finetune.job import Job
 from core.models.translation import Translation
 from core.ui import inputs, keep, linked, work
@@ -52,7 +52,8 @@ def _photo(folder: Path, job: Job) -> None:
 
 
 def _sentence(folder: Path, job: Job) -> None:
-    language = _language(str(folder))
+    found = results.read(folder)
+    language = found.target if found else ""
     targets = work.translator(job.base).targets
     sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
     before = work.translate(job.base, sentence, target, 5, 128, 5)
@@ -75,15 +76,6 @@ def _sentence(folder: Path, job: Job) -> None:
 def _view(parts: list) -> None:
     """A mounted view keeps what is chosen in it; to open a head from outside, another is mounted (`_open`)."""
     linked.show(parts, f"after_{st.session_state.get('after_mounts', 0)}")
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _language(folder: str) -> str | None:
-    """The tag of the language that a run learnt; None for a result that came without its data."""
-    try:
-        return dataset.load(Path(folder) / "data").train[0].tag
-    except SidelightError:
-        return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
