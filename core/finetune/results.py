@@ -29,8 +29,8 @@ LARGEST = 2_000  # MB, of an uploaded result once it is unpacked
 @dataclass(frozen=True)
 class Result:
     """metrics, before: by name (training.finish). forgetting: {"before": .., "after": ..} by measure, or empty.
-    seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on. target: the tag
-    of the language that a translator learnt, or empty; a result that is sent on comes without its data."""
+    seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on. target:
+    the tag of the language that a translator learnt, or empty; a result that is sent on comes without its data."""
 
     metrics: dict[str, float]
     before: dict[str, float]
