@@ -270,6 +270,7 @@ def unfused(model: VisionModel, sizes: Sequence[int], tell: Tell = lambda share:
             for turn in range(2 * REPEATS):  # by turns, so that what slows the machine slows both
                 with fused(module, on := turn % 2 == 0):
                     seconds[on] = min(seconds[on], timing(run, 1, warm=turn < 2).seconds)
+                tell((number + turn / (2 * REPEATS)) / len(sizes))
             for on in (True, False):
                 with fused(module, on):
                     memory[on], output[on] = peak_bytes(run), run()

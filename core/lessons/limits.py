@@ -3,7 +3,6 @@ misspellings. The answer and the attention are compared with those for the clean
 """
 
 import random
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +23,6 @@ KINDS = ("noise", "blur", "contrast")
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NOISE, BLUR, FLATTEN = 64.0, 0.05, 0.95  # at strength 1: shades; of the shorter side; of the contrast
 LEAST_LETTERS = 3  # of a word that can be misspelt
-
-Tell = Callable[[float], None]
 
 
 def corrupt(image: Image.Image, kind: str, strength: float, seed: int = 0) -> Image.Image:
@@ -88,12 +85,10 @@ class Photo:
     attention: Tensor | None  # (rows, columns): of CLS, or the mean patch, in the last layer, mean over heads
 
 
-def photo_shift(
-    model: VisionModel, clean: VisionResult, image: Image.Image, size: int, kind: str, strength: float
-) -> Photo:
-    """Run the model on the corrupted image and compare with `clean`, its run on the image as it is."""
-    changed = corrupt(image, kind, strength)
-    seen = model.explain(changed, size, "crop")
+def photo_shift(model: VisionModel, clean: VisionResult, kind: str, strength: float) -> Photo:
+    """Corrupt the picture that the model saw in `clean`, so that no size of a photo hides it, run it, and compare."""
+    changed = corrupt(clean.fitted.pixels, kind, strength)
+    seen = model.explain(changed, changed.width, "crop")
     agreement = float(cosine_similarity(clean.features.float(), seen.features.float(), dim=-1).mean())
     certainty = None
     if clean.predictions:
@@ -123,17 +118,6 @@ def reading_map(result: VisionResult) -> Tensor | None:
         return None
     row = read_rows(result.trace).mean(0)[len(result.axis.prefix) :]
     return (row / row.sum().clamp_min(1e-12)).reshape(result.axis.grid)
-
-
-def photo_curve(
-    model: VisionModel, clean: VisionResult, image: Image.Image, size: int, kind: str,
-    strengths: Sequence[float] = STRENGTHS, tell: Tell = lambda share: None,
-) -> tuple[Shift, ...]:  # fmt: skip
-    found = []
-    for number, strength in enumerate(strengths):
-        found.append(photo_shift(model, clean, image, size, kind, strength).shift)
-        tell((number + 1) / len(strengths))
-    return tuple(found)
 
 
 def sentence_shift(
@@ -168,17 +152,6 @@ def _word_drift(clean: AttentionTrace, other: AttentionTrace) -> float | None:
 def _to_words(weights: Tensor, axis: TokenAxis) -> Tensor:
     each = TokenAxis(("",) * len(weights), tuple(range(len(weights))), (False,) * len(weights))
     return merge_map(weights, each, axis)
-
-
-def sentence_curve(
-    translator: Translator, clean: Translation, sentence: str, target: str | None,
-    shares: Sequence[float] = STRENGTHS, tell: Tell = lambda share: None,
-) -> tuple[Shift, ...]:  # fmt: skip
-    found = []
-    for number, share in enumerate(shares):
-        found.append(sentence_shift(translator, clean, sentence, target, share)[1])
-        tell((number + 1) / len(shares))
-    return tuple(found)
 
 
 def memory(trace: AttentionTrace) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from core.views.charts import AMBER, GREY, TEAL, house, plain
 from core.views.training import SERIES
 
+TICKS = [4**n for n in range(1, 8)]  # positions, on logarithmic axes
 QUIET = {"showgrid": False, "zeroline": False, "fixedrange": True}
 
 
@@ -91,9 +92,7 @@ def powers(
                 x=xs, y=[factor * x**exponent for x in xs], mode="lines", showlegend=False, hoverinfo="skip",
                 line={"color": colour, "width": 2, "dash": "dot"},
             )  # fmt: skip
-    ticks = sorted({x for points in series.values() for x, _ in points})
-    chosen = [t for i, t in enumerate(ticks) if i == 0 or t / ticks[i - 1] > 1.25]
-    figure.update_xaxes(type="log", title=plain(x_title), tickvals=chosen, ticktext=[f"{t:,}" for t in chosen])
+    figure.update_xaxes(type="log", title=plain(x_title), tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
     figure.update_yaxes(type="log", title=plain(y_title), exponentformat="power", dtick=1)
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False, hovermode="closest"
@@ -104,9 +103,10 @@ def powers(
 
 
 def lines(
-    series: Mapping[str, Sequence[tuple[float, float | None]]], x_title: str, y_title: str, here: float | None = None
-) -> go.Figure:
-    """Shares from 0 to 1, a line a series. here: where the slider stands, as an upright line."""
+    series: Mapping[str, Sequence[tuple[float, float | None]]], x_title: str, y_title: str,
+    here: float | None = None, log: bool = False,
+) -> go.Figure:  # fmt: skip
+    """Shares from 0 to 1, a line a series. here: where the slider stands, as an upright line. log: of positions."""
     figure = go.Figure()
     for number, (name, points) in enumerate(series.items()):
         figure.add_scatter(
@@ -117,6 +117,8 @@ def lines(
     if here is not None:
         figure.add_vline(here, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title=plain(x_title), fixedrange=True)
+    if log:
+        figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
     figure.update_yaxes(title=plain(y_title), range=[-0.03, 1.05], fixedrange=True)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False)
     return house(figure, 300)

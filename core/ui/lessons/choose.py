@@ -40,6 +40,7 @@ def show(lesson: Lesson) -> None:
             ]
             for one in found
         ],
+        texts=5,
     )
     note(say(f"choose.method_{chooser.METHODS[answers['data']]}"))
     if answers["data"] != "none":

@@ -143,7 +143,9 @@ def _growth(lesson: Lesson) -> None:
             say("cost.read_flops"): [(p.positions, p.attention_operations) for p in at_once],
             say("cost.read_time"): [(p.positions, p.attention_time) for p in at_once],
         }
-        st.plotly_chart(lines(shares, say("cost.n"), say("cost.attention_share")), key="growth_share", config=BARE)
+        st.plotly_chart(
+            lines(shares, say("cost.n"), say("cost.attention_share"), log=True), key="growth_share", config=BARE
+        )
     work_fits = _fits(work)
     table(
         ["", say("cost.power_time"), say("cost.power_flops"), say("cost.power_size")],
@@ -185,9 +187,10 @@ def _fused(lesson: Lesson) -> None:
     if not any(hasattr(part, "fused_attn") for part in model.module.modules()):
         st.info(say("cost.no_fused"))
         return
-    sizes = [side for side in cost.vision_sizes(model, 520)][-3:]
+    every = cost.vision_sizes(model, 520)
+    sizes = sorted({every[len(every) // 3], every[-1]})
     positions = [(side // model.patch) ** 2 + len(model.prefix) for side in sizes]
-    seconds = 2 + 16 * sum(model.operations(n) for n in positions) / model.rate()
+    seconds = 2 + 12 * sum(model.operations(n) for n in positions) / model.rate()
     found = measured("unfused", lesson.vision_name, seconds, lambda tell: cost.unfused(model, sizes, tell))
     if found is None:
         return

@@ -11,7 +11,7 @@ from core.views.lesson_charts import lines
 from core.views.lessons import grid_map
 
 BARE = {"displayModeBar": False}
-CUT = 0.5  # of attention drift, or agreement: what is called little
+CUT = 0.5  # agreement: what is called little
 
 
 def show(lesson: Lesson) -> None:
@@ -47,26 +47,24 @@ def _photo(lesson: Lesson) -> None:
         say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=limits.KINDS[0],
         key="limits_kind", required=True, label_visibility="collapsed",
     ) or limits.KINDS[0]  # fmt: skip
-    size = lesson.vision.fitted.pixels.width
-    curve = kept(
-        "photo_curve", (lesson.picture_run, kind),
-        lambda: limits.photo_curve(lesson.vision_model, lesson.vision, lesson.image, size, kind),
-    )  # fmt: skip
+
+    def shifted(strength: float) -> limits.Photo:
+        return kept(
+            "photo_shift", (lesson.picture_run, kind, strength),
+            lambda: limits.photo_shift(lesson.vision_model, lesson.vision, kind, strength),
+        )  # fmt: skip
 
     def check(choice: str) -> Verdict:
-        mid = curve[len(curve) // 2]
-        actual = "keeps" if mid.agreement > 0.9 else "some" if mid.agreement > CUT else "loses"
-        return Verdict(choice == actual, say("limits.q_photo_answer", agreement=f"{mid.agreement:.2f}"))
+        mid = shifted(0.5).shift.agreement
+        return Verdict(choice == _much(mid), say("limits.q_photo_answer", agreement=f"{mid:.2f}"))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
     question = say("limits.q_photo", kind=say(f"limits.{kind}"))
     if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
         return
     strength = st.slider(say("limits.strength"), 0, 100, 50, 5, format="%d%%", key="limits_strength") / 100
-    found = kept(
-        "photo_shift", (lesson.picture_run, kind, strength),
-        lambda: limits.photo_shift(lesson.vision_model, lesson.vision, lesson.image, size, kind, strength),
-    )  # fmt: skip
+    found = shifted(strength)
+    curve = [shifted(step).shift for step in limits.STRENGTHS]
     one, two, three = st.columns(3)
     one.image(found.image, say("limits.corrupted"), width="stretch")
     before, at = limits.reading_map(lesson.vision), say("lessons.patch_at", row="{row}", column="{column}")
@@ -92,21 +90,31 @@ def _photo(lesson: Lesson) -> None:
 
 def _sentence(lesson: Lesson) -> None:
     st.markdown(f"**{say('limits.sentence')}**")
-    curve = kept(
-        "sentence_curve", lesson.sentence_run,
-        lambda: limits.sentence_curve(lesson.translator, lesson.translation, lesson.sentence, lesson.target),
-    )  # fmt: skip
+
+    def shifted(share: float) -> tuple[str, limits.Shift]:
+        return kept(
+            "sentence_shift", (lesson.sentence_run, share),
+            lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
+        )  # fmt: skip
+
+    def check(choice: str) -> Verdict:
+        changed, mid = shifted(0.5)
+        values = {"agreement": f"{mid.agreement:.2f}", "source": plain(changed), "said": plain(mid.said)}
+        return Verdict(choice == _much(mid.agreement), say("limits.q_sentence_answer", **values))
+
+    options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
+    if not ask_option(lesson, "limits_sentence", say("limits.q_sentence"), options, check):
+        return
     share = st.slider(say("limits.share"), 0, 100, 50, 5, format="%d%%", key="limits_share") / 100
-    changed, shift = kept(
-        "sentence_shift", (lesson.sentence_run, share),
-        lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
-    )  # fmt: skip
+    changed, shift = shifted(share)
+    curve = [shifted(step)[1] for step in limits.STRENGTHS]
     table(
         ["", say("limits.source"), say("limits.translation")],
         [
             [say("limits.clean"), cell(lesson.sentence), cell(lesson.translation.text)],
             [say("limits.misspelt"), _marked(lesson.sentence, changed), cell(shift.said)],
         ],
+        texts=3,
     )
     series = {
         say("limits.agreement_sentence"): [(s.strength, s.agreement) for s in curve],
@@ -117,6 +125,10 @@ def _sentence(lesson: Lesson) -> None:
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
     values = {"agreement": f"{100 * shift.agreement:.0f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
     note(say("limits.sentence_note", **values))
+
+
+def _much(agreement: float) -> str:
+    return "keeps" if agreement > 0.9 else "some" if agreement > CUT else "loses"
 
 
 def _marked(sentence: str, changed: str) -> str:

@@ -123,7 +123,13 @@ def _sequence(lesson: Lesson) -> None:
         yours = f"{found.pieces[choice].loss:.2f}"
         return Verdict(
             found.pieces[choice].loss == one.loss,
-            say("loss.q_dearest_answer", yours=yours, choice=piece_name(one.choice), **values),
+            say(
+                "loss.q_dearest_answer",
+                chosen=piece_name(pieces[choice]),
+                yours=yours,
+                choice=piece_name(one.choice),
+                **values,
+            ),
         )
 
     key = f"loss_dearest_{_name(reference)}"
@@ -157,6 +163,7 @@ def _sequence(lesson: Lesson) -> None:
                  f"{cell(one.choice)} {one.choice_probability:.0%}"]
                 for one in found.pieces
             ],
+            texts=2,
         )  # fmt: skip
 
 
@@ -243,6 +250,7 @@ def _scores(lesson: Lesson) -> None:
             [str(n.length), f"{n.matched}/{n.total} = {n.precision:.1f}%", cell(_some(n.found)), cell(_some(n.missing))]
             for n in found.ngrams
         ],
+        texts=4,
     )
     note(say("loss.bleu_note"))
     st.latex(r"\mathrm{chrF}_\beta = (1+\beta^2)\,\frac{P\,R}{\beta^2 P + R}, \qquad \beta = 2")

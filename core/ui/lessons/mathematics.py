@@ -10,8 +10,8 @@ from core.ui.lessons.measure import kept, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
 
 FORMULA = (
-    r"Q = X W_Q, \qquad K = X W_K, \qquad V = X W_V",
-    r"\mathrm{head}_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^{\top}}{\sqrt{d_k}}\right) V_h, \qquad h = 1, \dots, H",
+    r"Q = X W_Q, \quad K = X W_K, \quad V = X W_V",
+    r"\mathrm{head}_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^{\top}}{\sqrt{d_k}}\right) V_h, \quad h \le H",
     r"\mathrm{MultiHead}(X) = \left[\,\mathrm{head}_1 \mid \dots \mid \mathrm{head}_H\,\right] W_O",
 )
 KINDS = ("vision", "encoder", "decoder", "cross")

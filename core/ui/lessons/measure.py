@@ -14,6 +14,9 @@ Result = TypeVar("Result")
 Tell = Callable[[float], None]
 
 KEPT = 64  # results, over all sessions
+SCROLL = """<style>
+[data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }
+</style>"""  # a wide table moves by itself on a phone, not the page
 _found: LRUCache = LRUCache(KEPT)
 _lock = Lock()
 
@@ -50,9 +53,12 @@ def kept(name: str, key: Hashable, compute: Callable[[], Result]) -> Result:
     return result
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A small table in Markdown, as its cells may be: what was typed, or what a model wrote, goes through `cell`."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> None:
+    """A small table in Markdown, as its cells may be: what was typed, or what a model wrote, goes through `cell`.
+
+    texts: how many columns, from the left, hold words; the others hold numbers and end at the right."""
+    st.html(SCROLL)
+    lines = [head, ["---"] * texts + ["---:"] * (len(head) - texts), *rows]
     st.markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 

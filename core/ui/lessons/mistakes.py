@@ -41,9 +41,14 @@ def _softmax(lesson: Lesson) -> None:
         "softmax_rows", lesson.run,
         lambda: [[mistakes.rows_of(t, t.layers // 2, f) for t in traces] for f in mistakes.FORMULAS],
     )  # fmt: skip
-    names = [say("maths.vision")] * (len(traces) - 1) + [say("maths.encoder")]
-    head = ["", *(f"{name}: {say(f'mistakes.{what}')}" for name in names for what in ("total", "entropy", "off"))]
-    table(head, [[LATEX[row[0].formula], *(text for one in row for text in _row(one))] for row in rows])
+    names = " / ".join([say("maths.vision")] * (len(traces) - 1) + [say("maths.encoder")])
+    table(
+        [names, say("mistakes.total"), say("mistakes.entropy"), say("mistakes.off")],
+        [
+            [LATEX[row[0].formula], *(" / ".join(column) for column in zip(*map(_row, row), strict=True))]
+            for row in rows
+        ],
+    )
     note(say("mistakes.softmax_rows"))
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     size = lesson.vision.fitted.pixels.width
@@ -110,6 +115,7 @@ def _classifier(lesson: Lesson) -> None:
             [say("mistakes.apart", n=found.pieces), cell(found.apart), f"$10^{{{found.sequences:.0f}}}$"],
             [say("mistakes.chain"), cell(lesson.translation.text), f"$10^{{{found.sequences:.0f}}}$"],
         ],
+        texts=2,
     )
     note(say("mistakes.classifier_note", n=found.pieces, vocabulary=f"{found.vocabulary:,}", chrf=f"{found.chrf:.0f}"))
 
@@ -121,7 +127,7 @@ def _one_hot(lesson: Lesson) -> None:
         [
             [say("mistakes.input_size"), f"{found.numbers:,}", f"{found.codes:,}"],
             [say("mistakes.weights"), large(found.weights), large(found.weights_then)],
-            [say("mistakes.distance"), "$|a-b|$", r"$\sqrt{2}$"],
+            [say("mistakes.distance"), r"$\lvert a-b\rvert$", r"$\sqrt{2}$"],
         ],
     )
     series = {
@@ -131,7 +137,7 @@ def _one_hot(lesson: Lesson) -> None:
     figure = lines(series, say("mistakes.shades"), say("mistakes.cosine"))
     st.plotly_chart(figure, key="one_hot", config={"displayModeBar": False})
     shift, cosine, overlap = found.curve[1]
-    note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.4f}", overlap=f"{overlap:.1%}"))
+    note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.1%}"))
 
 
 def _order(lesson: Lesson) -> None:
@@ -152,7 +158,7 @@ def _order(lesson: Lesson) -> None:
     left, right = st.columns([1, 2], gap="large")
     if picture:
         with left:
-            st.image(picture.shuffled, say("mistakes.shuffled_picture"), width=260)
+            st.image(picture.shuffled, say("mistakes.shuffled_picture"), width="stretch")
         with right:
             _picture_table(picture)
     else:
@@ -171,6 +177,7 @@ def _order(lesson: Lesson) -> None:
             [ordered, cell(words.texts[0]), cell(words.texts[2])],
             [mixed, cell(words.texts[1]), cell(words.texts[3])],
         ],
+        texts=3,
     )
     same = words.texts[2] == words.texts[3]
     note(say("mistakes.words_same" if same else "mistakes.words_differ", difference=f"{words.difference:.0e}"))
