@@ -36,23 +36,20 @@ def architecture(
     for part in parts:
         places[part.key] = (STACKS.index(part.stack), heights[part.stack])
         heights[part.stack] += 1
-    for part in parts:
-        _box(figure, part, places[part.key], names[part.key], part.key == chosen, words)
-    _cross_lines(figure, parts, places)
+    boxes = [_box(part, places[part.key], names[part.key], part.key == chosen, words) for part in parts]
     figure.add_scatter(
         x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers",
         customdata=list(places), text=[plain(names[key]) for key in places], hovertemplate="%{text}<extra></extra>",
         marker={"size": 20, "opacity": 0}, selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
     top = max(heights.values())
-    for column, title in enumerate(titles):
-        figure.add_annotation(
-            x=column,
-            y=heights[STACKS[column]] - 0.1,
-            text=f"<b>{plain(title)}</b>",
-            showarrow=False,
-            font={"size": 13, "color": words["ink"]},
-        )
+    heads = [
+        {"x": column, "y": heights[stack] - 0.1, "text": f"<b>{plain(title)}</b>", "showarrow": False, "font_size": 13}
+        for column, (stack, title) in enumerate(zip(STACKS, titles, strict=True))
+    ]
+    written = [{"font_color": words["ink"], **one} for one in (*heads, *(text for _, text in boxes))]
+    # All at once: plotly copies its whole list for each that is added.
+    figure.update_layout(shapes=[box for box, _ in boxes], annotations=[*written, *_cross_lines(parts, places)])
     hidden = {"visible": False, "fixedrange": True}
     figure.update_xaxes(range=[-0.5, 2.5], **hidden)
     figure.update_yaxes(range=[-0.6, top + 0.3], **hidden)
@@ -60,33 +57,33 @@ def architecture(
     return house(figure, ROW * (top + 1)).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
-def _box(
-    figure: go.Figure, part: Part, place: tuple[int, int], name: str, chosen: bool, words: Mapping[str, str]
-) -> None:
+Drawn = dict[str, object]  # a shape or an annotation of plotly's
+
+
+def _box(part: Part, place: tuple[int, int], name: str, chosen: bool, words: Mapping[str, str]) -> tuple[Drawn, Drawn]:
+    """The box and what stands in it."""
     x, y = place
     line = {"color": TEAL if chosen else GREY, "width": 3 if chosen else 0.8}
-    figure.add_shape(
-        type="rect", x0=x - HALF, x1=x + HALF, y0=y - TALL, y1=y + TALL, fillcolor=FILL[part.role], line=line
-    )
+    corners = {"x0": x - HALF, "x1": x + HALF, "y0": y - TALL, "y1": y + TALL}
     signs = [words["causal" if kind == "decoder" else "both" if kind == "encoder" else "cross"] for kind in part.calls]
     shared = all(shared for _, _, shared in part.tensors)
     text = plain(" ".join([name, "·", words["shared"] if shared else short_count(part.parameters), *signs]))
-    figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": 11, "color": words["ink"]})
+    shape = {"type": "rect", "fillcolor": FILL[part.role], "line": line, **corners}
+    return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font_size": 11}
 
 
-def _cross_lines(figure: go.Figure, parts: Sequence[Part], places: Mapping[str, tuple[int, int]]) -> None:
+def _cross_lines(parts: Sequence[Part], places: Mapping[str, tuple[int, int]]) -> list[Drawn]:
     """From the encoder's last part to every decoder layer that reads it."""
     sources = [places[part.key] for part in parts if part.stack == "encoder"]
-    if not sources:
-        return
-    x0, y0 = sources[-1]
-    for part in parts:
-        if "cross" in part.calls:
-            x1, y1 = places[part.key]
-            figure.add_annotation(
-                x=x1 - HALF, y=y1, ax=x0 + HALF, ay=y0, xref="x", yref="y", axref="x", ayref="y",
-                showarrow=True, arrowhead=2, arrowwidth=1.4, arrowcolor=AMBER, text="",
-            )  # fmt: skip
+    readers = [places[part.key] for part in parts if "cross" in part.calls]
+    return [
+        {
+            "x": x - HALF, "y": y, "ax": sources[-1][0] + HALF, "ay": sources[-1][1], "xref": "x", "yref": "y",
+            "axref": "x", "ayref": "y", "showarrow": True, "arrowhead": 2, "arrowwidth": 1.4, "arrowcolor": AMBER,
+            "text": "",
+        }
+        for x, y in readers
+    ]  # fmt: skip
 
 
 def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]) -> go.Figure:

@@ -136,3 +136,10 @@ def test_a_link_names_the_section_in_any_language_and_an_unknown_one_opens_the_f
     test.run()
     assert not test.exception
     assert test.session_state.section == next(iter(SECTIONS))
+
+
+@pytest.mark.parametrize("section", CHANGES)
+@pytest.mark.parametrize("sentence", ["!", "<b>bold</b> & *stars* :red[x] $y$", "🐕 runs", "word " * 90])
+def test_odd_sentences_are_shown(section: str, sentence: str) -> None:
+    test = shown(section, sentence=sentence, target="cmn_Hans", vision_model="vision-cifar10")
+    assert len(sentences(test)) > 10

@@ -61,9 +61,8 @@ def ask_patch(
         st.markdown(f"**{say('quiz.predict')}** {question}")
         given = _given(lesson, key)
         verdict = check(given.choice) if given and given.choice is not None else None
-        marks = dict.fromkeys(asked, TEAL)
-        if given:
-            marks |= dict.fromkeys(check(0).patches, AMBER)
+        marks = dict.fromkeys(check(0).patches, AMBER) if given else {}
+        marks |= dict.fromkeys(asked, TEAL)
         if verdict:
             marks[given.choice] = VIOLET
         take = None if given else (lambda patch: _record(lesson, key, patch, check(patch).right))
