@@ -11,6 +11,7 @@ from PIL import Image
 from core.errors import SidelightError
 from core.lessons import loss, texts
 from core.models.images import fit_image
+from core.models.pieces import clean
 from core.models.vision import VisionModel
 from core.ui import work
 from core.ui.language import class_name, say, show_error
@@ -211,14 +212,14 @@ def _patches(lesson: Lesson) -> None:
 
 def _scores(lesson: Lesson) -> None:
     reference = _reference(lesson)
-    if not reference.strip():
+    if not clean(reference):
         raise SidelightError("lessons.no_reference")
     chinese = lesson.target == "cmn_Hans"
     text = st.text_input(
         say("loss.judged"), lesson.translation.text, max_chars=1000, key=f"loss_judged_{lesson.sentence_run}",
         help=say("loss.judged_help"),
     )  # fmt: skip
-    if not text.strip():
+    if not clean(text):
         raise SidelightError("lessons.no_reference")
     found, characters = texts.bleu(text, reference, chinese), texts.chrf(text, reference)
     shorter = texts.bleu(_without_last(text, chinese), reference, chinese)
