@@ -68,7 +68,7 @@ def _scrub(lesson: Lesson) -> None:
     pieces = [piece_name(one.piece) for one in steps]
     so_far = " ".join([*pieces[: number - 1], f":primary-background[**{pieces[number - 1]}**]"])
     rest = " ".join(f":gray[{piece}]" for piece in pieces[number:])
-    st.markdown(f"{say('lesson_arch.written')}: {so_far} {rest}")
+    st.markdown(f"{say('lesson_arch.written')} {so_far} {rest}")
     values = {
         "step": number, "piece": pieces[number - 1], "probability": f"{step.probability:.1%}",
         "entropy": f"{step.entropy:.2f}", "choices": f"{2**step.entropy:.1f}",
