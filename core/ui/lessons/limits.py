@@ -20,11 +20,9 @@ def show(lesson: Lesson) -> None:
     st.divider()
     st.markdown(f"#### {say('limits.shift')}")
     note(say("limits.shift_why"))
-    left, right = st.columns(2, gap="large")
-    with left:
-        _photo(lesson)
-    with right:
-        _sentence(lesson)
+    _photo(lesson)
+    st.divider()
+    _sentence(lesson)
 
 
 def _memory(lesson: Lesson) -> None:
@@ -66,11 +64,11 @@ def _photo(lesson: Lesson) -> None:
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
     one, two, three = st.columns(3)
-    one.image(found.image, say("limits.corrupted"), width="stretch")
+    one.image(found.image, say("limits.corrupted"), width=220)
     before, at = limits.reading_map(lesson.vision), say("lessons.patch_at", row="{row}", column="{column}")
     for place, values, name in ((two, before, "before"), (three, found.attention, "after")):
         if values is not None:
-            figure = grid_map(values, at, height=190, diverging=False).update_traces(showscale=False)
+            figure = grid_map(values, at, height=220, diverging=False).update_traces(showscale=False)
             place.plotly_chart(figure, key=f"limits_{name}", config=BARE)
             place.caption(say(f"limits.map_{name}"))
     series = {

@@ -111,10 +111,8 @@ def _sequence(lesson: Lesson) -> None:
     output = loss.reference_ids(lesson.translator, reference)
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     found = loss.sequence_loss(lesson.translator, source, output, smoothing)
-    st.latex(
-        r"\mathcal{L} = -\frac{1}{n}\sum_{t=1}^{n} \sum_{v} q_t(v) \ln p(v \mid y_{<t}, x), \qquad "
-        r"\mathrm{PPL} = \exp\Big(\!-\frac{1}{n}\sum_t \ln p(y_t \mid y_{<t}, x)\Big)"
-    )
+    st.latex(r"\mathcal{L} = -\frac{1}{n}\sum_{t=1}^{n} \sum_{v} q_t(v) \ln p(v \mid y_{<t}, x)")
+    st.latex(r"\mathrm{PPL} = \exp\Big(\!-\frac{1}{n}\sum_{t=1}^{n} \ln p(y_t \mid y_{<t}, x)\Big)")
     pieces = [one.wanted for one in found.pieces]
     dearest = max(range(len(pieces)), key=lambda i: found.pieces[i].loss)
 
@@ -237,8 +235,8 @@ def _scores(lesson: Lesson) -> None:
     options = {name: say(f"loss.q_{name}") for name in ("penalty", "precision", "both", "neither")}
     if found.ngrams and shorter.ngrams:
         ask_option(lesson, f"loss_short_{_name(text + reference)}", say("loss.q_short"), options, check)
-    st.latex(r"\mathrm{BLEU} = \mathrm{BP}\cdot\exp\Big(\frac{1}{N}\sum_{n=1}^{N}\ln p_n\Big), \qquad "
-             r"\mathrm{BP} = \min\!\big(1,\; e^{\,1 - r/c}\big)")  # fmt: skip
+    st.latex(r"\mathrm{BLEU} = \mathrm{BP}\cdot\exp\Big(\frac{1}{N}\sum_{n=1}^{N}\ln p_n\Big)")
+    st.latex(r"\mathrm{BP} = \min\!\big(1,\; e^{\,1 - r/c}\big)")
     numbers = {
         "BLEU": f"{found.score:.1f}", "BP": f"{found.penalty:.3f}", "c / r": f"{found.length} / {found.reference}",
         "chrF2": f"{characters.score:.1f}",

@@ -65,21 +65,22 @@ def _softmax(lesson: Lesson) -> None:
     table(
         [
             "",
-            say("mistakes.similarity"),
             *([say("mistakes.prediction")] if classes else []),
             say("mistakes.text"),
             "chrF",
+            say("mistakes.similarity"),
         ],
         [
             [
                 LATEX[one.formula],
-                f"{one.similarity:.2f}",
                 *([_label(one.predictions)] if classes else []),
                 cell(one.text) or "–",
                 f"{one.chrf:.0f}",
+                f"{one.similarity:.2f}",
             ]
             for one in found
         ],
+        texts=2 + classes,
     )
     survived = [LATEX[one.formula] for one in found[1:] if one.text == found[0].text]
     note(say("mistakes.survived", formulas=", ".join(survived)) if survived else say("mistakes.none_survived"))
