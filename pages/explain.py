@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from core.ui import explain, explain_ablation, explain_arithmetic, explain_heads, explain_maps, inputs, work
+from core.ui import inputs, work
 from core.ui.entry import enter
+from core.ui.explain import ablation, arithmetic, heads, maps, sides
 from core.ui.language import say
 
 SECTIONS = {
-    "maps": explain_maps.show,
-    "heads": explain_heads.show,
-    "ablation": explain_ablation.show,
-    "arithmetic": explain_arithmetic.show,
+    "maps": maps.show,
+    "heads": heads.show,
+    "ablation": ablation.show,
+    "arithmetic": arithmetic.show,
 }
 
 enter("pages/explain.py")
@@ -19,7 +20,7 @@ st.caption(say("explain.lead"))
 
 with st.popover(say("compare.models"), icon=":material/tune:"):
     names = (
-        inputs.choose_model("vision", "explain_model", say("compare.vision_model"), default=explain.CLASSIFIER),
+        inputs.choose_model("vision", "explain_model", say("compare.vision_model"), default=sides.CLASSIFIER),
         inputs.choose_model("translation", "translation_model", say("compare.translation_model")),
     )
 vision, translation = work.vision_or_bundled(names[0]), work.translator_or_bundled(names[1])
@@ -30,5 +31,5 @@ with left:
 with right:
     sentence = inputs.choose_sentence(translation[1].targets)
 
-section = explain.choose_section("explain", list(SECTIONS))
-SECTIONS[section](explain.pair(vision, photo, translation, sentence))
+section = inputs.choose_section("explain", list(SECTIONS))
+SECTIONS[section](sides.pair(vision, photo, translation, sentence))

@@ -4,21 +4,22 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.finetune import jobs
-from core.ui import inputs, training_after, training_data, training_list, training_live, training_setup
+from core.ui import inputs
 from core.ui.entry import enter
 from core.ui.language import say, show_error
+from core.ui.training import after, data, live, runs, setup
 
 enter("pages/finetune.py")
-training_live.ensure_worker()
+live.ensure_worker()
 st.title(say("finetune.title"))
 st.caption(say("finetune.lead"))
 
-folder = training_list.choose()
+folder = runs.choose()
 if folder is None:
     form, below = st.container(), st.container()
     with below:  # drawn first: what follows may stop
-        if uploaded := training_after.upload():
-            training_list.open_run(uploaded)
+        if uploaded := after.upload():
+            runs.open_run(uploaded)
     with form:
         task = st.segmented_control(
             say("finetune.task"), ["vision", "translation"], format_func=lambda name: say(f"finetune.task_{name}"),
@@ -32,28 +33,26 @@ if folder is None:
                 st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
             )
         try:
-            model = training_setup.model_of(task, name)
+            model = setup.model_of(task, name)
         except SidelightError as error:
             show_error(error)
             st.stop()
         with left:
-            chosen = training_data.choose(task, getattr(model, "targets", ()), seed)
+            chosen = data.choose(task, getattr(model, "targets", ()), seed)
         with right:
             st.subheader(say("finetune.how"))
             if chosen is None:
                 st.info(say("finetune.no_data"))
                 st.stop()
-            job = training_setup.choose(task, name, model, chosen, seed)
+            job = setup.choose(task, name, model, chosen, seed)
             st.caption(say(f"finetune.probe_{task}"))
             probe = inputs.choose_photo()[1] if task == "vision" else inputs.typed_sentence()
-            st.markdown(
-                say("finetune.estimate", time=training_live.duration(training_setup.estimated(job, model, chosen)))
-            )
+            st.markdown(say("finetune.estimate", time=live.duration(setup.estimated(job, model, chosen))))
             if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
-                started = training_setup.start(job, chosen, probe)
+                started = setup.start(job, chosen, probe)
                 if started:
-                    training_list.open_run(started)
+                    runs.open_run(started)
 else:
-    training_live.show(folder)
+    live.show(folder)
     if jobs.state_of(folder).state == "finished":
-        training_after.show(folder)
+        after.show(folder)

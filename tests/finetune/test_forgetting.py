@@ -33,7 +33,8 @@ def looking(where: Callable[[Tensor], Tensor], grid: int = 16) -> VisionModel:
         scores = torch.zeros(1, 1, len(axis), len(axis))
         scores[..., 0, 1:] = where(away)
         call = AttentionCall(0, scores, torch.eye(len(axis))[None, None], None, None, 1.0, False)
-        return VisionResult(None, axis, AttentionTrace.from_calls("encoder", [call], axis, axis), None, torch.zeros(0), ())
+        trace = AttentionTrace.from_calls("encoder", [call], axis, axis)
+        return VisionResult(None, axis, trace, None, torch.zeros(0), ())
 
     model = VisionModel("looking", torch.nn.Identity(), 14, ("CLS",), (0, 0, 0), (1, 1, 1), (224,), 224)
     model.explain = explain

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ui import background
-from core.ui.explain_ablation import marked
+from core.ui.explain.ablation import marked
 from tests.pages.test_pages import opened as page
 
 SECTIONS = ("maps", "heads", "ablation", "arithmetic")
@@ -30,9 +30,9 @@ def settled(app: AppTest, seconds: float = 120) -> AppTest:
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page itself, on 112 px: 64 patches."""
-    from core.ui import explain
+    from core.ui.explain import sides
 
-    monkeypatch.setattr(explain, "SIDE", 112)
+    monkeypatch.setattr(sides, "SIDE", 112)
 
 
 def texts(app: AppTest) -> str:

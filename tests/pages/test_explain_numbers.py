@@ -22,14 +22,15 @@ def page(section: str) -> None:
 
     from core.models.images import open_image
     from core.samples import photos
-    from core.ui import explain, inputs, work
+    from core.ui import inputs, work
+    from core.ui.explain import sides
 
-    model = st.session_state.get("model", explain.CLASSIFIER)
+    model = st.session_state.get("model", sides.CLASSIFIER)
     photo = open_image(photos()[0].path.read_bytes())
     name = inputs.bundled("translation")
     sentence = (st.session_state.get("sentence", "A dog is running."), "deu")
-    pair = explain.pair((model, work.vision_model(model)), ("photo", photo), (name, work.translator(name)), sentence)
-    importlib.import_module(f"core.ui.explain_{section}").show(pair)
+    pair = sides.pair((model, work.vision_model(model)), ("photo", photo), (name, work.translator(name)), sentence)
+    importlib.import_module(f"core.ui.explain.{section}").show(pair)
 
 
 def opened(section: str, **state: object) -> AppTest:

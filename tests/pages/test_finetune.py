@@ -12,7 +12,7 @@ from core.finetune import jobs
 from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status
 from core.finetune.methods import METHODS
-from core.ui import training_live
+from core.ui.training import live
 from tests.finetune.models import data_of, job
 from tests.finetune.person import packed, plain_files, table
 from tests.pages.test_pages import opened
@@ -21,7 +21,7 @@ from tests.pages.test_pages import opened
 @pytest.fixture(autouse=True)
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SIDELIGHT_RUNS", str(tmp_path))
-    monkeypatch.setattr(training_live, "ensure_worker", lambda: None)
+    monkeypatch.setattr(live, "ensure_worker", lambda: None)
     return tmp_path
 
 

@@ -1,7 +1,6 @@
 """The two sides of the Explain page, a photo and a sentence, each with what is asked of its model; models and maps are
 computed once for all sections and sessions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -15,7 +14,7 @@ from core.errors import SidelightError
 from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
-from core.ui import keep, work
+from core.ui import work
 from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
@@ -116,18 +115,6 @@ def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> Pho
 def _sentence(name: str, model: Translator, text: str, language: str | None) -> SentenceSide:
     translation = work.translate(name, text, language, 5, 128, 5)
     return SentenceSide(name, model, text, language, translation, (text, str(language)))
-
-
-def choose_section(key: str, names: Sequence[str]) -> str:
-    """One of the page's sections, which the link names; the first where it names none. Wording: `<key>.<name>`."""
-    if (kept := keep.restore_parameter(key)) in names:
-        st.session_state[key] = kept
-    chosen = st.segmented_control(
-        say(f"{key}.sections"), list(names), format_func=lambda name: say(f"{key}.{name}"), key=key, required=True,
-        default=None if key in st.session_state else names[0], label_visibility="collapsed",
-        on_change=lambda: keep.set_parameter(key, st.session_state[key]),
-    )  # fmt: skip
-    return chosen or names[0]
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

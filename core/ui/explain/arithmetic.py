@@ -8,8 +8,8 @@ import torch
 
 from core.attention.arithmetic import Arithmetic, arithmetic
 from core.ui import keep
-from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
-from core.ui.explain_heads import KINDS, traces
+from core.ui.explain.heads import KINDS, traces
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written

@@ -10,7 +10,7 @@ from core.finetune.job import read_job
 from core.models.catalogue import runs_folder
 from core.ui import keep
 from core.ui.language import say
-from core.ui.training_setup import method_name, owner
+from core.ui.training.setup import method_name, owner
 
 NEW = ""
 

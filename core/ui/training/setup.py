@@ -18,7 +18,7 @@ from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.ui import work
 from core.ui.language import say, show_error
-from core.ui.training_data import Chosen
+from core.ui.training.data import Chosen
 
 RATES = tuple(round(digit * 10**power, 10) for power in (-5, -4, -3, -2, -1) for digit in (1, 2, 3, 5))
 BATCHES = (8, 16, 32, 64)

@@ -12,8 +12,8 @@ from core.finetune.results import Result
 from core.models import catalogue
 from core.ui.inputs import model_titles
 from core.ui.language import say, show_error
-from core.ui.training_live import MAIN, duration
-from core.ui.training_setup import method_name
+from core.ui.training.live import MAIN, duration
+from core.ui.training.setup import method_name
 from core.views.training import curve
 
 MEASURES = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}

@@ -11,8 +11,9 @@ from core.attention.agreement import disagreement, spearman
 from core.attention.faithfulness import Control, Curves, Verdict, control, curves, order, per_unit, verdicts
 from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
-from core.ui import background, explain
-from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
+from core.ui import background
+from core.ui.explain import sides
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
 from core.views.light import lit_photo, times_even
@@ -31,8 +32,8 @@ def show(pair: Pair) -> None:
             continue
         with column:
             target = side.choose_target()
-            asked = explain.subject_of(side, target)
-            found = {name: explain.finite(one) for name, one in explain.maps(side, target, options).items()}
+            asked = sides.subject_of(side, target)
+            found = {name: sides.finite(one) for name, one in sides.maps(side, target, options).items()}
             place = st.container()  # the maps stand above, but their verdicts come from what is drawn below
             fill = _choose_fill(side, asked)
             checked = _check(side, asked, target, found, options, fill)
@@ -111,7 +112,7 @@ def _pictures(side: PhotoSide, asked: Subject, found: dict[str, Tensor], told: d
 def _words(side: SentenceSide, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
     st.caption(say("explain.words_scale"))
     rows = {say(f"method.{name}"): times_even(per_unit(one, asked.units)) for name, one in found.items()}
-    figure = figures.method_words(rows, explain.unit_names(asked), say("explain.scale"))
+    figure = figures.method_words(rows, sides.unit_names(asked), say("explain.scale"))
     st.plotly_chart(figure, key="explain_words", config=QUIET)
     for method in METHODS.values():
         left, right = st.columns([2, 3])
@@ -180,7 +181,7 @@ def _agreement(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
         else:
             place = st
         most = apart.topk(min(MOST, len(apart)))
-        units = explain.unit_names(asked)
+        units = sides.unit_names(asked)
         place.caption(say("explain.disagree"))
         for value, unit in zip(most.values.tolist(), most.indices.tolist(), strict=True):
             place.text(f"{units[unit]} · ±{value:.0%}")

@@ -12,7 +12,7 @@ from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
 from core.ui import background, inputs, keep
-from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
 from core.views.film import film_sentence
 from core.views.heads import head_grid, head_rows, head_table

@@ -11,7 +11,7 @@ from core.attention.trace import Kind
 from core.finetune import held_out
 from core.finetune.parallel import TAGS
 from core.ui import background
-from core.ui.explain import PhotoSide, Side
+from core.ui.explain.sides import PhotoSide, Side
 from core.ui.language import say
 from core.views import explain as figures
 

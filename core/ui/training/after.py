@@ -10,10 +10,11 @@ from core.finetune import results
 from core.finetune.job import Job, read_job
 from core.finetune.results import Result
 from core.models import catalogue
-from core.ui import training_change, training_others, work
+from core.ui import work
 from core.ui.language import say, show_error
-from core.ui.training_live import duration
-from core.ui.training_others import MEASURES, SHARES, shown
+from core.ui.training import change, others
+from core.ui.training.live import duration
+from core.ui.training.others import MEASURES, SHARES, shown
 from core.wording import ASSETS
 
 PAGES = {"vision": ("vision", "compare"), "translation": ("translation", "compare")}
@@ -30,8 +31,8 @@ def show(folder: Path) -> None:
         return
     job = read_job(folder)
     _numbers(job, result)
-    training_change.show(folder, job)
-    training_others.show(folder, job, result)
+    change.show(folder, job)
+    others.show(folder, job, result)
     _take_away(folder, job)
 
 

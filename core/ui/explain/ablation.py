@@ -12,9 +12,10 @@ from torch import Tensor
 from core.attention.ablation import Head, all_heads, importance, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
-from core.ui import background, explain
-from core.ui.explain import Pair, PhotoSide, SentenceSide, Side
-from core.ui.explain_pruning import prune
+from core.ui import background
+from core.ui.explain import sides
+from core.ui.explain.pruning import prune
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import class_name, say
 from core.views import explain as figures
 
@@ -34,7 +35,7 @@ def show(pair: Pair) -> None:
 def _side(side: Side) -> None:
     """One side is a fragment: a head that is switched off redraws nothing else."""
     target = side.choose_target()
-    asked = explain.subject_of(side, target)
+    asked = sides.subject_of(side, target)
     key = f"off_{side.kind}_{side.name}"
     names = {head: _head_name(head) for head in all_heads(asked)}
     off: list[Head] = st.multiselect(

@@ -15,7 +15,7 @@ from core.finetune.job import Job, Status, read_job
 from core.finetune.learning import interim_pictures
 from core.finetune.loop import Event, read_log
 from core.ui.language import class_name, language, say
-from core.ui.training_setup import method_name
+from core.ui.training.setup import method_name
 from core.views.film import film_photo, film_sentence
 from core.views.training import confusion, curve
 
