@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, keep, work
+from core.ui import inputs, work
 from core.ui.entry import enter
 from core.ui.language import say
 from core.ui.lessons import quiz
@@ -25,18 +25,7 @@ with left:
 with right:
     sentence = inputs.choose_sentence(translation[1].targets)
 
-first = next(iter(SECTIONS))
-if (kept := keep.restore_parameter("section")) in SECTIONS:
-    st.session_state.section = kept  # the link names it, whatever the language
-section = (
-    st.segmented_control(
-        say("differences.sections"), list(SECTIONS), format_func=lambda name: say(f"differences.{name}"),
-        key="section", default=None if "section" in st.session_state else first, required=True,
-        label_visibility="collapsed",
-        on_change=lambda: keep.set_parameter("section", st.session_state.section),
-    )
-    or first
-)  # fmt: skip
+section = inputs.choose_section("section", list(SECTIONS), "differences")
 tally = st.empty()
 if lesson := prepare(vision, photo, translation, sentence):
     SECTIONS[section](lesson)

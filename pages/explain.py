@@ -31,5 +31,5 @@ with left:
 with right:
     sentence = inputs.choose_sentence(translation[1].targets)
 
-section = inputs.choose_section("explain", list(SECTIONS))
+section = inputs.choose_section("explain", list(SECTIONS), "explain")
 SECTIONS[section](sides.pair(vision, photo, translation, sentence))

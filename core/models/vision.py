@@ -215,7 +215,8 @@ def _load_hub(name: str) -> VisionModel:
 def _wrap(name: str, module: nn.Module, default_patches: int | None = None) -> VisionModel:
     """Raises SidelightError `model.unsupported` for a model without one grid of patches."""
     embedding = getattr(module, "patch_embed", None)
-    if not hasattr(embedding, "patch_size") or not hasattr(module, "blocks"):
+    hybrid = hasattr(embedding, "backbone")  # a convolutional network cuts the picture, not patch_size
+    if hybrid or not hasattr(embedding, "patch_size") or not hasattr(module, "blocks"):
         raise SidelightError("model.unsupported", name=name)
     config, patch = module.pretrained_cfg, embedding.patch_size[0]
     trained = config["input_size"][-1]

@@ -160,13 +160,13 @@ def model_titles(task: str) -> dict[str, str]:
     return {card.key: card.title if counts[card.title] == 1 else f"{card.title} ({card.key})" for card in cards}
 
 
-def choose_section(key: str, names: Sequence[str]) -> str:
-    """One of a page's sections, which the link names under `key`; the first where it names none. Wording: `key.*`."""
+def choose_section(key: str, names: Sequence[str], wording: str) -> str:
+    """One of a page's sections, which the link names under `key`; the first where it names none."""
     if (kept := keep.restore_parameter(key)) in names:
         st.session_state[key] = kept
     chosen = st.segmented_control(
-        say(f"{key}.sections"), list(names), format_func=lambda name: say(f"{key}.{name}"), key=key, required=True,
-        default=None if key in st.session_state else names[0], label_visibility="collapsed",
+        say(f"{wording}.sections"), list(names), format_func=lambda name: say(f"{wording}.{name}"), key=key,
+        required=True, default=None if key in st.session_state else names[0], label_visibility="collapsed",
         on_change=lambda: keep.set_parameter(key, st.session_state[key]),
     )  # fmt: skip
     return chosen or names[0]

@@ -67,10 +67,11 @@ def test_a_model_with_a_head_names_its_best_classes() -> None:
     assert model.classes[0].startswith("tench")
 
 
-def test_windowed_attention_is_not_drawn_as_if_it_were_whole() -> None:
-    module = timm.create_model("hiera_tiny_224", pretrained=False).eval()
+@pytest.mark.parametrize("name", ["hiera_tiny_224", "vit_tiny_r_s16_p8_224"])
+def test_what_is_not_cut_into_one_grid_of_patches_is_not_drawn_as_if_it_were(name: str) -> None:
+    module = timm.create_model(name, pretrained=False).eval()
     with pytest.raises(SidelightError) as caught:
-        vision._wrap("hiera", module)
+        vision._wrap(name, module)
     assert caught.value.code == "model.unsupported"
 
 
