@@ -115,7 +115,7 @@ def _words(side: SentenceSide, asked: Subject, found: dict[str, Tensor], told: d
     figure = figures.method_words(rows, sides.unit_names(asked), say("explain.scale"))
     st.plotly_chart(figure, key="explain_words", config=QUIET)
     for method in METHODS.values():
-        left, right = st.columns([2, 3])
+        left, right = st.columns([1, 2])
         with left:
             _name(method.name)
         with right:
