@@ -27,6 +27,7 @@ Tell = Callable[[float], None]
 # One measurement at a time: two would slow each other down, and there is one profiler.
 MEASURING = Lock()
 REPEATS = 3
+MOST, ENOUGH = 12, 0.3  # short runs are repeated more often: so many times, or for so many seconds
 # torch 2.14 counts the fused attention of CUDA but not that of the CPU, which has the same arguments.
 _CPU_ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"
 
@@ -99,7 +100,8 @@ def timing(run: Run, repeats: int = REPEATS, warm: bool = True) -> Timing:
     with torch.inference_mode():
         if warm:
             run()
-        for _ in range(repeats):
+        begun = time.perf_counter()
+        while len(found) < repeats or (repeats > 1 and len(found) < MOST and time.perf_counter() - begun < ENOUGH):
             _finish()
             start = time.perf_counter()
             with Stopwatch() as watch:

@@ -93,7 +93,7 @@ def powers(
                 line={"color": colour, "width": 2, "dash": "dot"},
             )  # fmt: skip
     figure.update_xaxes(type="log", title=plain(x_title), tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
-    figure.update_yaxes(type="log", title=plain(y_title), exponentformat="power", dtick=1)
+    figure.update_yaxes(type="log", title=plain(y_title), exponentformat="power")
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False, hovermode="closest"
     )
