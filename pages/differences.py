@@ -26,7 +26,10 @@ with right:
     sentence = inputs.choose_sentence(translation[1].targets)
 
 section = inputs.choose_section("section", list(SECTIONS), "differences")
-tally = st.empty()
+left, right = st.columns([3, 1])
+tally = left.empty()
+with right:
+    quiz.choose_all()
 if lesson := prepare(vision, photo, translation, sentence):
     SECTIONS[section](lesson)
 with tally:

@@ -143,3 +143,14 @@ def test_a_link_names_the_section_in_any_language_and_an_unknown_one_opens_the_f
 def test_odd_sentences_are_shown(section: str, sentence: str) -> None:
     test = shown(section, sentence=sentence, target="cmn_Hans", vision_model="vision-cifar10")
     assert len(sentences(test)) > 10
+
+
+def test_a_link_for_a_lecture_shows_everything_at_once() -> None:
+    test = opened("differences", lang="en", kept={"section": "architecture", "answers": "shown"})
+    assert "shown" in test.query_params["answers"]
+    assert test.toggle(key="answers_shown").value and not test.exception
+    assert not [button for button in test.button if str(button.key).startswith("skip_")], "nothing is asked"
+    assert not any("right so far" in caption.value for caption in test.caption), "and nothing is counted"
+    test.toggle(key="answers_shown").set_value(False).run()
+    assert [button for button in test.button if str(button.key).startswith("skip_")]
+    assert "answers" not in test.query_params

@@ -10,11 +10,14 @@ from typing import Any
 import streamlit as st
 
 from core.models.vision import VisionResult
+from core.ui import keep
 from core.ui.language import say
 from core.ui.lessons.lesson import Lesson, piece_name
 from core.ui.lessons.pick import patch_chart
 from core.views.charts import AMBER, TEAL
 from core.views.lessons import VIOLET
+
+SHOWN = "shown"  # as the link says it
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,16 @@ def progress() -> tuple[int, int]:
     return len(answers), sum(answer.right for answer in answers)
 
 
+def choose_all() -> None:
+    """Whether every answer is shown without asking, for who explains; the link carries it as `answers`."""
+    if "answers_shown" not in st.session_state:
+        st.session_state.answers_shown = keep.restore_parameter("answers") == SHOWN
+    st.toggle(
+        say("quiz.all"), key="answers_shown", help=say("quiz.all_help"),
+        on_change=lambda: keep.set_parameter("answers", SHOWN if st.session_state.answers_shown else ""),
+    )  # fmt: skip
+
+
 def show_progress() -> None:
     answered, right = progress()
     st.caption(say("quiz.progress", answered=answered, right=right) if answered else say("quiz.none"))
@@ -134,7 +147,9 @@ def _answers() -> dict[str, Answer]:
 
 def _given(lesson: Lesson, key: str) -> Answer | None:
     answer = _answers().get(key)
-    return answer if answer and answer.run == lesson.run else None
+    if answer and answer.run == lesson.run:
+        return answer
+    return Answer(lesson.run, None, False) if st.session_state.get("answers_shown") else None
 
 
 def _record(lesson: Lesson, key: str, choice: Any, right: bool) -> None:
