@@ -143,3 +143,13 @@ def test_every_paper_is_named_with_its_place() -> None:
         assert f"https://arxiv.org/abs/{number}" in told
     assert "GPT-2" in told
     assert len(test.get("page_link")) >= 8
+
+
+def test_a_model_surer_than_the_smoothed_target_asks_would_be_held_back() -> None:
+    said = {}
+    for smoothing in (0.0, 0.3):
+        test = opened("differences", lang="en", photo="cat", kept={"section": "loss"})
+        test.slider(key="loss_smoothing").set_value(smoothing).run()
+        texts = [element.value for element in [*test.markdown, *test.caption]]
+        said[smoothing] = next(text for text in texts if "The derivative by a logit" in text)
+    assert "raise the logit of *cat* (-" in said[0.0] and "lower the logit of *cat* (+" in said[0.3]

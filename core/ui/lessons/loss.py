@@ -72,14 +72,16 @@ def _classes(lesson: Lesson) -> None:
         )  # fmt: skip
         st.plotly_chart(figure, key="class_loss", config=BARE)
     pull = float(found.gradient[label])
-    push = max((c for c in range(len(logits)) if c != label), key=lambda c: float(found.gradient[c]))
+    surer = pull > 0  # than the smoothed target asks
+    furthest = min if surer else max
+    push = furthest((c for c in range(len(logits)) if c != label), key=lambda c: float(found.gradient[c]))
     named = [plain(class_name(model.classes[c])) for c in (label, push)]
     values = {
         "label": named[0], "p": f"{float(found.probabilities[label]):.2%}", "pull": f"{pull:+.3f}",
         "other": named[1], "push": f"{float(found.gradient[push]):+.3f}",
         "count": len(logits), "chance": f"{math.log(len(logits)):.2f}",
     }  # fmt: skip
-    note(say("loss.class_note", **values))
+    note(say("loss.class_note_surer" if surer else "loss.class_note", **values))
 
 
 def _fitted(lesson: Lesson, model: VisionModel) -> Image.Image:
