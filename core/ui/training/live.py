@@ -20,6 +20,7 @@ from core.views.film import film_photo, film_sentence
 from core.views.training import confusion, curve
 
 EVERY, EVERY_FIGURES = 3.0, 15.0  # seconds between two looks at a run that moves; drawing costs what it learns on
+HEARD = 1.5  # seconds that a button waits for the run to come to rest; a step may take longer
 LATE = slice(-3, -1)  # layers whose attention is filmed: the last but one and the one before
 MAIN = {"vision": "accuracy", "translation": "chrf"}
 PERCENT = ("accuracy", "macro_f1")
@@ -112,7 +113,15 @@ def _buttons(folder: Path, now: Status) -> None:
                 jobs.queue(folder)
             else:
                 jobs.request(folder, what)
+                _heard(folder)
             st.rerun(scope="app")
+
+
+def _heard(folder: Path) -> None:
+    """Wait a moment for what was asked, so that the page shows it now and not when it looks again."""
+    end = time.monotonic() + HEARD
+    while jobs.state_of(folder).state in ("queued", "running") and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _numbers(job: Job, events: list[Event]) -> None:
