@@ -5,11 +5,8 @@ how long after a click on a head the page of a warm server shows the answer with
 import os
 import shutil
 import statistics
-import threading
 import time
-from collections.abc import Callable
 
-import psutil
 import torch
 from playwright.sync_api import Page, sync_playwright
 
@@ -19,6 +16,7 @@ from core import samples
 from core.attention.ablation import without
 from core.attention.methods import explain
 from core.attention.subject import Subject
+from core.lessons.cost import peak_bytes
 from core.models.images import open_image
 from core.models.subjects import photo_subject, vision_subject
 from core.models.vision import load_vision
@@ -49,13 +47,15 @@ def rollout() -> None:
         "plain fused forward": f"{seconds['plain'] * 1e3:.0f} ms",
         "rollout of a recorded pass / plain": f"{seconds['rollout'] / seconds['plain']:.2f}x",
         "framing, recording and rollout / plain": f"{seconds['whole'] / seconds['plain']:.2f}x",
-        "memory over the recorded pass": f"{peak(lambda: explain(asked, 'rollout')):.0f} MB",
+        "memory over the recorded pass": f"{peak_bytes(lambda: explain(asked, 'rollout')) / 1e6:.0f} MB",
     }
     table("Rollout, ViT-S/14, 518 px", rows)
     wide = subject(1022)
     start = time.perf_counter()
-    memory = peak(lambda: explain(wide, "rollout"))
-    table("Rollout, 1022 px", {"CLS": f"{time.perf_counter() - start:.1f} s", "memory": f"{memory:.0f} MB"})
+    explain(wide, "rollout")
+    seconds = time.perf_counter() - start
+    memory = peak_bytes(lambda: explain(wide, "rollout")) / 1e6
+    table("Rollout, 1022 px", {"CLS": f"{seconds:.1f} s", "memory over the recorded pass": f"{memory:.0f} MB"})
 
 
 def gradients() -> None:
@@ -77,25 +77,6 @@ def gradients() -> None:
     )
     rows = {name: f"{value * 1e3:.0f} ms ({value / seconds['plain']:.2f}x)" for name, value in seconds.items()}
     table("ViT-S/14 with ten classes, 224 px", rows)
-
-
-def peak(run: Callable[[], object]) -> float:
-    """Highest resident memory while it runs, over that before, MB."""
-    process, done = psutil.Process(), threading.Event()
-    before = highest = process.memory_info().rss
-
-    def watch() -> None:
-        nonlocal highest
-        while not done.is_set():
-            highest = max(highest, process.memory_info().rss)
-            time.sleep(0.002)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    run()
-    done.set()
-    watcher.join()
-    return (highest - before) / 1e6
 
 
 def page() -> None:
