@@ -51,7 +51,10 @@ def test_vision_models_of_every_kind_are_shown_or_said_not_to_be(name: str, phot
 
 
 def test_a_model_that_begins_with_more_than_one_convolution_has_no_single_map() -> None:
-    assert inputs.projection(vision_model("vit_tiny_r_s16_p8_224")) is None
+    model = vision_model("vit_tiny_patch16_224")
+    assert inputs.projection(model) is model.module.patch_embed.proj
+    model.module.patch_embed.proj = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 4, 4), torch.nn.Conv2d(8, 48, 4, 4))
+    assert inputs.projection(model) is None
 
 
 @pytest.fixture(scope="module")
