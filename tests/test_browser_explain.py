@@ -20,6 +20,12 @@ def opened(chromium, address: str, section: str) -> Page:
     return page
 
 
+def settled(page: Page) -> None:
+    """The page has been run again after what was done, and is drawn."""
+    expect(page.locator("[data-test-script-state=running]")).to_have_count(0, timeout=20_000)
+    page.wait_for_timeout(1000)  # plotly draws after that
+
+
 def test_every_map_gets_its_verdict(chromium, address: str) -> None:
     page = opened(chromium, address, "maps")
     expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17, timeout=240_000)
@@ -30,15 +36,18 @@ def test_every_map_gets_its_verdict(chromium, address: str) -> None:
 def test_heads_go_off_by_click_by_box_and_by_key(chromium, address: str) -> None:
     page = opened(chromium, address, "ablation")
     page.get_by_text(re.compile("^Brown:")).nth(1).wait_for(timeout=120_000)
+    settled(page)
     chart = page.locator("[data-testid=stPlotlyChart]").nth(1)
     plot = chart.locator(".nsewdrag").first
     box = plot.bounding_box()
     cell = (box["width"] / 6, box["height"] / 12)
     page.mouse.click(box["x"] + 1.5 * cell[0], box["y"] + 3.5 * cell[1])
     expect(page.get_by_text("encoder 4·2", exact=True)).to_be_visible(timeout=20_000)
-
+    expect(page.locator(".legendtext", has_text="1 off")).to_be_attached(timeout=20_000)
+    settled(page)  # another grid stands there, with a cross on that head, and perhaps lower
     chart.hover()
     chart.locator("[data-title='Box Select']").click()
+    box = plot.bounding_box()
     page.mouse.move(box["x"] + 1, box["y"] + 10 * cell[1] + 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 11 * cell[1] - 2, steps=8)

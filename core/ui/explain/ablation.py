@@ -131,7 +131,8 @@ def _grids(asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list
 
 
 def _toggle(chart: str, key: str, kind: Kind) -> None:
-    _set(key, [(kind, *point["customdata"]) for point in st.session_state[chart].selection.points])
+    if points := st.session_state[chart].selection.points:  # none when a selection is let go
+        _set(key, [(kind, *point["customdata"]) for point in points])
 
 
 def _set(key: str, heads: list[Head]) -> None:
