@@ -6,9 +6,11 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import ADDRESS, READY, ROOT, serve
 
-SHOTS = {  # file: (page and query, width, colour scheme)
-    "compare.png": ("/", 1440, "light"),
-    "translation-dark.png": ("/translation", 1440, "dark"),
+CHECKED = ":nth-match(:text('of random maps'), 17)"  # nine methods for the photo, eight for the sentence
+SHOTS = {  # file: (page and query, width, height, colour scheme, what is there when it is drawn)
+    "compare.png": ("/", 1440, 960, "light", READY),
+    "translation-dark.png": ("/translation", 1440, 960, "dark", READY),
+    "explain.png": ("/explain?photo=Cat", 1440, 1300, "light", CHECKED),
 }
 
 
@@ -19,10 +21,11 @@ def main() -> None:
             browser = driver.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
-            for name, (place, width, scheme) in SHOTS.items():
-                page = browser.new_page(viewport={"width": width, "height": 960}, color_scheme=scheme, locale="en-US")
+            for name, (place, width, height, scheme, ready) in SHOTS.items():
+                size = {"width": width, "height": height}
+                page = browser.new_page(viewport=size, color_scheme=scheme, locale="en-US")
                 page.goto(ADDRESS + place)
-                page.wait_for_selector(READY, timeout=90_000)
+                page.wait_for_selector(ready, timeout=300_000)
                 page.wait_for_timeout(1000)
                 page.screenshot(path=ROOT / "assets" / "screenshots" / name)
                 page.close()
