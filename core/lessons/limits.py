@@ -92,18 +92,12 @@ def photo_shift(model: VisionModel, clean: VisionResult, kind: str, strength: fl
     agreement = float(cosine_similarity(clean.features.float(), seen.features.float(), dim=-1).mean())
     certainty = None
     if clean.predictions:
-        certainty = _probability(model, seen, clean.predictions[0].label)
+        certainty = float(seen.probabilities[model.classes.index(clean.predictions[0].label)])
     drift = None
     if clean.trace and seen.trace:
         drift = float(jensen_shannon(read_rows(clean.trace), read_rows(seen.trace)).mean())
     said = seen.predictions[0].label if seen.predictions else ""
     return Photo(Shift(strength, agreement, certainty, drift, said), seen.fitted.pixels, reading_map(seen))
-
-
-def _probability(model: VisionModel, seen: VisionResult, label: str) -> float:
-    with torch.inference_mode():
-        logits = model.module(model.pixels(seen.fitted.pixels))[0].float()
-    return float((logits / model.temperature).softmax(-1)[model.classes.index(label)])
 
 
 def read_rows(trace: AttentionTrace) -> Tensor:
