@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from core.views.charts import AMBER, CLEAR, GREY, TEAL, house, plain
-from core.views.light import HIGH, LOW
+from core.views.light import HIGH, LOW, SCALE
 
-SCALE = {"tickvals": [-3, 0, 3, 6], "ticktext": ["⅛×", "1×", "8×", "64×"], "thickness": 10, "outlinewidth": 0}
 BAND = "rgba(128,136,144,0.25)"
 OFF = "#d6337c"  # seen on both ends of the ramp
 

@@ -13,11 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from core.views.charts import CLEAR, TEAL, house, plain
-from core.views.light import HIGH, LOW, overlay
+from core.views.light import HIGH, LOW, SCALE, overlay
 
 SIDE = 224  # px, of the photo
 PACE = 350  # ms a frame
-SCALE = {"tickvals": [-3, 0, 3, 6], "ticktext": ["⅛×", "1×", "8×", "64×"], "thickness": 10, "outlinewidth": 0}
 LIGHT = [  # the ramp "light" of linked/colour.js
     [0, "rgb(8,10,14)"], [1 / 3, "rgb(71,85,105)"], [5 / 9, "rgb(180,83,9)"], [7 / 9, "rgb(245,158,11)"],
     [1, "rgb(255,243,209)"],

@@ -5,6 +5,12 @@ from PIL import Image
 from torch import Tensor
 
 LOW, HIGH = -3, 6  # log2 of 1/8 and of 64 times even, as in linked/colour.js
+SCALE = {  # of a colour bar
+    "tickvals": [-3, 0, 3, 6],
+    "ticktext": ["⅛×", "1×", "8×", "64×"],
+    "thickness": 10,
+    "outlinewidth": 0,
+}
 OPACITY = 0.85  # as the linked view has it at first
 
 
