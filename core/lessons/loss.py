@@ -105,16 +105,10 @@ def sequence_loss(translator: Translator, source: Tensor, output: Tensor, smooth
         plain = cross_entropy(logits, wanted, reduction="none")
         smoothed = cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing)
         best = logits.softmax(-1).max(-1)
-    names = [piece_names(translator, ids) for ids in (given[0], wanted, best.indices)]
+    names = [translator.pieces(ids) for ids in (given[0], wanted, best.indices)]
     rows = zip(*names, plain.tolist(), smoothed.tolist(), best.values.tolist(), strict=True)
     pieces = tuple(PieceLoss(read, want, math.exp(-nll), top, p, nll, soft) for read, want, top, nll, soft, p in rows)
     return SequenceLoss(pieces, float(plain.mean()), float(smoothed.mean()))
-
-
-def piece_names(translator: Translator, ids: Tensor) -> list[str]:
-    """Pieces as a person reads them."""
-    names = translator.tokenizer.convert_ids_to_tokens(ids.tolist())
-    return [name.replace("▁", " ").strip() or "␣" for name in names]
 
 
 # Masked patch regression

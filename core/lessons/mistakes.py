@@ -112,8 +112,7 @@ def _instead(formula: str, call: AttentionCall, output: Tensor) -> Tensor:
 
 def greedy(translator: Translator, source: Tensor, limit: int) -> str:
     """The translation that takes the most likely piece at each step."""
-    output = translator.search(source, beams=1, max_pieces=limit)
-    return translator.tokenizer.decode(output[0], skip_special_tokens=True).strip()
+    return translator.text(translator.search(source, beams=1, max_pieces=limit)[0])
 
 
 def likeness(text: str, other: str) -> float:
@@ -148,7 +147,7 @@ def classified(translator: Translator, source: Tensor, translation: Translation)
         ).logits[0]
     logits = logits.float().clone()
     logits[:, translator.module.config.pad_token_id] = -torch.inf
-    apart = translator.tokenizer.decode(logits.argmax(-1), skip_special_tokens=True).strip()
+    apart = translator.text(logits.argmax(-1))
     size = logits.shape[-1]
     return Classified(
         translation.steps[0].alternatives, apart, size, count, count * math.log10(size),

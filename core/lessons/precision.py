@@ -14,7 +14,7 @@ from torchvision.transforms.functional import normalize
 
 from core.finetune.data.bundled import COLLECTIONS, bundled_classes, bundled_pairs, bundled_pictures
 from core.finetune.features import nearest
-from core.finetune.parallel import Pair
+from core.finetune.parallel import TAGS, Pair
 from core.finetune.pictures import enlarge
 from core.finetune.score import scores, translate_all
 from core.lessons.cost import MEASURING
@@ -24,7 +24,7 @@ from core.models.vision import VisionModel
 PRECISIONS = ("float32", "bfloat16", "int8")
 KNOWN, ASKED = 10, 12  # pictures of each class: to compare with, to judge
 SENTENCES, BATCH = 48, 40
-LANGUAGES = {"deu": "de", "fra": "fr", "ces": "cs", "cmn_Hans": "zh"}
+LANGUAGES = {tag: code for code, tag in TAGS.items()}
 Tell = Callable[[float], None]
 
 

@@ -152,7 +152,7 @@ class Translator:
         axes = (self._axis(source), self._axis(names(given.tolist())))
         encoder, decoder, cross = self._traces(calls, *axes)
         return Translation(
-            text=self.tokenizer.decode(target, skip_special_tokens=True).strip(),
+            text=self.text(target),
             ids=tuple(output.tolist()),
             source=axes[0],
             target=self._axis(names(target.tolist())),
@@ -175,12 +175,17 @@ class Translator:
         top = probabilities.topk(top_k, -1)
         chosen = log_probabilities.gather(1, target[:, None])[:, 0]
         steps = []
-        for step, piece in enumerate(self._names(target)):
-            pairs = zip(self._names(top.indices[step]), top.values[step].tolist(), strict=True)
+        for step, piece in enumerate(self.pieces(target)):
+            pairs = zip(self.pieces(top.indices[step]), top.values[step].tolist(), strict=True)
             steps.append(Step(piece, float(chosen[step].exp()), float(entropy[step]), tuple(pairs)))
         return tuple(steps), chosen
 
-    def _names(self, ids: Tensor) -> list[str]:
+    def text(self, output: Tensor) -> str:
+        """What ids (n,) say, without marks."""
+        return self.tokenizer.decode(output, skip_special_tokens=True).strip()
+
+    def pieces(self, ids: Tensor) -> list[str]:
+        """Ids (n,) one by one, as a person reads them."""
         return [piece.replace("▁", " ").strip() or "␣" for piece in self.tokenizer.convert_ids_to_tokens(ids.tolist())]
 
     def _traces(

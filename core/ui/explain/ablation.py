@@ -85,9 +85,10 @@ def _photo(side: PhotoSide, asked: Subject, off: list[Head]) -> None:
 
 def _sentence(side: SentenceSide, asked: Subject, off: list[Head]) -> None:
     """Run under the tape that switches heads off: the translation, and how likely the original one still is."""
-    source, _ = side.model.source_pieces(side.text, side.language)
-    before = side.translation.text
-    now = side.model.tokenizer.decode(side.model.search(source)[0], skip_special_tokens=True).strip() if off else before
+    before = now = side.translation.text
+    if off:
+        source, _ = side.model.source_pieces(side.text, side.language)
+        now = side.model.text(side.model.search(source)[0])
     names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))
     for name, text in list(zip(names, marked(before, now), strict=True))[: 1 + bool(off)]:
         st.html(f"<p style='margin:0;opacity:.75'>{html.escape(name)}</p><p>{text}</p>")
