@@ -8,17 +8,11 @@ from core.ui import inputs, linked, work
 from core.ui.entry import enter
 from core.ui.language import say, show_error
 
-SIDE = 224  # px, of models that take pictures of any size
-
 enter("pages/compare.py")
 st.title(say("compare.title"))
 st.caption(say("compare.lead"))
 
-with st.popover(say("compare.models"), icon=":material/tune:"):
-    vision_name = inputs.choose_model("vision", "vision_model", say("compare.vision_model"))
-    translation_name = inputs.choose_model("translation", "translation_model", say("compare.translation_model"))
-vision_name, vision_model = work.vision_or_bundled(vision_name)
-translation_name, translator = work.translator_or_bundled(translation_name)
+(vision_name, vision_model), (translation_name, translator) = inputs.choose_models()
 
 left, right = st.columns([2, 3])
 with left:
@@ -27,17 +21,16 @@ with right:
     sentence, target = inputs.choose_sentence(translator.targets)
 
 vision = translation = None
-sides = vision_model.sizes
 parts = []
 try:
-    vision = work.explain_image(vision_name, image, SIDE if SIDE in sides else vision_model.default_size, "crop")
+    vision = work.explain_image(vision_name, image, work.side(vision_model), "crop")
     if part := linked.image_part(vision, title, image):
         parts.append(part)
 except SidelightError as error:
     with left:
         show_error(error)
 try:
-    translation = work.translate(translation_name, sentence, target, 5, 128, 5)
+    translation = work.translate(translation_name, sentence, target)
     parts.append(linked.sentence_part(translation, target))
 except SidelightError as error:
     with right:

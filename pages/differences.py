@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, work
+from core.ui import inputs
 from core.ui.entry import enter
 from core.ui.language import say
 from core.ui.lessons import quiz
@@ -13,11 +13,7 @@ enter("pages/differences.py")
 st.title(say("differences.title"))
 st.caption(say("differences.lead"))
 
-with st.popover(say("compare.models"), icon=":material/tune:"):
-    vision_name = inputs.choose_model("vision", "vision_model", say("compare.vision_model"))
-    translation_name = inputs.choose_model("translation", "translation_model", say("compare.translation_model"))
-vision = work.vision_or_bundled(vision_name)
-translation = work.translator_or_bundled(translation_name)
+vision, translation = inputs.choose_models()
 
 left, right = st.columns([2, 3])
 with left:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, work
+from core.ui import inputs
 from core.ui.entry import enter
 from core.ui.explain import ablation, arithmetic, heads, maps, sides
 from core.ui.language import say
@@ -18,12 +18,7 @@ enter("pages/explain.py")
 st.title(say("explain.title"))
 st.caption(say("explain.lead"))
 
-with st.popover(say("compare.models"), icon=":material/tune:"):
-    names = (
-        inputs.choose_model("vision", "explain_model", say("compare.vision_model"), default=sides.CLASSIFIER),
-        inputs.choose_model("translation", "translation_model", say("compare.translation_model")),
-    )
-vision, translation = work.vision_or_bundled(names[0]), work.translator_or_bundled(names[1])
+vision, translation = inputs.choose_models("explain_model", sides.CLASSIFIER)
 
 left, right = st.columns(2, gap="large")
 with left:

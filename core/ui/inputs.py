@@ -11,7 +11,9 @@ from core import samples
 from core.errors import SidelightError
 from core.models import catalogue
 from core.models.images import open_image
-from core.ui import keep
+from core.models.translation import Translator
+from core.models.vision import VisionModel
+from core.ui import keep, work
 from core.ui.language import language, say, show_error
 from core.ui.paste import paste_picture
 
@@ -146,6 +148,16 @@ def choose_model(task: str, key: str, label: str = "", default: str = "") -> str
         args=(key, default),
     )
     return chosen or default
+
+
+def choose_models(
+    vision_key: str = "vision_model", vision_default: str = ""
+) -> tuple[tuple[str, VisionModel], tuple[str, Translator]]:
+    """Both models behind one button, each with its key; the bundled one where the chosen one cannot be had."""
+    with st.popover(say("compare.models"), icon=":material/tune:"):
+        vision = choose_model("vision", vision_key, say("compare.vision_model"), vision_default)
+        translation = choose_model("translation", "translation_model", say("compare.translation_model"))
+    return work.vision_or_bundled(vision), work.translator_or_bundled(translation)
 
 
 def _keep_model(key: str, default: str) -> None:

@@ -20,6 +20,9 @@ from core.ui.language import say, show_error
 
 MODELS_KEPT = 3  # of each kind
 EXPLANATIONS_KEPT = 12  # of each kind, over all sessions
+# What pages take where nobody chose otherwise: with the same settings they share one run.
+SIDE = 224  # px, of models that take pictures of any size
+BEAMS, LIMIT, TOP = 5, 128, 5  # of a translation: kept at each step; output pieces at most; alternatives told
 
 
 def _settle() -> None:
@@ -99,7 +102,14 @@ def explain_image(name: str, image: Image.Image, size: int, fit: str) -> VisionR
         return _explained(name, digest(image), size, fit, image)
 
 
-def translate(name: str, sentence: str, target: str | None, beams: int, max_pieces: int, top_k: int) -> Translation:
+def side(model: VisionModel) -> int:
+    """The usual size of a picture for this model, px."""
+    return SIDE if SIDE in model.sizes else model.default_size
+
+
+def translate(
+    name: str, sentence: str, target: str | None, beams: int = BEAMS, max_pieces: int = LIMIT, top_k: int = TOP
+) -> Translation:
     """A translation and its attention, with progress while the beam search runs. Raises SidelightError."""
     place = st.empty()
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ui import background
+from core.ui import background, work
 from core.ui.explain.ablation import marked
 from tests.pages.test_pages import opened as page
 
@@ -30,9 +30,7 @@ def settled(app: AppTest, seconds: float = 120) -> AppTest:
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page itself, on 112 px: 64 patches."""
-    from core.ui.explain import sides
-
-    monkeypatch.setattr(sides, "SIDE", 112)
+    monkeypatch.setattr(work, "SIDE", 112)
 
 
 def texts(app: AppTest) -> str:

@@ -18,7 +18,6 @@ from core.ui import work
 from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
-SIDE = 224  # px, of models that take pictures of any size
 WHOLE = -1  # the representation, or the whole output
 
 
@@ -105,7 +104,7 @@ def pair(
 
 
 def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> PhotoSide:
-    size = SIDE if SIDE in model.sizes else model.default_size
+    size = work.side(model)
     result = work.explain_image(name, image, size, "crop")
     if result.trace is None:
         raise SidelightError("explain.not_captured", name=model.name)
@@ -113,7 +112,7 @@ def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> Pho
 
 
 def _sentence(name: str, model: Translator, text: str, language: str | None) -> SentenceSide:
-    translation = work.translate(name, text, language, 5, 128, 5)
+    translation = work.translate(name, text, language)
     return SentenceSide(name, model, text, language, translation, (text, str(language)))
 
 

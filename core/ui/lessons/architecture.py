@@ -8,9 +8,10 @@ from core.attention.tape import AttentionCall
 from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
+from core.ui import work
 from core.ui.language import say
 from core.ui.lessons import quiz, writing
-from core.ui.lessons.lesson import BEAMS, LIMIT, Lesson, ink
+from core.ui.lessons.lesson import Lesson, ink
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
 
@@ -22,7 +23,7 @@ SIGNS = {"both": "⇄", "causal": "◣", "cross": "✕"}
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def tree(run: str, count: int, _lesson: Lesson) -> BeamTree:
     """The beam search of the lesson's sentence."""
-    return beams.beam_tree(_lesson.translator, _lesson.sentence, _lesson.target, count, LIMIT)
+    return beams.beam_tree(_lesson.translator, _lesson.sentence, _lesson.target, count, work.LIMIT)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
@@ -32,7 +33,7 @@ def _future(run: str, _lesson: Lesson) -> float | None:
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _ripple(run: str, _lesson: Lesson) -> Ripple:
-    output = torch.tensor([tree(run, BEAMS, _lesson).output], device=_lesson.translator.module.device)
+    output = torch.tensor([tree(run, work.BEAMS, _lesson).output], device=_lesson.translator.module.device)
     return structure.ripple(_lesson.translator, _lesson.sentence, _lesson.target, output)
 
 

@@ -14,9 +14,6 @@ from core.models.vision import VisionModel, VisionResult
 from core.ui import work
 from core.ui.language import show_error
 
-SIDE = 224  # px, of models that take pictures of any size
-BEAMS, LIMIT, TOP = 5, 128, 5  # as on the Compare page, so that both share one run
-
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -58,9 +55,8 @@ def prepare(
     """Run both models; None, with the reason on the page, where one cannot take its input."""
     try:
         model, translator = vision[1], translation[1]
-        side = SIDE if SIDE in model.sizes else model.default_size
-        seen = work.explain_image(vision[0], photo[1], side, "crop")
-        read = work.translate(translation[0], *sentence, BEAMS, LIMIT, TOP)
+        seen = work.explain_image(vision[0], photo[1], work.side(model), "crop")
+        read = work.translate(translation[0], *sentence)
     except SidelightError as error:
         show_error(error)
         return None

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from core.lessons import pipeline
 from core.lessons.pipeline import TextWalk, VisionWalk
+from core.ui import work
 from core.ui.language import class_name, say
 from core.ui.lessons import quiz
 from core.ui.lessons.architecture import tree
-from core.ui.lessons.lesson import BEAMS, Lesson, plain
+from core.ui.lessons.lesson import Lesson, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
 
@@ -34,7 +35,7 @@ def _views(run: str, _lesson: Lesson) -> float:
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _text(run: str, _lesson: Lesson) -> TextWalk:
-    output = tree(run, BEAMS, _lesson).output
+    output = tree(run, work.BEAMS, _lesson).output
     return pipeline.walk_text(_lesson.translator, _lesson.sentence, _lesson.target, output)
 
 

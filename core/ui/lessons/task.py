@@ -14,7 +14,7 @@ from core.models.vision import VisionResult
 from core.ui import work
 from core.ui.language import class_name, say, show_error
 from core.ui.lessons import quiz
-from core.ui.lessons.lesson import SIDE, Lesson, piece_name, plain
+from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
@@ -46,7 +46,7 @@ def _label(lesson: Lesson) -> None:
     if not result.predictions:
         try:
             model = work.vision_model(CLASSIFIER)
-            result = work.explain_image(CLASSIFIER, lesson.image, SIDE, "crop")
+            result = work.explain_image(CLASSIFIER, lesson.image, work.side(model), "crop")
         except SidelightError as error:
             show_error(error)
             return

@@ -17,7 +17,6 @@ from core.ui.language import class_name, say, show_error
 from core.views.linked import state
 from core.views.training import drift_grid
 
-SIDE = 224  # px, of models that take pictures of any size
 KINDS = ("cross", "encoder", "decoder")
 MEASURES = ("js", "entropy", "distance")
 CARDS = {"vision": ("image", "image2"), "translation": ("sentence", "sentence2")}  # as the view's text names them
@@ -34,8 +33,7 @@ def show(folder: Path, job: Job) -> None:
 
 def _photo(folder: Path, job: Job) -> None:
     title, image = inputs.choose_photo()
-    sizes = work.vision_model(job.base).sizes
-    size = SIDE if SIDE in sizes else work.vision_model(job.base).default_size
+    size = work.side(work.vision_model(job.base))
     before = work.explain_image(job.base, image, size, "crop")
     after = work.explain_image(folder.name, image, size, "crop")
     titles = (f"{say('after.before')} · {title}", f"{say('after.after')} · {title}")
@@ -56,8 +54,8 @@ def _sentence(folder: Path, job: Job) -> None:
     language = found.target if found else ""
     targets = work.translator(job.base).targets
     sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
-    before = work.translate(job.base, sentence, target, 5, 128, 5)
-    after = work.translate(folder.name, sentence, target, 5, 128, 5)
+    before = work.translate(job.base, sentence, target)
+    after = work.translate(folder.name, sentence, target)
     for place, name, one in zip(st.columns(2), ("before", "after"), (before, after), strict=True):
         place.caption(say(f"after.{name}"))
         place.code(one.text, language=None, wrap_lines=True)
