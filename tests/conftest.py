@@ -36,6 +36,12 @@ def chromium() -> Iterator:
         browser.close()
 
 
+def settled(page) -> None:
+    """Wait until a page has been run to its end, and is drawn."""
+    page.wait_for_function("document.querySelector('[data-test-script-state]').dataset.testScriptState !== 'running'")
+    page.wait_for_timeout(1000)  # plotly draws after that
+
+
 @pytest.fixture(scope="session")
 def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed."""

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import settled
+
 PLOT = ".stPlotlyChart .nsewdrag"
 
 
@@ -22,18 +24,18 @@ def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> 
     opened(page, app_address, "input")
     picture = page.locator(PLOT).first
     picture.wait_for()
-    page.wait_for_timeout(1500)
+    settled(page)
     box = picture.bounding_box()
     side = min(box["width"], box["height"])
     left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
     page.mouse.click(left + side * 2.5 / 16, top + side * 4.5 / 16)
-    expect(page.get_by_label("Row", exact=True).first).to_have_value("5")
-    expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("5", timeout=20_000)
+    expect(page.get_by_label("Column", exact=True).first).to_have_value("3", timeout=20_000)
     row = page.get_by_label("Row", exact=True).first
     row.fill("12")
     row.press("Enter")
-    page.wait_for_timeout(1500)
-    expect(page.get_by_label("Row", exact=True).first).to_have_value("12")
+    settled(page)
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("12", timeout=20_000)
     expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
 
 
@@ -42,12 +44,12 @@ def test_a_part_of_the_diagram_is_chosen_by_a_click(page, app_address: str) -> N
     page.get_by_role("button", name="Show me").first.click()
     diagram = page.locator(PLOT).first
     diagram.wait_for()
+    settled(page)
     diagram.scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)
     box = diagram.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] * (1 - 3.6 / 15.9))  # decoder, layer 2
     page.get_by_text("Cross-attention:").wait_for()
-    expect(page.get_by_text("layers.1")).to_be_visible()
+    expect(page.get_by_text("layers.1")).to_be_visible(timeout=20_000)
 
 
 def test_a_link_opens_the_section_and_the_menu_writes_it(page, app_address: str) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import serving
+from tests.conftest import serving, settled
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +18,6 @@ def opened(chromium, address: str, section: str) -> Page:
     page = chromium.new_page(viewport={"width": 1440, "height": 1600}, locale="en-US")
     page.goto(f"{address}/explain?explain={section}")
     return page
-
-
-def settled(page: Page) -> None:
-    """The page has been run again after what was done, and is drawn."""
-    expect(page.locator("[data-test-script-state=running]")).to_have_count(0, timeout=20_000)
-    page.wait_for_timeout(1000)  # plotly draws after that
 
 
 def test_every_map_gets_its_verdict(chromium, address: str) -> None:
