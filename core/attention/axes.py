@@ -10,34 +10,42 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels o
 
 @dataclass(frozen=True)
 class PatchAxis:
-    """Positions of a Vision Transformer: `prefix` tokens, then the patches row by row.
+    """Positions of a Vision Transformer: `prefix` tokens, the patches row by row, then `suffix` tokens.
 
     grid: (rows, columns) of patches.
     prefix: names of the tokens before the patches, e.g. ("CLS", "register 1").
     image_box: where the grid lies on the upright image, in its pixels. It reaches beyond the image
         where the model sees padding (letterbox), and covers only a part of it after a crop.
     image_size: (width, height) of the upright image.
+    suffix: names of the tokens after the patches, e.g. the objects that a detector looks for.
     """
 
     grid: tuple[int, int]
     prefix: tuple[str, ...]
     image_box: Box
     image_size: tuple[int, int]
+    suffix: tuple[str, ...] = ()
+
+    @property
+    def patches(self) -> slice:
+        """Where the patches are among the positions."""
+        return slice(len(self.prefix), len(self.prefix) + self.grid[0] * self.grid[1])
 
     def __len__(self) -> int:
-        return len(self.prefix) + self.grid[0] * self.grid[1]
+        return self.patches.stop + len(self.suffix)
 
     @property
     def labels(self) -> tuple[str, ...]:
         rows, columns = self.grid
-        return self.prefix + tuple(f"{r + 1},{c + 1}" for r in range(rows) for c in range(columns))
+        patches = tuple(f"{r + 1},{c + 1}" for r in range(rows) for c in range(columns))
+        return self.prefix + patches + self.suffix
 
     @property
     def special(self) -> tuple[bool, ...]:
-        return tuple(i < len(self.prefix) for i in range(len(self)))
+        return tuple(not self.patches.start <= i < self.patches.stop for i in range(len(self)))
 
     def patch_box(self, position: int) -> Box:
-        """The part of the upright image under a patch. Raises IndexError for a prefix token."""
+        """The part of the upright image under a patch. Raises IndexError for a token that is no patch."""
         patch = position - len(self.prefix)
         rows, columns = self.grid
         if not 0 <= patch < rows * columns:

@@ -129,7 +129,7 @@ def _positions(axis: Axis, relative: bool) -> Tensor:
     """(N, 2): row and column of each patch, or (0, index) of each token; relative: index from 0 to 1."""
     index = torch.arange(len(axis))
     if isinstance(axis, PatchAxis):
-        patch = (index - len(axis.prefix)).clamp_min(0)
+        patch = (index - axis.patches.start).clamp(0, axis.patches.stop - axis.patches.start - 1)
         return torch.stack([patch // axis.grid[1], patch % axis.grid[1]], 1).float()
     scale = max(1, len(axis) - 1) if relative else 1
     return torch.stack([torch.zeros(len(axis)), index / scale], 1)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -131,7 +133,58 @@ def hub_errors(name: str, task: str) -> Iterator[None]:
         raise SidelightError(
             "model.offline" if offline else "model.no_safetensors", name=name, bundled=bundled
         ) from error
+    except (errors.NotASafetensorsRepoError, errors.SafetensorsParsingError) as error:
+        raise SidelightError("model.no_safetensors", name=name, bundled=bundled) from error
     except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
         raise SidelightError("model.unknown", name=name, bundled=bundled) from error
     except (errors.HTTPError, OSError) as error:
         raise SidelightError("model.offline", name=name, bundled=bundled) from error
+
+
+def from_hub(name: str, task: str, model: Any, reader: Any) -> tuple[nn.Module, Any]:
+    """A transformers model by its hub name and what prepares its input, as `from_folder`. model, reader: classes of
+    transformers such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`."""
+    name = check_model_name(name)
+    from huggingface_hub import hf_hub_download
+
+    with hub_errors(name, task):
+        offline = not hub_is_reachable()
+        config = Path(hf_hub_download(name, "config.json", local_files_only=offline))
+        if not offline:
+            _check_memory(name)
+    try:  # by its folder where it was fetched before: by its name, transformers would ask the hub for half a minute
+        return from_folder(name, config.parent if offline else name, model, reader, offline)
+    except OSError as error:  # transformers' one type for "no such file in this repository"
+        raise SidelightError("model.no_safetensors", name=name, bundled=default(task).title) from error
+
+
+def from_folder(
+    title: str, place: str | Path, model: Any, reader: Any, local_files_only: bool = True
+) -> tuple[nn.Module, Any]:
+    """The model in eval mode and float32 on `device()`, with fused attention where it has it, and its reader.
+
+    Raises SidelightError `model.unsupported` where the files are of another kind of model.
+    """
+    place = str(place)
+    try:
+        module = model.from_pretrained(
+            place,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            local_files_only=local_files_only,
+        )
+        found = reader.from_pretrained(place, local_files_only=local_files_only)
+    except ValueError as error:  # a configuration that this class does not know, or no fused attention
+        raise SidelightError("model.unsupported", name=title) from error
+    return module.eval().to(device()), found
+
+
+def _check_memory(name: str) -> None:
+    """Raises SidelightError `model.too_large` where the weights, as float32, would not fit beside what is here."""
+    from huggingface_hub import get_safetensors_metadata
+
+    needed = 4 * sum(get_safetensors_metadata(name).parameter_count.values())
+    free = psutil.virtual_memory().available if device().type != "cuda" else torch.cuda.mem_get_info()[0]
+    if needed > free:
+        raise SidelightError("model.too_large", name=name, needed=f"{needed / 1e9:.1f}", free=f"{free / 1e9:.1f}")

@@ -224,18 +224,7 @@ def load_translator(name: str) -> Translator:
     card = catalogue.card(name)
     if card is not None:
         return load_translator_card(card)
-    name = loading.check_model_name(name)
-    from huggingface_hub import hf_hub_download
-
-    with loading.hub_errors(name, "translation"):
-        offline = not loading.hub_is_reachable()
-        hf_hub_download(name, "config.json", local_files_only=offline)
-    try:
-        return _load(name, name, local_files_only=offline)
-    except OSError as error:  # transformers' one type for "no such file in this repository"
-        raise SidelightError(
-            "model.no_safetensors", name=name, bundled=catalogue.default("translation").title
-        ) from error
+    return _translator(name.strip(), *loading.from_hub(name, "translation", AutoModelForSeq2SeqLM, AutoTokenizer))
 
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:
@@ -245,7 +234,7 @@ def load_translator_card(card: catalogue.ModelCard) -> Translator:
     loading.verified_weights(card)
     whole = (card.folder / "config.json").exists()
     with loading.run_errors(card):
-        return _load(card.title, str(card.folder)) if whole else with_changes(load_translator(card.base), card)
+        return _load(card.title, card.folder) if whole else with_changes(load_translator(card.base), card)
 
 
 def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translator:
@@ -263,21 +252,13 @@ def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translato
 
 def load_translator_folder(folder: Path) -> Translator:
     """A translator from disk, as training leaves it."""
-    return _load(folder.name, str(folder))
+    return _load(folder.name, folder)
 
 
-def _load(name: str, place: str, local_files_only: bool = True) -> Translator:
-    try:
-        module = AutoModelForSeq2SeqLM.from_pretrained(
-            place,
-            dtype=torch.float32,
-            use_safetensors=True,
-            attn_implementation="sdpa",
-            local_files_only=local_files_only,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local_files_only)
-    except ValueError as error:  # not a sequence-to-sequence configuration
-        raise SidelightError("model.unsupported", name=name) from error
+def _load(name: str, place: Path) -> Translator:
+    return _translator(name, *loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer))
+
+
+def _translator(name: str, module: nn.Module, tokenizer: Any) -> Translator:
     tags = [TAG.fullmatch(piece) for piece in tokenizer.get_vocab()]
-    targets = sorted({tag[0][2:-2] for tag in tags if tag})
-    return Translator(name, module.eval().to(loading.device()), tokenizer, tuple(targets))
+    return Translator(name, module, tokenizer, tuple(sorted({tag[0][2:-2] for tag in tags if tag})))
