@@ -8,8 +8,8 @@ class Bar {
     this.choice("turned", [[false, words.looks_at], [true, words.looked_at]]);
     this.select("method");
     this.toggle("hues", words.hues);
+    if (sentence || types.includes("text")) this.toggle("merge", words.merge);
     if (sentence) {
-      this.toggle("merge", words.merge);
       this.choice("layout", [["ribbons", words.ribbons], ["matrix", words.matrix]]);
     }
     const more = add(this.root, "details", "more"); add(more, "summary").textContent = words.more;

@@ -14,7 +14,7 @@ class LinkedView {
     const seen = {};
     this.names = header.parts.map(({ type }) => { seen[type] = (seen[type] ?? 0) + 1; return seen[type] > 1 ? type + seen[type] : type; });
     this.others = Object.fromEntries(Object.entries(parts).filter(([name]) => !this.names.includes(name))); // of another page, kept in the link
-    this.parts = header.parts.map((part, x) => new { image: Picture, sentence: Sentence }[part.type](part, buffer, this, parts[this.names[x]]));
+    this.parts = header.parts.map((part, x) => new { image: Picture, sentence: Sentence, text: Passage }[part.type](part, buffer, this, parts[this.names[x]]));
     this.parts.forEach((part, x) => { const old = before?.parts[x]; if (old && old.signature() !== part.signature()) part.locked = ""; });
     new Bar(this, bar, header.parts.map((p) => p.type));
     this.observer = new ResizeObserver(() => this.draw());

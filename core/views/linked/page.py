@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from core import wording
-from core.views.linked.payload import ImagePart, SentencePart, pack
+from core.views.linked.payload import Part, pack
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="sidelight"></div>\n'
@@ -21,7 +21,20 @@ MARKUP = '<div class="sidelight"></div>\n'
 @cache
 def script() -> str:
     """One ES module, made of the files in the order in which they use each other."""
-    names = ("dom", "attention", "colour", "state", "overview", "card", "picture", "sentence", "bar", "linked")
+    names = (
+        "dom",
+        "attention",
+        "colour",
+        "state",
+        "overview",
+        "card",
+        "picture",
+        "words",
+        "sentence",
+        "passage",
+        "bar",
+        "linked",
+    )
     return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in names)
 
 
@@ -47,7 +60,7 @@ mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("
 class View:
     """Any parts side by side, in a notebook or as a file. start: what is chosen in it (state.py)."""
 
-    parts: Sequence[ImagePart | SentencePart]
+    parts: Sequence[Part]
     language: str = "en"
     start: str = ""
     height: int = 760  # of a notebook's frame, px

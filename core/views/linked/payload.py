@@ -9,14 +9,14 @@ from the rounded q and k, so that the rows it shows sum to 1; each weight is wit
 import hashlib
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from core.attention.axes import PatchAxis, TokenAxis
+from core.attention.axes import Box, PatchAxis, TokenAxis
 from core.attention.statistics import head_statistics
 from core.attention.trace import AttentionTrace
 
@@ -48,14 +48,25 @@ class _Arrays:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A position of an image that can be chosen by its name; box: where on the photo it is drawn, if anywhere."""
+
+    position: int
+    label: str
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
 class ImagePart:
-    """An image card: `photo` upright RGB, `trace` of the vision model on it."""
+    """An image card: `photo` upright RGB, `trace` of the vision model on it. named: positions that can be chosen by
+    name, besides those before the patches."""
 
     photo: Image.Image
     trace: AttentionTrace
     title: str
     note: str = ""
     layers: tuple[int, ...] | None = None
+    named: tuple[Named, ...] = ()
 
     def header(self, arrays: _Arrays) -> dict[str, Any]:
         axis = self.trace.query_axis
@@ -70,9 +81,11 @@ class ImagePart:
             "axis": {
                 "grid": axis.grid,
                 "prefix": axis.prefix,
+                "suffix": axis.suffix,
                 "image_box": axis.image_box,
                 "image_size": axis.image_size,
             },
+            "named": [asdict(one) for one in self.named],
             "photo": arrays.add(jpeg.getvalue(), len(jpeg.getvalue())),
             "encoder": _trace(self.trace, arrays, self.layers),
         }
@@ -96,7 +109,26 @@ class SentencePart:
         return {"type": "sentence", "title": self.title, "note": self.note, **axes, **traces}
 
 
-def pack(parts: list[ImagePart | SentencePart], words: dict[str, str], tall: int = 448) -> bytes:
+@dataclass(frozen=True)
+class TextPart:
+    """A text card: a text that attends to itself. marked: positions that are the answer, or that the model wrote."""
+
+    trace: AttentionTrace
+    title: str
+    note: str = ""
+    marked: tuple[int, ...] = ()
+
+    def header(self, arrays: _Arrays) -> dict[str, Any]:
+        axis = self.trace.query_axis
+        assert isinstance(axis, TokenAxis)
+        own = {"type": "text", "title": self.title, "note": self.note, "marked": self.marked}
+        return own | {"axis": _tokens(axis), "trace": _trace(self.trace, arrays)}
+
+
+Part = ImagePart | SentencePart | TextPart
+
+
+def pack(parts: list[Part], words: dict[str, str], tall: int = 448) -> bytes:
     """[header length, uint32][header JSON][arrays]. `words`: wording for the view; `tall`: picture height, px."""
     arrays = _Arrays()
     header: dict[str, Any] = {

@@ -1,5 +1,7 @@
 // The image card: photo, patch grid, overlay, and the overview of all layers and heads for the current query.
 
+const NAMED = 9; // tokens before the patches that get a button of their own
+
 class Picture extends Card {
   constructor(part, buffer, view, stored) {
     const trace = new Trace(part.encoder, buffer);
@@ -10,16 +12,33 @@ class Picture extends Card {
     this.seen = JSON.stringify([part.axis, bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 7)]); // the photo and how it is framed
     this.photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
     this.photo.onload = () => { URL.revokeObjectURL(this.photo.src); view.draw(); };
-    this.canvas = add(add(this.row, "div", "picture"), "canvas", "photo", { tabIndex: 0, role: "application", ariaLabel: view.words.picture_label });
+    const box = add(this.row, "div", "picture");
+    this.canvas = add(box, "canvas", "photo", { tabIndex: 0, role: "application", ariaLabel: view.words.picture_label });
     this.canvas.onpointermove = (e) => { if (e.pointerType !== "touch") this.preview(this.positionAt(e)); };
     this.canvas.onpointerleave = () => this.preview(null);
     this.canvas.onclick = (e) => { const at = this.positionAt(e); if (at !== null) this.toggleLock(at); };
     this.canvas.onkeydown = (e) => this.move(e);
+    this.nameTokens(add(box, "div", "chips tokens"));
     this.finish();
   }
 
+  // Positions that are no patches can be asked by name: CLS, registers, and the objects that a detector found.
+  nameTokens(place) {
+    const own = this.axis.prefix.map((label, position) => ({ label, position })), all = [...own.slice(0, NAMED), ...this.part.named];
+    this.tokens = all.length < 2 ? [] : all.map(({ label, position }) => {
+      const chip = add(place, "button", "chip", { textContent: label });
+      chip.onpointerenter = (e) => { if (e.pointerType !== "touch") this.preview(position); };
+      chip.onpointerleave = () => this.preview(null);
+      chip.onclick = () => this.toggleLock(position);
+      return { chip, position };
+    });
+  }
+
   get prefix() { return this.axis.prefix.length; }
-  get prefixNames() { const { prefix } = this.axis; return prefix.length < 5 ? prefix.join(", ") : `${prefix[0]}, ${prefix[1]} … ${prefix.at(-1)}`; }
+  get after() { return this.prefix + this.axis.grid[0] * this.axis.grid[1]; } // the first position after the patches
+  isPatch(position) { return position >= this.prefix && position < this.after; }
+  get others() { return [...Array(this.trace.keys).keys()].filter((i) => !this.isPatch(i)); }
+  get otherNames() { const names = [...this.axis.prefix, ...this.axis.suffix]; return names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]} … ${names.at(-1)}`; }
   get stacks() { return [[this.view.words.image, this.trace]]; }
   input() { return this.seen; }
   signature() { return "image"; } // a lock on a patch holds for the next photo too
@@ -32,7 +51,7 @@ class Picture extends Card {
     if (event.key === "Escape") this.release();
     if (!step) return;
     event.preventDefault();
-    const patch = locked < prefix ? Math.floor(rows / 2) * columns + Math.floor(columns / 2) : locked - prefix + step;
+    const patch = !this.isPatch(locked) ? Math.floor(rows / 2) * columns + Math.floor(columns / 2) : locked - prefix + step;
     if (patch >= 0 && patch < rows * columns) this.lock(patch + prefix);
   }
 
@@ -53,7 +72,7 @@ class Picture extends Card {
   // Weights of the patches, and of everything, for the query and the chosen direction.
   weights(l, heads, method = this.view.method) {
     const all = this.view.turned ? this.trace.columnOf(l, heads, this.query, method) : this.trace.rowOf(l, heads, this.query, method);
-    return { all, patches: all.subarray(this.prefix) };
+    return { all, patches: all.subarray(this.prefix, this.after) };
   }
 
   pixels(patches, paint) { // patches -> a canvas of one pixel a patch
@@ -72,11 +91,12 @@ class Picture extends Card {
 
   draw() {
     const { view, trace } = this, l = trace.at(view.depth);
-    trace.hide(view.hide ? [...Array(this.prefix).keys()] : []);
+    trace.hide(view.hide ? this.others : []);
     const heads = this.chosenHeads, { all, patches } = this.weights(l, heads);
     this.paint(patches, view.hues && this.tints(heads.map((h) => this.weights(l, [h], "mean").patches)));
     this.overview.draw([l]);
     this.drawChips();
+    this.tokens.forEach(({ chip, position }) => { chip.ariaPressed = this.query === position; });
     this.tell(all, patches);
   }
 
@@ -94,12 +114,17 @@ class Picture extends Card {
     const { canvas: overlay, ends } = this.pixels(patches, (v, p) => overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints && tints[p]));
     g.imageSmoothingEnabled = view.smooth;
     g.drawImage(overlay, l, t, r - l, b - t);
-    if (this.query >= this.prefix) {
+    for (const { position, box } of this.part.named) {
+      if (!box) continue;
+      g.lineWidth = (this.query === position ? 4 : 1.5) * ratio / s; g.strokeStyle = this.query === position ? view.accent : "#fff";
+      g.strokeRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
+    }
+    if (this.isPatch(this.query)) {
       const [rows, columns] = this.axis.grid, p = this.query - this.prefix, cw = (r - l) / columns, ch = (b - t) / rows;
       g.lineWidth = Math.max(3 * ratio / s, cw / 14); g.strokeStyle = view.accent;
       g.strokeRect(l + (p % columns) * cw, t + Math.floor(p / columns) * ch, cw, ch);
     }
-    const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.prefixNames);
+    const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.otherNames);
     if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: trace.wanted(view.depth) + 1 }));
     if (view.scale === "rescaled") notes.push(fill(view.words.rescaled_note, { low: ends[0], high: ends[1] }));
     if (view.smooth) notes.push(view.words.smooth_note);
@@ -108,17 +133,21 @@ class Picture extends Card {
   }
 
   patchName(p) { const columns = this.axis.grid[1]; return fill(this.view.words.patch, { row: Math.floor(p / columns) + 1, column: (p % columns) + 1 }); }
-  name(position) { return position < this.prefix ? this.axis.prefix[position] : this.patchName(position - this.prefix); }
+  name(position) {
+    if (this.isPatch(position)) return this.patchName(position - this.prefix);
+    const named = this.part.named.find((one) => one.position === position);
+    return named?.label ?? (position < this.prefix ? this.axis.prefix[position] : this.axis.suffix[position - this.after]);
+  }
 
   tell(all, patches) {
-    const { words, turned } = this.view, sorted = Array.from(patches).sort((a, b) => b - a), total = sorted.reduce((a, b) => a + b, 0), { prefix } = this;
+    const { words, turned } = this.view, sorted = Array.from(patches).sort((a, b) => b - a), total = sorted.reduce((a, b) => a + b, 0), { others } = this;
     let half = 0, count = 0;
     while (half < total / 2 && count < sorted.length) half += sorted[count++];
     const who = this.name(this.query), times = sorted[0] / this.trace.share(0);
     speak(this.say, turned ? words.image_column : words.image_row, { who, count, patches: patches.length, top: percent(sorted[0], 1), times: times.toFixed(times < 10 ? 1 : 0) });
-    if (!turned && prefix && !this.view.hide) {
-      const own = Array.from(all.subarray(0, prefix)).reduce((a, b) => a + b, 0);
-      speak(this.say, words.image_prefix, { share: percent(own), names: this.prefixNames }, true);
+    if (!turned && others.length && !this.view.hide) {
+      const own = others.reduce((sum, i) => sum + all[i], 0);
+      speak(this.say, words.image_prefix, { share: percent(own), names: this.otherNames }, true);
     }
     this.announce(who, (p) => this.patchName(p), patches);
   }

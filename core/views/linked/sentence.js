@@ -2,7 +2,7 @@
 // Row r of cross-attention predicts output r and has output r - 1 as its input: `reading` says which the person sees.
 // A position is "s3" or "t0": a side and a word's (or piece's) number on it.
 
-class Sentence extends Card {
+class Sentence extends Words {
   constructor(part, buffer, view, stored) {
     const traces = Object.fromEntries(["encoder", "decoder", "cross"].map((kind) => [kind, new Trace(part[kind], buffer)]));
     super(part, view, view.words.sentence, traces.cross.heads, stored);
@@ -25,17 +25,8 @@ class Sentence extends Card {
 
   valid(at) { return /^[st]\d+$/.test(at) && Number(at.slice(1)) < this[at[0]].length ? at : null; }
 
-  // Positions -> what is shown: single pieces, or the pieces of a word together.
-  groups(axis) {
-    if (!this.view.merge) return axis.pieces.map((_, i) => [i]);
-    const groups = [];
-    axis.words.forEach((word, i) => { (groups[word] ??= []).push(i); });
-    return groups;
-  }
-
   name(side, i) {
-    const axis = side === "s" ? this.part.source : this.part.target, text = this[side][i].map((x) => axis.pieces[x]).join("");
-    return text === "</s>" ? this.view.words.end_mark : text || "▁";
+    return this.text(side === "s" ? this.part.source : this.part.target, this[side][i]);
   }
 
   fillWords() {
@@ -44,14 +35,7 @@ class Sentence extends Card {
     this.hovered = null;
     this.start = `t${Math.min(1, this.t.length - 1)}`;
     for (const [side, axis] of [["s", part.source], ["t", part.target]]) {
-      this.columns[side].replaceChildren();
-      this[side].forEach((group, i) => {
-        const at = `${side}${i}`, word = add(this.columns[side], "button", axis.special[group[0]] ? "word mark" : "word", { textContent: this.name(side, i), dir: "auto" });
-        word.onpointerenter = (e) => { if (e.pointerType !== "touch") this.preview(at); };
-        word.onfocus = () => { if (word.matches(":focus-visible")) this.lock(at); }; // by key; a pointer's click comes with its own event
-        word.onclick = (e) => { if (e.detail) this.toggleLock(at); else this.lock(at); };
-        word.onkeydown = (e) => this.move(e, side, i);
-      });
+      this.fillWith(this.columns[side], axis, this[side], (i) => `${side}${i}`, (event, i) => this.move(event, side, i));
     }
   }
 
@@ -67,18 +51,6 @@ class Sentence extends Card {
   rows(group) {
     const shift = this.view.reading === "input" ? 1 : 0;
     return group.map((i) => i + shift).filter((i) => i < this.cross.queries);
-  }
-
-  // Mean over query pieces, sum over key pieces: what a group looks at, over key groups, and their even shares.
-  look(trace, l, rows, keyGroups, heads = this.headsOf(trace)) {
-    const weights = new Float32Array(keyGroups.length), shares = new Float32Array(keyGroups.length);
-    for (const i of rows) {
-      const row = trace.rowOf(l, heads, i, this.view.method), share = trace.share(i) / rows.length;
-      keyGroups.forEach((group, x) => {
-        for (const j of group) { weights[x] += row[j] / rows.length; if (trace.seen(i, j)) shares[x] += share; }
-      });
-    }
-    return { weights, shares };
   }
 
   layer(kind) { return this[kind].at(this.view.depth); }
@@ -111,7 +83,7 @@ class Sentence extends Card {
     this.encoder.hide(view.hide ? marks : []); this.cross.hide(view.hide ? marks : []); this.decoder.hide(view.hide ? [0] : []);
     const map = this.crossMap(), shown = this.shown(map), each = view.hues && this.chosenHeads.map((h) => this.shown(this.crossMap([h]), [h]));
     const tints = each && { s: this.tints(each.map((one) => one.s.weights)), t: this.tints(each.map((one) => one.t.weights)) };
-    for (const side of ["s", "t"]) this.shade(side, shown[side], tints && tints[side]);
+    for (const side of ["s", "t"]) this.shade(this.columns[side], shown[side], (i) => this.query === `${side}${i}`, tints && tints[side]);
     const matrix = view.layout === "matrix";
     this.box.hidden = matrix; this.matrix.hidden = !matrix;
     if (matrix) this.drawMatrix(map); else this.drawRibbons(map, tints);
@@ -121,20 +93,6 @@ class Sentence extends Card {
     const notes = this.notes(this.cross, this.layer("cross"), row, marks.map((i) => this.part.source.pieces[i]).join(" "));
     this.note.textContent = [view.words[`reading_${view.reading}_note`], ...notes, this.part.note].filter(Boolean).join(" · ");
     this.tell(shown);
-  }
-
-  shade(side, { weights, shares }, tints) {
-    const { t } = scaled(weights, Array.from(shares, (s) => s || 1), this.view.scale), kept = topMass(weights, this.view.keep);
-    [...this.columns[side].children].forEach((word, i) => {
-      const own = this.query === `${side}${i}`, unseen = !shares[i] && !own, dark = own || unseen || !kept[i];
-      word.classList.toggle("query", own);
-      word.classList.toggle("unseen", unseen);
-      word.style.setProperty("--light", dark ? 0 : Math.max(0, (t[i] - 1 / 3) * 1.5).toFixed(3));
-      word.style.setProperty("--fade", own ? 1 : unseen ? 0.3 : !kept[i] ? 0.45 : (0.45 + 0.55 * Math.min(1, t[i] * 3)).toFixed(3));
-      if (tints) word.style.setProperty("--tint", `rgb(${tints[i]})`); else word.style.removeProperty("--tint");
-      word.title = own ? "" : percent(weights[i], 1);
-      word.setAttribute("aria-pressed", own);
-    });
   }
 
   drawRibbons(map, tints) {
@@ -175,17 +133,6 @@ class Sentence extends Card {
       });
     });
     this.matrix.replaceChildren(table);
-  }
-
-  thumbnail(trace, l, h) {
-    const canvas = document.createElement("canvas"), image = new ImageData(trace.keys, trace.queries), { view } = this, hue = hueOf(h, this.count);
-    canvas.width = trace.keys; canvas.height = trace.queries;
-    for (let i = 0; i < trace.queries; i++) {
-      const { t } = scaled(trace.row(l, h, i), Array(trace.keys).fill(trace.share(i)), view.scale);
-      for (let j = 0; j < trace.visible(i); j++) image.data.set([...(view.hues ? tinted(hue, t[j]) : colourAt(view.colours, t[j])), 255], (i * trace.keys + j) * 4);
-    }
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    return canvas;
   }
 
   tell({ s, t }) {

@@ -15,7 +15,7 @@ function readState(text) {
   const state = { ...DEFAULTS }, parts = {};
   for (const pair of (text ?? "").split("~")) {
     const cut = pair.indexOf("_"), name = pair.slice(0, cut), value = pair.slice(cut + 1);
-    if (/^(image|sentence)\d*$/.test(name)) parts[name] = value;
+    if (/^(image|sentence|text)\d*$/.test(name)) parts[name] = value;
     else if (!Object.hasOwn(DEFAULTS, name)) continue;
     else if (typeof DEFAULTS[name] === "number") { const number = Number.parseFloat(value); if (number >= 0) state[name] = Math.min(1, number); }
     else if (typeof DEFAULTS[name] === "boolean") state[name] = value === "yes";

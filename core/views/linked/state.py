@@ -10,8 +10,9 @@ LONGEST = 500  # characters of a state that are read
 
 @dataclass(frozen=True)
 class Chosen:
-    """depth: 0 first layer, 1 last. at: per part ("image", "sentence", "image2", ...) its locked position, a number for
-    an image, "s3" or "t0" for a sentence. heads: per part those that are on; a part that is missing has all.
+    """depth: 0 first layer, 1 last. at: per part ("image", "sentence", "text", "image2", ...) its locked position, a
+    number for an image or a text, "s3" or "t0" for a sentence. heads: per part those that are on; a part that is
+    missing has all.
     """
 
     depth: float = DEPTH
@@ -47,7 +48,7 @@ def read(text: str) -> Chosen:
         name, _, value = pair.partition("_")
         if name == "depth" and re.fullmatch(r"\d(\.\d{1,6})?", value, re.ASCII):
             depth = min(1.0, float(value))
-        elif re.fullmatch(r"(image|sentence)\d*", name, re.ASCII):
+        elif re.fullmatch(r"(image|sentence|text)\d*", name, re.ASCII):
             at[name], *chosen = value.split(".")
             heads[name] = tuple(int(head) for head in chosen if re.fullmatch(r"\d{1,3}", head, re.ASCII))
     return Chosen(depth, at, heads)

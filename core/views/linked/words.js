@@ -1,0 +1,66 @@
+// What cards of words share: pieces as buttons, single or merged to words, their light, and the thumbnail of a head.
+
+class Words extends Card {
+  // Positions -> what is shown: single pieces, or the pieces of a word together.
+  groups(axis) {
+    if (!this.view.merge) return axis.pieces.map((_, i) => [i]);
+    const groups = [];
+    axis.words.forEach((word, i) => { (groups[word] ??= []).push(i); });
+    return groups;
+  }
+
+  text(axis, group) {
+    const text = group.map((x) => axis.pieces[x]).join("");
+    return text === "</s>" ? this.view.words.end_mark : text || "▁";
+  }
+
+  // One button a group. at: a group's number -> its position as text; move: what a key does there.
+  fillWith(parent, axis, groups, at, move) {
+    parent.replaceChildren();
+    groups.forEach((group, i) => {
+      const word = add(parent, "button", axis.special[group[0]] ? "word mark" : "word", { textContent: this.text(axis, group), dir: "auto" });
+      word.onpointerenter = (e) => { if (e.pointerType !== "touch") this.preview(at(i)); };
+      word.onfocus = () => { if (word.matches(":focus-visible")) this.lock(at(i)); }; // by key; a pointer's click comes with its own event
+      word.onclick = (e) => { if (e.detail) this.toggleLock(at(i)); else this.lock(at(i)); };
+      word.onkeydown = (e) => move(e, i);
+    });
+  }
+
+  // Mean over query pieces, sum over key pieces: what a group looks at, over key groups, and their even shares.
+  look(trace, l, rows, keyGroups, heads = this.headsOf(trace)) {
+    const weights = new Float32Array(keyGroups.length), shares = new Float32Array(keyGroups.length);
+    for (const i of rows) {
+      const row = trace.rowOf(l, heads, i, this.view.method), share = trace.share(i) / rows.length;
+      keyGroups.forEach((group, x) => {
+        for (const j of group) { weights[x] += row[j] / rows.length; if (trace.seen(i, j)) shares[x] += share; }
+      });
+    }
+    return { weights, shares };
+  }
+
+  // parent: the words' buttons. own: whether a group is the query.
+  shade(parent, { weights, shares }, own, tints) {
+    const { t } = scaled(weights, Array.from(shares, (s) => s || 1), this.view.scale), kept = topMass(weights, this.view.keep);
+    [...parent.children].forEach((word, i) => {
+      const asks = own(i), unseen = !shares[i] && !asks, dark = asks || unseen || !kept[i];
+      word.classList.toggle("query", asks);
+      word.classList.toggle("unseen", unseen);
+      word.style.setProperty("--light", dark ? 0 : Math.max(0, (t[i] - 1 / 3) * 1.5).toFixed(3));
+      word.style.setProperty("--fade", asks ? 1 : unseen ? 0.3 : !kept[i] ? 0.45 : (0.45 + 0.55 * Math.min(1, t[i] * 3)).toFixed(3));
+      if (tints) word.style.setProperty("--tint", `rgb(${tints[i]})`); else word.style.removeProperty("--tint");
+      word.title = asks ? "" : percent(weights[i], 1);
+      word.setAttribute("aria-pressed", asks);
+    });
+  }
+
+  thumbnail(trace, l, h) {
+    const canvas = document.createElement("canvas"), image = new ImageData(trace.keys, trace.queries), { view } = this, hue = hueOf(h, this.count);
+    canvas.width = trace.keys; canvas.height = trace.queries;
+    for (let i = 0; i < trace.queries; i++) {
+      const { t } = scaled(trace.row(l, h, i), Array(trace.keys).fill(trace.share(i)), view.scale);
+      for (let j = 0; j < trace.visible(i); j++) image.data.set([...(view.hues ? tinted(hue, t[j]) : colourAt(view.colours, t[j])), 255], (i * trace.keys + j) * 4);
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    return canvas;
+  }
+}

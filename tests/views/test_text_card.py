@@ -1,0 +1,121 @@
+"""The text card, and image positions that are no patches, in a real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from core.attention.axes import PatchAxis
+from core.attention.merge import merge_map
+from core.attention.tape import Tape
+from core.attention.trace import AttentionTrace
+from core.views.linked.page import View
+from core.views.linked.payload import ImagePart, Named, TextPart
+from tests.views.test_linked import HTML, close, in_view, tokens
+
+BOX = (10.0, 10.0, 50.0, 50.0)
+
+
+def recorded(kind: str, axis, layers: int = 2, **options: object) -> AttentionTrace:
+    with Tape.record(values=True) as tape:
+        for _ in range(layers):
+            query, key = torch.randn(2, 1, 2, len(axis), 8).unbind()
+            F.scaled_dot_product_attention(query, key, key, **options)
+    return AttentionTrace.from_calls(kind, tape.calls, axis, axis)
+
+
+def detector_part() -> ImagePart:
+    """CLS, four patches, then two objects, of which the second was found."""
+    axis = PatchAxis((2, 2), ("CLS",), (0, 0, 80, 80), (80, 80), ("object 1", "object 2"))
+    photo = Image.new("RGB", (80, 80), "navy")
+    return ImagePart(photo, recorded("encoder", axis), "boxes", named=(Named(6, "cat 98%", BOX),))
+
+
+@pytest.fixture(scope="module")
+def parts() -> list:
+    torch.manual_seed(2)
+    asked = tokens("who", "run", "+s", "</s>", HTML, "dog", "run", "+s", "</s>")
+    told = tokens("a", "small", "dog", "run", "+s", "fast")
+    return [
+        detector_part(),
+        TextPart(recorded("encoder", asked), "question", marked=(5,)),
+        TextPart(recorded("decoder", told, is_causal=True), "text", marked=(4, 5)),
+    ]
+
+
+@pytest.fixture
+def page(chromium, parts: list, tmp_path) -> Iterator:
+    path = tmp_path / "view.html"
+    View(parts).save(path)
+    page = chromium.new_page(viewport={"width": 1300, "height": 900})
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".say b")
+    yield page
+    assert failures == []
+    page.close()
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_words_get_the_librarys_weights(page, parts: list, part: int) -> None:
+    trace = parts[part].trace
+    axis = trace.query_axis
+    expected = merge_map(trace.mean([1]), axis, axis)
+    in_view(page, "view.setDepth(1)")
+    for word in range(len(expected)):
+        look = f"(({{ trace, words }}, card) => card.look(trace, 1, words[{word}], words))"
+        row = f"{look}(view.parts[{part}], view.parts[{part}]).weights"
+        close(in_view(page, f"Array.from({row})"), expected[word])
+        close(in_view(page, f"Array.from(view.parts[{part}].lookedAt(1, {word}).weights)"), expected[:, word])
+
+
+def test_the_answer_is_marked_and_asked_first(page) -> None:
+    answer = page.locator(".card").nth(1).locator(".word.marked")
+    assert answer.all_inner_texts() == ["dog"]
+    assert page.locator(".card").nth(1).locator(".word.query").inner_text() == "dog"
+
+
+def test_the_future_is_out_of_sight_in_a_causal_text_only(page) -> None:
+    asked, told = page.locator(".card").nth(1), page.locator(".card").nth(2)
+    told.get_by_text("small", exact=True).click()
+    assert told.locator(".word.unseen").all_inner_texts() == ["dog", "runs", "fast"]
+    assert "cannot see the 3" in told.locator(".say").inner_text()
+    asked.get_by_text("who", exact=True).click()
+    assert asked.locator(".word.unseen").count() == 0
+    assert page.title() != "broken"
+
+
+def test_arrow_keys_walk_along_the_text_and_escape_releases(page) -> None:
+    told = page.locator(".card").nth(2)
+    told.get_by_text("small", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert told.locator(".word.query").inner_text() == "dog"
+    page.keyboard.press("End")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.querySelectorAll('.card')[2].querySelector('.word.query').textContent === 'runs'")
+
+
+def test_an_object_is_asked_by_name(page, parts: list) -> None:
+    card = page.locator(".card").first
+    assert card.locator(".tokens .chip").all_inner_texts() == ["CLS", "cat 98%"]
+    card.get_by_role("button", name="cat 98%").click()
+    in_view(page, "view.setDepth(1)")
+    page.wait_for_function("document.querySelector('.say b').textContent === 'cat 98%'")
+    assert card.get_by_role("button", name="cat 98%").get_attribute("aria-pressed") == "true"
+    shown = in_view(page, "Array.from(view.parts[0].weights(1, [0, 1]).patches)")
+    close(shown, parts[0].trace.mean([1])[6, 1:5])
+    page.wait_for_function("document.querySelector('.sidelight').view.text.includes('image_6')")
+
+
+def test_a_long_text_stays_quick_and_says_that_its_maps_are_sampled(chromium, tmp_path) -> None:
+    words = tokens(*(f"w{i}" for i in range(400)))
+    path = tmp_path / "long.html"
+    View([TextPart(recorded("decoder", words, layers=6, is_causal=True), "long")]).save(path)
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.get_by_text("every 7th row").wait_for()
+    assert page.locator(".word").count() == 400
+    page.close()
