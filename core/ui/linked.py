@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Sequence
 
 import streamlit as st
 from PIL import Image
@@ -19,7 +20,7 @@ from core.views.tables import map_table, row_table
 _component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
 
-def show(parts: list[payload.ImagePart | payload.SentencePart], name: str, tall: int = 448) -> None:
+def show(parts: list[payload.Part], name: str, tall: int = 448) -> None:
     """Draw the cards under one bar, with a download of the same view as one HTML file.
 
     What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it.
@@ -54,20 +55,13 @@ def chosen() -> state.Chosen:
     return state.read(_view_text())
 
 
-def _numbers(parts: list[payload.ImagePart | payload.SentencePart], choice: state.Chosen) -> bytes:
+def _numbers(parts: list[payload.Part], choice: state.Chosen) -> bytes:
     """The weights of the chosen layer and heads: one CSV, or a ZIP of one for each card."""
     tables: dict[str, str] = {}
     for part in parts:
-        kind = "image" if isinstance(part, payload.ImagePart) else "sentence"
-        count = 1 + sum(name.startswith(kind) for name in tables)
-        name = f"{kind}{count}" if count > 1 else kind  # as linked.js names them
-        if isinstance(part, payload.ImagePart):
-            trace, query = part.trace, choice.position(name, len(part.trace.query_axis))
-            heads = choice.heads_of(name, trace.heads)
-            tables[f"{name}.csv"] = row_table(trace, choice.layer(trace.layers), heads, query)
-        else:
-            trace, heads = part.cross, choice.heads_of(name, part.cross.heads)
-            tables[f"{name}.csv"] = map_table(trace, choice.layer(trace.layers), heads, part.target.labels)
+        count = 1 + sum(name.startswith(part.type) for name in tables)
+        name = f"{part.type}{count}" if count > 1 else part.type  # as linked.js names them
+        tables[f"{name}.csv"] = _table(part, name, choice)
     if len(tables) == 1:
         return next(iter(tables.values())).encode()
     archive = io.BytesIO()
@@ -75,6 +69,14 @@ def _numbers(parts: list[payload.ImagePart | payload.SentencePart], choice: stat
         for name, table in tables.items():
             file.writestr(name, table)
     return archive.getvalue()
+
+
+def _table(part: payload.Part, name: str, choice: state.Chosen) -> str:
+    trace = part.cross if isinstance(part, payload.SentencePart) else part.trace
+    layer, heads = choice.layer(trace.layers), choice.heads_of(name, trace.heads)
+    if isinstance(part, payload.ImagePart):
+        return row_table(trace, layer, heads, choice.position(name, len(trace.query_axis)))
+    return map_table(trace, layer, heads, part.target.labels if isinstance(part, payload.SentencePart) else ())
 
 
 def _view_text() -> str:
@@ -85,7 +87,7 @@ def _take(key: str) -> None:
     keep.set_parameter("view", str(st.session_state[key].view)[: state.LONGEST])
 
 
-def _packed(parts: list[payload.ImagePart | payload.SentencePart], tall: int) -> bytes:
+def _packed(parts: list[payload.Part], tall: int) -> bytes:
     """Packed once, not at each rerun: what is locked comes back often."""
     request = (tuple(parts), language(), tall)
     kept = st.session_state.get("packed")
@@ -96,7 +98,12 @@ def _packed(parts: list[payload.ImagePart | payload.SentencePart], tall: int) ->
     return kept[1]
 
 
-def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.ImagePart | None:
+def image_part(
+    result: VisionResult,
+    title: str,
+    image: Image.Image,
+    named: Sequence[payload.Named] = (),
+) -> payload.ImagePart | None:
     """The image card, or None (said on the page) where the model's attention was not captured."""
     if result.trace is None:
         st.info(say("view_page.not_captured"))
@@ -110,7 +117,7 @@ def image_part(result: VisionResult, title: str, image: Image.Image) -> payload.
     first, *rest = result.axis.prefix or ("–",)
     prefix = " + ".join((first, *rest)) if len(rest) < 4 else f"{first} + {rest[0]} … {rest[-1]}"
     subtitle = say("view_page.image_title", title=title, rows=rows, columns=columns, prefix=prefix)
-    return payload.ImagePart(image, result.trace, subtitle, note, layers)
+    return payload.ImagePart(image, result.trace, subtitle, note, layers, tuple(named))
 
 
 def sentence_part(translation: Translation, target: str | None, name: str = "") -> payload.SentencePart:
@@ -120,6 +127,12 @@ def sentence_part(translation: Translation, target: str | None, name: str = "") 
     title = " · ".join(text for text in (name, direction) if text)
     axes = (translation.source, translation.target)
     return payload.SentencePart(*axes, translation.encoder, translation.decoder, translation.cross, title)
+
+
+def text_part(trace: AttentionTrace, title: str, marked: Sequence[int]) -> payload.TextPart:
+    """marked: the positions that answer, or that the model wrote."""
+    _tell_problems(trace)
+    return payload.TextPart(trace, title, marked=tuple(marked))
 
 
 def _tell_problems(trace: AttentionTrace) -> None:

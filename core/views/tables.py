@@ -21,16 +21,17 @@ def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: in
     return as_csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
 
 
-def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: Sequence[str]) -> str:
-    """Every weight of one layer of cross-attention. outputs: the piece that each row writes."""
+def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: Sequence[str] = ()) -> str:
+    """Every weight of one layer. outputs: the piece that each row writes, of cross-attention."""
     maps = [trace.map(layer, head).tolist() for head in heads]
     lines = []
-    for query, output in enumerate(outputs):
+    for query, output in enumerate(outputs or trace.query_axis.labels):
         for key, label in enumerate(trace.key_axis.labels):
             weights = (f"{weight[query][key]:.6g}" for weight in maps)
             lines.append([layer + 1, query + 1, output, key + 1, label, *weights])
     names = (f"head {head + 1}" for head in heads)
-    return as_csv(["layer", "step", "written", "source position", "source", *names], lines)
+    columns = ("step", "written", "source position", "source") if outputs else ("position", "query", "at", "key")
+    return as_csv(["layer", *columns, *names], lines)
 
 
 def as_csv(header: list[str], lines: list[list[object]]) -> str:

@@ -36,3 +36,10 @@ def test_a_piece_never_becomes_a_formula() -> None:
 
 def test_an_empty_cell_stays_empty() -> None:
     assert as_csv(["a", "b"], [["", "-1"]]) == "\ufeffa,b\n,'-1\n"
+
+
+def test_a_map_of_a_text_names_both_positions() -> None:
+    trace = sentence_part().encoder
+    lines = read(map_table(trace, 1, [0]))
+    assert len(lines) == 25 and lines[7]["query"] == "dog" and lines[7]["key"] == "run"
+    assert float(lines[7]["head 1"]) == pytest.approx(float(trace.map(1, 0)[1, 2]), rel=1e-4)

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
@@ -61,6 +61,7 @@ class ImagePart:
     """An image card: `photo` upright RGB, `trace` of the vision model on it. named: positions that can be chosen by
     name, besides those before the patches."""
 
+    type: ClassVar[str] = "image"
     photo: Image.Image
     trace: AttentionTrace
     title: str
@@ -75,7 +76,7 @@ class ImagePart:
         small.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
         small.convert("RGB").save(jpeg, "JPEG", quality=88)
         return {
-            "type": "image",
+            "type": self.type,
             "title": self.title,
             "note": self.note,
             "axis": {
@@ -95,6 +96,7 @@ class ImagePart:
 class SentencePart:
     """A sentence card: the three traces of one translation; `target` labels the outputs, one a cross-attention row."""
 
+    type: ClassVar[str] = "sentence"
     source: TokenAxis
     target: TokenAxis
     encoder: AttentionTrace
@@ -106,13 +108,14 @@ class SentencePart:
     def header(self, arrays: _Arrays) -> dict[str, Any]:
         traces = {kind: _trace(getattr(self, kind), arrays) for kind in ("encoder", "decoder", "cross")}
         axes = {side: _tokens(getattr(self, side)) for side in ("source", "target")}
-        return {"type": "sentence", "title": self.title, "note": self.note, **axes, **traces}
+        return {"type": self.type, "title": self.title, "note": self.note, **axes, **traces}
 
 
 @dataclass(frozen=True)
 class TextPart:
     """A text card: a text that attends to itself. marked: positions that are the answer, or that the model wrote."""
 
+    type: ClassVar[str] = "text"
     trace: AttentionTrace
     title: str
     note: str = ""
@@ -121,7 +124,7 @@ class TextPart:
     def header(self, arrays: _Arrays) -> dict[str, Any]:
         axis = self.trace.query_axis
         assert isinstance(axis, TokenAxis)
-        own = {"type": "text", "title": self.title, "note": self.note, "marked": self.marked}
+        own = {"type": self.type, "title": self.title, "note": self.note, "marked": self.marked}
         return own | {"axis": _tokens(axis), "trace": _trace(self.trace, arrays)}
 
 
