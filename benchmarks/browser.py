@@ -1,10 +1,20 @@
 """`python -m benchmarks.browser`: what a person waits for, measured in headless Chromium against a warm server.
 
-First paint of the Compare page with both modalities explained; from a pointer move and from a change of layer or
-head to the painted frame, for 256 and 1,369 patches, in a saved view.
+`--parts pages`: every page and every section of the page on differences, from navigation in a new session (nothing in
+the browser's cache) to two moments. *First*: the end of the first frame that shows something of the page's own, below
+what is chosen: in a section the first text or figure of its body, on the pages with a linked view its explanation (the
+words under the picture), on Explain the first picture, on Fine-tune and Models the first heading under the title.
+*Rest*: the end of the frame after the last change of the document, once the script has ended, every figure is drawn,
+every picture is loaded and nothing has changed for a second.
+
+`--parts movements`: from a pointer move and from a change of layer or head to the painted frame, for 256 and 1,369
+patches, in a saved view.
 Needs the system's Chromium (Debian: `apt-get install chromium`).
 """
 
+import argparse
+import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -21,12 +31,55 @@ from core.models.catalogue import default
 from core.models.images import open_image
 from core.models.translation import load_translator
 from core.models.vision import load_vision
+from core.ui.lessons.sections import SECTIONS
 from core.views.linked.page import View
 from core.views.linked.payload import ImagePart, SentencePart
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "http://127.0.0.1:8731"
 READY = ".sidelight .say b"
+BODY = ".st-key-section_body"
+# The first of a page's own content. Where there is a linked view, it is in a shadow root.
+OWN = {
+    "Compare": ("/", READY),
+    "Vision": ("/vision", READY),
+    "Translation": ("/translation", READY),
+    "Explain": ("/explain", "[data-testid=stImage] img"),
+    "Fine-tune": ("/finetune", "[data-testid=stMain] h3"),
+    "Models": ("/models", "[data-testid=stMain] h3"),
+} | {
+    f"Differences: {name}": (f"/differences?section={name}", f"{BODY} p, {BODY} h3, {BODY} .main-svg")
+    for name in SECTIONS
+}  # fmt: skip
+# Runs before the page's own scripts. A change is timed at the end of the frame that shows it.
+WATCH = """(own) => {
+  const times = (window.sidelightTimes = { first: 0, last: 0 });
+  const seen = new WeakSet(), roots = [];
+  const onChange = () => requestAnimationFrame(() => setTimeout(() => {
+    times.last = performance.now();
+    for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]"))
+      if (host.shadowRoot) watch(host.shadowRoot);
+    const shown = (root) => root.querySelector(own)?.checkVisibility();
+    if (!times.first && roots.some(shown)) times.first = times.last;
+  }, 0));
+  const watch = (root) => {
+    if (seen.has(root)) return;
+    seen.add(root);
+    roots.push(root);
+    const what = { subtree: true, childList: true, attributes: true, characterData: true };
+    new MutationObserver(onChange).observe(root, what);
+    root.addEventListener("load", onChange, true);  // of a picture
+    onChange();
+  };
+  watch(document);
+}"""
+AT_REST = """() => {
+  const { first, last } = window.sidelightTimes;
+  const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
+  const drawn = [...document.querySelectorAll(".stPlotlyChart")].every((one) => one.querySelector(".main-svg"));
+  const loaded = [...document.querySelectorAll("img")].every((one) => one.complete);
+  return first && script !== "running" && drawn && loaded && performance.now() - last > 1000;
+}"""
 # The time from an action to the end of the frame that shows it.
 TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
   const view = root.view, start = performance.now();
@@ -49,17 +102,27 @@ def serve() -> subprocess.Popen:
     raise RuntimeError("the server did not start")
 
 
-def first_paints(browser, count: int) -> list[float]:
-    """Seconds from navigation to both cards explained, in new sessions; the first, which loads the models, left out."""
-    seconds = []
-    for _ in range(count + 1):
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        start = time.perf_counter()
-        page.goto(ADDRESS)
-        page.wait_for_selector(READY, timeout=90_000)
-        seconds.append(time.perf_counter() - start)
-        page.close()
-    return seconds[1:]
+def visit(browser: Browser, path: str, own: str) -> tuple[float, float]:
+    """Seconds from navigation, in a new session, to the first of the page's `own` content and to rest."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    page.add_init_script(f"({WATCH})({json.dumps(own)})")
+    page.goto(ADDRESS + path, wait_until="commit")
+    page.wait_for_function(AT_REST, timeout=120_000)
+    times = page.evaluate("window.sidelightTimes")
+    page.close()
+    return times["first"] / 1000, times["last"] / 1000
+
+
+def pages(browser: Browser, count: int = 5) -> None:
+    """A table of every page and section; a first visit of each, which loads and computes, is left out."""
+    print(f"1440 x 1000 px, warm server, {count} visits each; load average before {os.getloadavg()[0]:.1f}")
+    print("| | first, median | worst | at rest, median | worst |\n|---|---|---|---|---|")
+    for name, (path, own) in OWN.items():
+        visit(browser, path, own)
+        first, rest = zip(*(visit(browser, path, own) for _ in range(count)), strict=True)
+        cells = [f"{value:.2f}" for one in (first, rest) for value in (statistics.median(one), max(one))]
+        print("| " + " | ".join([name, *cells]) + " |", flush=True)
+    print(f"load average after {os.getloadavg()[0]:.1f}")
 
 
 def frames(page: Page, action: str, arguments: list[float]) -> list[float]:
@@ -106,14 +169,17 @@ def report(name: str, values: list[float], unit: str) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--parts", default="pages,movements", help="pages, movements or both, with a comma")
+    parts = parser.parse_args().parts.split(",")
     server = serve()
     try:
         with sync_playwright() as driver:
             path = shutil.which("chromium")
             browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-            print("Compare page, 1440 px, warm server")
-            report("first paint with both explained", first_paints(browser, 5), "s")
-            for size in (224, 518):
+            if "pages" in parts:
+                pages(browser)
+            for size in (224, 518) if "movements" in parts else ():
                 movements(browser, size)
             browser.close()
     finally:

@@ -27,6 +27,7 @@ tally = left.empty()
 with right:
     quiz.choose_all()
 if lesson := prepare(vision, photo, translation, sentence):
-    SECTIONS[section](lesson)
+    with st.container(key="section_body"):
+        SECTIONS[section](lesson)
 with tally:
     quiz.show_progress()
