@@ -1,17 +1,57 @@
-"""What the search for a translation may not do: go round in circles. Both ways to translate use this one rule.
+"""What all ways to write text share: the record of a step, progress that may stop it, a rule against going in circles.
 
 A small model far from what it knows repeats itself ("a man in a man in a man in ..."). `no_repeat_ngram_size` of
 transformers is no remedy: good captions repeat 3- and 4-grams, and only its size 2 would stop "a a a". So a piece is
 forbidden only where it would complete a run of pieces that stands too often in a row.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor
+from transformers import LogitsProcessor, StoppingCriteria
 
 TIMES = 2  # in a row, which every output may have ("very very good")
+OnStep = Callable[[int, int], None]  # (steps done, limit)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One output piece: its probability, the entropy of the whole choice (bits) and the most likely pieces."""
+
+    piece: str
+    probability: float
+    entropy: float
+    alternatives: tuple[tuple[str, float], ...]
+
+
+def steps(
+    log_probabilities: Tensor, chosen: Tensor, pieces: Sequence[str], names: Callable[[Tensor], list[str]], top_k: int
+) -> tuple[Step, ...]:
+    """log_probabilities: (n, vocabulary), natural. chosen: ids (n,), read as `pieces`. names: how ids (k,) are read."""
+    probabilities = log_probabilities.exp()
+    entropy = torch.special.entr(probabilities).sum(-1) / torch.log(torch.tensor(2.0))
+    top = probabilities.topk(min(top_k, probabilities.shape[-1]), -1)
+    own = probabilities.gather(1, chosen[:, None])[:, 0]
+    found = []
+    for n, piece in enumerate(pieces):
+        pairs = zip(names(top.indices[n]), top.values[n].tolist(), strict=True)
+        found.append(Step(piece, float(own[n]), float(entropy[n]), tuple(pairs)))
+    return tuple(found)
+
+
+class Progress(StoppingCriteria):
+    """Tells after each step how far the search is; stops nothing by itself."""
+
+    def __init__(self, on_step: OnStep, limit: int) -> None:
+        self.on_step, self.limit, self.done = on_step, limit, 0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        self.done += 1
+        self.on_step(self.done, self.limit)
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 def repeats(pieces: Sequence[Hashable]) -> int:

@@ -1,6 +1,5 @@
 """A translator: sentence in; translation, the decision of each step and all three attentions out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,29 +8,18 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, StoppingCriteriaList
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models import catalogue, loading
-from core.models.decoding import NoLoops
+from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
 from core.models.pieces import TAG, clean, token_axis
 from core.models.prompts import add_prompts, prompt_ids
 
 LONGEST = 200  # source pieces that are accepted
-OnStep = Callable[[int, int], None]  # (steps done, limit)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One output piece: its probability, the entropy of the whole choice (bits) and the most likely pieces."""
-
-    piece: str
-    probability: float
-    entropy: float
-    alternatives: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ class Translator:
                 num_beams=beams,
                 max_new_tokens=limit,
                 logits_processor=[NoLoops(source, mask)],
-                stopping_criteria=StoppingCriteriaList([_Progress(on_step, limit)] if on_step else []),
+                stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
             )
 
     def read(self, source: Tensor, names: list[str], output: Tensor, top_k: int = 5) -> Translation:
@@ -147,7 +135,7 @@ class Translator:
         self, source: list[str], output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
     ) -> Translation:
         target, given = output[1:], output[:-1]
-        steps, log_probabilities = self._steps(logits, target, top_k)
+        log_probabilities = self._log_probabilities(logits)
         names = self.tokenizer.convert_ids_to_tokens
         axes = (self._axis(source), self._axis(names(given.tolist())))
         encoder, decoder, cross = self._traces(calls, *axes)
@@ -157,28 +145,19 @@ class Translator:
             source=axes[0],
             target=self._axis(names(target.tolist())),
             decoder_input=axes[1],
-            steps=steps,
-            score=float(log_probabilities.mean()),
+            steps=steps(log_probabilities, target, self.pieces(target), self.pieces, top_k),
+            score=float(log_probabilities.gather(1, target[:, None]).mean()),
             stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
             encoder=encoder,
             decoder=decoder,
             cross=cross,
         )
 
-    def _steps(self, logits: Tensor, target: Tensor, top_k: int) -> tuple[tuple[Step, ...], Tensor]:
-        """logits: (n, vocabulary). The pad piece is never an output, so it takes no part."""
+    def _log_probabilities(self, logits: Tensor) -> Tensor:
+        """(n, vocabulary) -> the same. The pad piece is never an output, so it takes no part."""
         logits = logits.float().clone()
         logits[:, self.module.config.pad_token_id] = -torch.inf
-        log_probabilities = logits.log_softmax(-1)
-        probabilities = log_probabilities.exp()
-        entropy = torch.special.entr(probabilities).sum(-1) / torch.log(torch.tensor(2.0))
-        top = probabilities.topk(top_k, -1)
-        chosen = log_probabilities.gather(1, target[:, None])[:, 0]
-        steps = []
-        for step, piece in enumerate(self.pieces(target)):
-            pairs = zip(self.pieces(top.indices[step]), top.values[step].tolist(), strict=True)
-            steps.append(Step(piece, float(chosen[step].exp()), float(entropy[step]), tuple(pairs)))
-        return tuple(steps), chosen
+        return logits.log_softmax(-1)
 
     def text(self, output: Tensor) -> str:
         """What ids (n,) say, without marks."""
@@ -205,18 +184,6 @@ class Translator:
             )
         except ValueError as error:
             raise SidelightError("translation.not_captured", name=self.name) from error
-
-
-class _Progress(StoppingCriteria):
-    """Tells after each step how far the search is; stops nothing by itself."""
-
-    def __init__(self, on_step: OnStep, limit: int) -> None:
-        self.on_step, self.limit, self.done = on_step, limit, 0
-
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
-        self.done += 1
-        self.on_step(self.done, self.limit)
-        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 def load_translator(name: str) -> Translator:
