@@ -26,6 +26,9 @@ HUB_TIMEOUT = 3  # seconds
 # "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
 RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
+# Weights that a checkpoint may lack without harm: no trained head reads a pooler that was not trained with it, and DPT
+# never calls this layer.
+UNUSED = re.compile(r"\bpooler\b|fusion_stage\.layers\.0\.residual_layer1\b")
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
@@ -163,12 +166,14 @@ def from_folder(
 ) -> tuple[nn.Module, Any]:
     """The model in eval mode and float32 on `device()`, with fused attention where it has it, and its reader.
 
-    Raises SidelightError `model.unsupported` where the files are of another kind of model.
+    Raises SidelightError `model.unsupported` where the files are of another kind of model, `model.untrained_head` where
+    transformers would fill what they lack, such as the head for this task, with random weights.
     """
     place = str(place)
     try:
-        module = model.from_pretrained(
+        module, report = model.from_pretrained(
             place,
+            output_loading_info=True,
             dtype=torch.float32,
             use_safetensors=True,
             attn_implementation="sdpa",
@@ -177,6 +182,9 @@ def from_folder(
         found = reader.from_pretrained(place, local_files_only=local_files_only)
     except ValueError as error:  # a configuration that this class does not know, or no fused attention
         raise SidelightError("model.unsupported", name=title) from error
+    lacking = {name for name, _ in module.named_parameters()} & set(report["missing_keys"])
+    if any(not UNUSED.search(name) for name in lacking):
+        raise SidelightError("model.untrained_head", name=title)
     return module.eval().to(device()), found
 
 
