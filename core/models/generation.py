@@ -1,0 +1,171 @@
+"""Text generation: a model goes on from a prompt, and each choice and its attention is kept."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, StoppingCriteriaList
+
+from core.attention.axes import TokenAxis
+from core.attention.tape import Tape
+from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
+from core.models import loading
+from core.models.decoding import OnStep, Progress, Step, steps
+from core.models.pieces import HALF, clean, covered, encode, printable, spoken, text_axis
+
+LONGEST = 400  # pieces of a prompt
+TOP = 5  # pieces shown for each step
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What a model wrote after a prompt.
+
+    text: the output alone, without characters that were left half written.
+    prompt: how many positions of the axis are the prompt's; the others are the output's.
+    steps: one for each output piece: the model's own distribution, before any temperature.
+    trace: of one pass over all positions, kind "decoder". Row t has just read piece t and chooses piece t + 1.
+    """
+
+    text: str
+    prompt: int
+    axis: TokenAxis
+    trace: AttentionTrace
+    steps: tuple[Step, ...]
+    stopped_by_limit: bool
+
+
+@dataclass(eq=False)
+class Generator:
+    """module: a causal language model in eval mode. tokenizer: a fast one."""
+
+    name: str
+    module: nn.Module
+    tokenizer: Any
+
+    def go_on(
+        self,
+        prompt: str,
+        max_pieces: int = 40,
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_step: OnStep | None = None,
+    ) -> Continuation:
+        """Write at most `max_pieces` pieces, then read everything once for steps and attention.
+
+        temperature: 0 takes the most likely piece; above, pieces are drawn from softmax(logits / temperature), the same
+        for the same seed. White space at either end of the prompt is cut off. `on_step` is called after each step and
+        may raise to stop. Raises SidelightError `generation.empty`, `generation.too_long`, `generation.not_captured`.
+        """
+        ids, texts, marks = self._prompt(prompt)
+        limit = min(max_pieces, self._positions() - len(ids))
+        output = self._write(ids, limit, temperature, seed, on_step)
+        said, special = spoken(self.tokenizer, output), self._special()
+        added = output[len(ids) :]
+        axis = text_axis(texts + said[len(ids) :], marks + [piece in special for piece in added])
+        logits, trace = self.read(output, axis)
+        chosen = torch.tensor(added, device=logits.device)
+        return Continuation(
+            text="".join(t for t, i in zip(said[len(ids) :], added, strict=True) if i not in special).replace(HALF, ""),
+            prompt=len(ids),
+            axis=axis,
+            trace=trace,
+            steps=steps(
+                logits[len(ids) - 1 : -1].float().log_softmax(-1),
+                chosen,
+                [_named(piece) for piece in axis.pieces[len(ids) :]],
+                self.pieces,
+                TOP,
+            ),
+            stopped_by_limit=added[-1] not in self._ends(),
+        )
+
+    def read(self, ids: list[int], axis: TokenAxis) -> tuple[Tensor, AttentionTrace]:
+        """One pass: logits (N, vocabulary) and its attention. Raises SidelightError `generation.not_captured`, and
+        `generation.not_causal` where a piece sees later ones."""
+        found = torch.tensor([ids], device=self.module.device)
+        with torch.inference_mode(), Tape.record(values=True) as tape:
+            logits = self.module(input_ids=found, attention_mask=torch.ones_like(found)).logits[0]
+        try:
+            trace = AttentionTrace.from_calls("decoder", tape.calls, axis, axis)
+        except ValueError as error:
+            raise SidelightError("generation.not_captured", name=self.name) from error
+        if trace.layers != self.module.config.get_text_config().num_hidden_layers:
+            raise SidelightError("generation.not_captured", name=self.name)
+        if not trace.is_causal:
+            raise SidelightError("generation.not_causal", name=self.name)
+        return logits, trace
+
+    def pieces(self, ids: Tensor) -> list[str]:
+        """Ids (n,), each by itself, as a person reads them."""
+        return [_named(self.tokenizer.decode([piece], clean_up_tokenization_spaces=False)) for piece in ids.tolist()]
+
+    def _prompt(self, prompt: str) -> tuple[list[int], list[str], list[bool]]:
+        """Ids of the prompt, what each covers, and which are marks. A mark that ends texts does not belong to it."""
+        text = printable(prompt).strip() if clean(prompt) else ""
+        encoding = encode(self.tokenizer, text).encodings[0] if text else None
+        if encoding is None or all(encoding.special_tokens_mask):
+            raise SidelightError("generation.empty")
+        limit = min(LONGEST, self._positions() - 1)
+        count = max(at for at, mark in enumerate(encoding.special_tokens_mask) if not mark) + 1
+        if count > limit:
+            raise SidelightError("generation.too_long", pieces=count, limit=limit)
+        texts, marks = covered(encoding, [text])
+        return encoding.ids[:count], texts[:count], marks[:count]
+
+    def _write(self, ids: list[int], limit: int, temperature: float, seed: int, on_step: OnStep | None) -> list[int]:
+        given = torch.tensor([ids], device=self.module.device)
+        with torch.inference_mode():
+            output = self.module.generate(
+                input_ids=given,
+                attention_mask=torch.ones_like(given),
+                max_new_tokens=limit,
+                do_sample=False,
+                num_beams=1,
+                logits_processor=[Drawn(temperature, seed)] if temperature > 0 else [],
+                stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
+            )
+        return output[0].tolist()
+
+    def _positions(self) -> int:
+        # Models with relative positions (ALiBi) name none.
+        return getattr(self.module.config, "max_position_embeddings", None) or 2 * LONGEST
+
+    def _special(self) -> set[int]:
+        added = self.tokenizer.added_tokens_decoder.items()
+        return {*self.tokenizer.all_special_ids} | {piece for piece, token in added if token.special}
+
+    def _ends(self) -> list[int]:
+        ends = self.module.generation_config.eos_token_id
+        return ends if isinstance(ends, list) else [ends]
+
+
+class Drawn(LogitsProcessor):
+    """Makes the most likely piece a draw from softmax(scores / temperature), by Gumbel noise (Gumbel 1954; Maddison et
+    al. 2014, equation 2). Its own generator gives the same draws beside other sessions and on every device."""
+
+    def __init__(self, temperature: float, seed: int) -> None:
+        self.temperature = temperature
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """scores: (1, vocabulary). Returns new scores."""
+        exponential = torch.empty(scores.shape, dtype=torch.float32).exponential_(generator=self.generator)
+        return scores / self.temperature - exponential.log().to(scores.device)
+
+
+def _named(text: str) -> str:
+    return text.strip() or ("↵" if "\n" in text else "␣")
+
+
+def load_generator(name: str) -> Generator:
+    """Any transformers causal language model. Raises SidelightError `model.*`, and `generation.not_causal` for one that
+    reads whole texts, such as BERT, which transformers loads all the same."""
+    module, tokenizer = loading.from_hub(name, "translation", AutoModelForCausalLM, AutoTokenizer)
+    if hasattr(module.config, "encoder_layers") or not tokenizer.is_fast:  # the former: a translator without its source
+        raise SidelightError("model.unsupported", name=name.strip())
+    generator = Generator(name.strip(), module, tokenizer)
+    generator.read([0, 1, 2], text_axis(["a", "b", "c"], [False] * 3))
+    return generator
