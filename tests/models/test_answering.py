@@ -173,6 +173,7 @@ def test_typed_marks_and_control_characters_are_text_or_gone() -> None:
         "[SEP]",
         "[SEP]",
     ]
+    assert answer.axis.pieces.count("[SEP]") == 2
     assert "".join(answer.axis.merged().pieces) == "[CLS]the[SEP]dog[SEP]inthe[CLS]snow[SEP]"
 
 
