@@ -64,6 +64,30 @@ def test_a_link_opens_the_section_and_the_menu_writes_it(page, app_address: str)
     page.get_by_text("整张图像一个标签").wait_for()
 
 
+def test_what_is_chosen_in_a_section_is_in_the_link_also_after_another_page(page, app_address: str) -> None:
+    page.goto(f"{app_address}/differences?section=architecture&lang=English&answers=shown&step=5&part=nonsense")
+    step = page.get_by_role("slider").first
+    step.wait_for(timeout=90_000)
+    settled(page)
+    assert step.evaluate("e => e.value || e.ariaValueNow") == "5"
+    assert "part=" not in page.url, "what is not offered is dropped"
+    step.focus()
+    step.press("ArrowRight")
+    page.wait_for_function("location.search.includes('step=6')")  # chosen in a fragment
+    diagram = page.locator(PLOT).first
+    diagram.scroll_into_view_if_needed()
+    box = diagram.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] * (1 - 3.6 / 15.9))  # decoder, layer 2
+    page.wait_for_function("decodeURIComponent(location.search).includes('part=decoder:layers.1')")
+    settled(page)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Models").click()
+    page.get_by_role("heading", name="The models that come with it").wait_for()
+    assert "step=" not in page.url
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Differences").click()
+    page.wait_for_function("location.search.includes('step=6') && location.search.includes('layers.1')")
+    page.get_by_text("Cross-attention:").wait_for()
+
+
 @pytest.mark.parametrize("width", [1440, 1024, 390])
 @pytest.mark.parametrize("section", ["input", "task", "architecture", "pipeline"])
 def test_no_sideways_scrolling(page, app_address: str, section: str, width: int) -> None:

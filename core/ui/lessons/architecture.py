@@ -1,5 +1,7 @@
 """Section 3, architecture: the loaded models part by part, both directions against causal, and writing step by step."""
 
+from collections.abc import Callable
+
 import streamlit as st
 import torch
 
@@ -10,7 +12,7 @@ from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
 from core.ui import work
 from core.ui.language import say
-from core.ui.lessons import quiz, writing
+from core.ui.lessons import link, quiz, writing
 from core.ui.lessons.lesson import Lesson, ink
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
@@ -56,16 +58,22 @@ def _diagram(lesson: Lesson) -> None:
     parts = {part.key: part for part in (*vision, *text)}
     names = {key: _name(part) for key, part in parts.items()}
     titles = [say(f"lesson_arch.stack_{stack}") for stack in lesson_diagrams.STACKS]
-    if st.session_state.get("lesson_part") not in parts:
-        st.session_state.lesson_part = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
+    first = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
+    chosen = link.widget("part", "lesson_part", parts, first)
     words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink()}
     figure = lesson_diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
-    st.plotly_chart(figure, key="lesson_diagram", on_select=_picked, selection_mode="points", config=QUIET)
+    st.plotly_chart(
+        figure,
+        key="lesson_diagram",
+        on_select=lambda: _picked(chosen["on_change"]),
+        selection_mode="points",
+        config=QUIET,
+    )
     left, right = st.columns(2, gap="large")
     with left:
         stacks = dict(zip(lesson_diagrams.STACKS, titles, strict=True))
         st.selectbox(
-            say("lesson_arch.part"), list(parts), key="lesson_part",
+            say("lesson_arch.part"), list(parts), **chosen,
             format_func=lambda key: f"{stacks[parts[key].stack]} · {names[key]}",
         )  # fmt: skip
         part = parts[st.session_state.lesson_part]
@@ -85,10 +93,11 @@ def _name(part: Part) -> str:
     return say(known) if known in wording.entries() else part.name
 
 
-def _picked() -> None:
+def _picked(on_change: Callable[[], None]) -> None:
     points = st.session_state.lesson_diagram.selection.points
     if points:
         st.session_state.lesson_part = points[0]["customdata"]
+        on_change()
 
 
 def _tensors(part: Part) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.lessons import chooser
 from core.ui.language import say
+from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, plain
 from core.ui.lessons.measure import large, table
 
@@ -19,7 +20,10 @@ def show(lesson: Lesson) -> None:
     )
     answers = {
         name: place.selectbox(
-            say(f"choose.{name}"), options, format_func=lambda o, n=name: say(f"choose.{n}_{o}"), key=f"choose_{name}"
+            say(f"choose.{name}"),
+            options,
+            format_func=lambda o, n=name: say(f"choose.{n}_{o}"),
+            **link.widget(name, f"choose_{name}", options, options[0]),
         )
         for place, (name, options) in zip(places, questions, strict=True)
     }

@@ -8,7 +8,7 @@ import torch
 from core.lessons import cost, precision
 from core.models.vision import VisionModel
 from core.ui.language import say
-from core.ui.lessons import choose
+from core.ui.lessons import choose, link
 from core.ui.lessons.lesson import Lesson, note
 from core.ui.lessons.measure import kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
@@ -21,8 +21,8 @@ BARE = {"displayModeBar": False}
 def show(lesson: Lesson) -> None:
     st.markdown(say("cost.lead"))
     chosen = st.segmented_control(
-        say("cost.parts"), PARTS, format_func=lambda name: say(f"cost.{name}"), default=PARTS[0], key="cost_part",
-        required=True, label_visibility="collapsed",
+        say("cost.parts"), PARTS, format_func=lambda name: say(f"cost.{name}"), default=None, required=True,
+        label_visibility="collapsed", **link.widget("cost", "cost_part", PARTS, PARTS[0]),
     )  # fmt: skip
     parts = {"now": _now, "growth": _growth, "fused": _fused, "precision": _precision, "choose": choose.show}
     parts[chosen or PARTS[0]](lesson)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.lessons import inputs
 from core.lessons.inputs import Pieces
 from core.ui.language import say
-from core.ui.lessons import quiz
+from core.ui.lessons import link, quiz
 from core.ui.lessons.lesson import Lesson, plain
 from core.ui.lessons.pick import choose_patch, place
 from core.ui.lessons.quiz import Verdict
@@ -38,8 +38,8 @@ def _picture(lesson: Lesson) -> int:
     st.markdown(f"**{say('lesson_input.numbers')}**")
     names = {name: say(f"lesson_input.{name}") for name in CHANNELS}
     colour = st.segmented_control(
-        say("lesson_input.numbers"), list(names), format_func=names.get, default="red", required=True,
-        key="lesson_channel", label_visibility="collapsed",
+        say("lesson_input.numbers"), list(names), format_func=names.get, default=None, required=True,
+        label_visibility="collapsed", **link.widget("channel", "lesson_channel", names, "red"),
     )  # fmt: skip
     pixels = inputs.raw_patch(lesson.vision_model, lesson.vision, patch)  # (p, p, 3)
     st.plotly_chart(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.lessons import limits
 from core.ui.language import class_name, say
+from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, plain
 from core.ui.lessons.measure import cell, kept, large, table
 from core.ui.lessons.quiz import Verdict, ask_option
@@ -42,8 +43,8 @@ def _memory(lesson: Lesson) -> None:
 def _photo(lesson: Lesson) -> None:
     st.markdown(f"**{say('limits.photo')}**")
     kind = st.segmented_control(
-        say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=limits.KINDS[0],
-        key="limits_kind", required=True, label_visibility="collapsed",
+        say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=None, required=True,
+        label_visibility="collapsed", **link.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
     ) or limits.KINDS[0]  # fmt: skip
 
     def shifted(strength: float) -> limits.Photo:
@@ -60,7 +61,7 @@ def _photo(lesson: Lesson) -> None:
     question = say("limits.q_photo", kind=say(f"limits.{kind}"))
     if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
         return
-    strength = st.slider(say("limits.strength"), 0, 100, 50, 5, format="%d%%", key="limits_strength") / 100
+    strength = _share("strength")
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
     one, two, three = st.columns(3)
@@ -103,7 +104,7 @@ def _sentence(lesson: Lesson) -> None:
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
     if not ask_option(lesson, "limits_sentence", say("limits.q_sentence"), options, check):
         return
-    share = st.slider(say("limits.share"), 0, 100, 50, 5, format="%d%%", key="limits_share") / 100
+    share = _share("share")
     changed, shift = shifted(share)
     curve = [shifted(step)[1] for step in limits.STRENGTHS]
     table(
@@ -123,6 +124,12 @@ def _sentence(lesson: Lesson) -> None:
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
     values = {"agreement": f"{100 * shift.agreement:.0f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
     note(say("limits.sentence_note", **values))
+
+
+def _share(name: str) -> float:
+    """A slider over 0 to 100 %."""
+    chosen = link.widget(name, f"limits_{name}", range(0, 101, 5), 50)
+    return st.slider(say(f"limits.{name}"), 0, 100, step=5, format="%d%%", **chosen) / 100
 
 
 def _much(agreement: float) -> str:

@@ -15,6 +15,7 @@ from core.models.pieces import clean
 from core.models.vision import VisionModel
 from core.ui import work
 from core.ui.language import class_name, say, show_error
+from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, piece_name, plain
 from core.ui.lessons.measure import cell, kept, table
 from core.ui.lessons.quiz import Verdict, ask_option, ask_word
@@ -30,8 +31,8 @@ BARE = {"displayModeBar": False}
 def show(lesson: Lesson) -> None:
     st.markdown(say("loss.lead"))
     chosen = st.segmented_control(
-        say("loss.parts"), PARTS, format_func=lambda name: say(f"loss.{name}"), default=PARTS[0], key="loss_part",
-        required=True, label_visibility="collapsed",
+        say("loss.parts"), PARTS, format_func=lambda name: say(f"loss.{name}"), default=None, required=True,
+        label_visibility="collapsed", **link.widget("loss", "loss_part", PARTS, PARTS[0]),
     )  # fmt: skip
     parts = {"classes": _classes, "sequence": _sequence, "patches": _patches, "scores": _scores}
     try:
@@ -50,15 +51,15 @@ def _classes(lesson: Lesson) -> None:
         st.caption(say("loss.borrowed", name=model.name, chosen=lesson.vision_model.name))
     logits = kept("class_logits", (name, lesson.picture_run), lambda: loss.class_logits(model, _fitted(lesson, model)))
     st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c, \qquad t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
-    best = int(logits.argmax())
+    best, every = int(logits.argmax()), range(len(model.classes))
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.image(lesson.vision.fitted.pixels, width=200)
         label = st.selectbox(
-            say("loss.label"), range(len(model.classes)), best, key=f"loss_label_{name}_{lesson.run}",
-            format_func=lambda c: class_name(model.classes[c]), help=say("loss.label_help"),
+            say("loss.label"), every, format_func=lambda c: class_name(model.classes[c]),
+            help=say("loss.label_help"), **link.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
         )  # fmt: skip
-        smoothing = st.slider(say("loss.smoothing"), 0.0, 0.3, 0.1, 0.05, key="loss_smoothing")
+        smoothing = _smoothing()
         found = loss.class_loss(logits, label, smoothing)
         one, two = st.columns(2)
         one.metric("−ln p(y)", f"{found.plain:.3f}")
@@ -82,6 +83,11 @@ def _classes(lesson: Lesson) -> None:
         "count": len(logits), "chance": f"{math.log(len(logits)):.2f}",
     }  # fmt: skip
     note(say("loss.class_note_surer" if surer else "loss.class_note", **values))
+
+
+def _smoothing() -> float:
+    chosen = link.widget("smoothing", "loss_smoothing", [step / 20 for step in range(7)], 0.1)
+    return st.slider(say("loss.smoothing"), 0.0, 0.3, step=0.05, **chosen)
 
 
 def _fitted(lesson: Lesson, model: VisionModel) -> Image.Image:
@@ -109,7 +115,7 @@ def _reference(lesson: Lesson) -> str:
 
 def _sequence(lesson: Lesson) -> None:
     reference = _reference(lesson)
-    smoothing = st.slider(say("loss.smoothing"), 0.0, 0.3, 0.1, 0.05, key="loss_smoothing")
+    smoothing = _smoothing()
     output = loss.reference_ids(lesson.translator, reference)
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     found = loss.sequence_loss(lesson.translator, source, output, smoothing)
@@ -178,7 +184,9 @@ def _own(lesson: Lesson) -> torch.Tensor:
 def _patches(lesson: Lesson) -> None:
     st.latex(r"\mathrm{MSE} = \frac{1}{|M|\,3p^2}\sum_{i \in M} \lVert \hat{x}_i - x_i \rVert^2")
     note(say("loss.patches_why"))
-    share = st.slider(say("loss.hidden"), 15, 75, 40, 5, format="%d%%", key="loss_hidden") / 100
+    share = st.slider(
+        say("loss.hidden"), 15, 75, step=5, format="%d%%", **link.widget("hidden", "loss_hidden", range(15, 76, 5), 40)
+    ) / 100  # fmt: skip
     found = kept(
         "regression", (lesson.picture_run, share),
         lambda: loss.masked_regression(lesson.vision_model, lesson.vision.fitted, share),

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.lessons import mistakes
 from core.ui.language import class_name, say
+from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note
 from core.ui.lessons.measure import cell, kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
@@ -22,8 +23,8 @@ def show(lesson: Lesson) -> None:
     with st.container(border=True):
         st.markdown(f"#### {say('mistakes.title')}")
         chosen = st.segmented_control(
-            say("mistakes.title"), MISTAKES, format_func=lambda name: say(f"mistakes.{name}"), default=MISTAKES[0],
-            key="mistake", required=True, label_visibility="collapsed",
+            say("mistakes.title"), MISTAKES, format_func=lambda name: say(f"mistakes.{name}"), default=None,
+            required=True, label_visibility="collapsed", **link.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
         )  # fmt: skip
         chosen = chosen or MISTAKES[0]
         note(say(f"mistakes.{chosen}_why"))

@@ -9,6 +9,7 @@ from core import samples
 from core.models.images import open_image
 from core.models.vision import VisionResult
 from core.ui.language import language, say
+from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson
 from core.views.charts import TEAL
 from core.views.lessons import patch_picture
@@ -37,24 +38,25 @@ def middle(lesson: Lesson) -> int:
 
 
 def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
-    """The chosen patch, from 0 row by row. All sections share it, unless they name another key."""
+    """The chosen patch, from 0 row by row; in the link as row,column under the key without its "lesson_". All sections
+    share it, unless they name another key."""
     rows, columns = lesson.vision.axis.grid
-    if not 0 <= st.session_state.get(key, -1) < rows * columns:
-        st.session_state[key] = middle(lesson)
-    patch_chart(
-        lesson.vision,
-        f"{key}_chart",
-        {st.session_state[key]: TEAL},
-        lambda patch: st.session_state.update({key: patch}),
-    )
-    chosen = st.session_state[key]
+    name = key.removeprefix("lesson_")
+    numbers = [f"{row},{column}" for row in range(1, rows + 1) for column in range(1, columns + 1)]
+    default = middle(lesson)
+    chosen = link.read(name, {number: patch for patch, number in enumerate(numbers)}, default)
+
+    def take(patch: int) -> None:
+        link.write(name, numbers[patch], numbers[default])
+
+    patch_chart(lesson.vision, f"{key}_chart", {chosen: TEAL}, take)
     with st.container(horizontal=True):
         row, column = (
             st.number_input(say(f"lessons.{name}"), 1, count, at + 1, key=f"{key}_{name}_{chosen}_{rows}_{columns}") - 1
             for name, count, at in (("row", rows, chosen // columns), ("column", columns, chosen % columns))
         )
     if row * columns + column != chosen:
-        st.session_state[key] = row * columns + column
+        take(row * columns + column)
         st.rerun()
     return chosen
 

@@ -12,9 +12,9 @@ from core.lessons import pipeline
 from core.lessons.pipeline import TextWalk, VisionWalk
 from core.ui import work
 from core.ui.language import class_name, say
-from core.ui.lessons import quiz
+from core.ui.lessons import link, quiz
 from core.ui.lessons.architecture import tree
-from core.ui.lessons.lesson import Lesson, plain
+from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
 
@@ -90,8 +90,8 @@ def _preprocess(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right)
     ids = text.ids.tolist()
     with right:
         st.markdown(f"{say('lessons.language')} `1 × {len(ids)}`")
-        names = [piece or "␣" for piece in lesson.translation.source.pieces]
-        st.code("  ".join(f"{name} {number}" for name, number in zip(names, ids, strict=True)), None, wrap_lines=True)
+        names = map(piece_name, lesson.translation.source.pieces)
+        st.markdown(" ".join(f"{name} :gray[{number}]" for name, number in zip(names, ids, strict=True)))
         counts = {"characters": len(lesson.sentence), "pieces": len(ids)}
         if len(ids) > 1:
             low, high = sorted(ids[:2])
@@ -165,9 +165,10 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
         else:
             st.latex(r"L = -\log p(c\mid x)")
             classes = lesson.vision_model.classes
+            every = range(len(classes))
             label = st.selectbox(
-                say("lesson_pipe.label"), range(len(classes)), int(vision.logits.argmax()), key=f"pipe_{lesson.run}",
-                format_func=lambda index: class_name(classes[index]),
+                say("lesson_pipe.label"), every, format_func=lambda index: class_name(classes[index]),
+                **link.widget("label", f"pipe_{lesson.run}", every, int(vision.logits.argmax())),
             )  # fmt: skip
             values = {"loss": f"{pipeline.class_loss(vision, label):.3f}", "even": f"{math.log(len(classes)):.3f}"}
             st.markdown(say("lesson_pipe.loss_class", **values))

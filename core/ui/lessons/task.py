@@ -13,7 +13,7 @@ from core.models.translation import LONGEST
 from core.models.vision import VisionResult
 from core.ui import work
 from core.ui.language import class_name, say, show_error
-from core.ui.lessons import quiz
+from core.ui.lessons import link, quiz
 from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.lessons.quiz import Verdict
@@ -113,7 +113,8 @@ def _match(lesson: Lesson) -> None:
     st.subheader(say("lesson_task.match"))
     st.caption(say("lesson_task.match_help"))
     titles = {MIRROR: say("lesson_task.mirror"), **sample_titles()}
-    chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.get, key="lesson_other")
+    asked = link.widget("other", "lesson_other", titles, MIRROR)
+    chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.get, **asked)
     image = tasks.mirrored(lesson.image) if chosen == MIRROR else sample_photo(chosen)
     other = _explained(lesson, image)
     found = tasks.similarities(lesson.vision.features, other.features)

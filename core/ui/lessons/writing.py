@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.lessons.beams import BeamTree
 from core.ui.language import say
-from core.ui.lessons import quiz
+from core.ui.lessons import link, quiz
 from core.ui.lessons.lesson import Lesson, ink, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
@@ -62,8 +62,8 @@ def _scrub(lesson: Lesson) -> None:
     count = len(steps)
     number = 1
     if count > 1:
-        key = f"lesson_step_{lesson.run}"
-        number = st.slider(say("lesson_arch.step"), 1, count, min(3, count), key=key)
+        chosen = link.widget("step", f"lesson_step_{lesson.run}", range(1, count + 1), min(3, count))
+        number = st.slider(say("lesson_arch.step"), 1, count, **chosen)
     step = steps[number - 1]
     pieces = [piece_name(one.piece) for one in steps]
     so_far = " ".join([*pieces[: number - 1], f":primary-background[**{pieces[number - 1]}**]"])
@@ -89,14 +89,16 @@ def _scrub(lesson: Lesson) -> None:
 @st.fragment
 def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
     left, right = st.columns(2, gap="large")
-    count = left.slider(say("lesson_arch.beam_count"), 2, 5, SHOWN_BEAMS, key="lesson_beams")
+    chosen = link.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
+    count = left.slider(say("lesson_arch.beam_count"), 2, 5, **chosen)
     found = tree(lesson.sentence_run, count, lesson)
     best = [node for node in found.nodes if node.fate == "best"]
     last = 1 + max(node.step for node in found.nodes)
     first = 0
     if last > COLUMNS:
-        key = f"lesson_from_{lesson.run}_{count}"
-        first = right.slider(say("lesson_arch.from_step"), 1, last - COLUMNS + 1, 1, key=key) - 1
+        most = last - COLUMNS + 1
+        chosen = link.widget("from", f"lesson_from_{lesson.run}_{count}", range(1, most + 1), 1)
+        first = right.slider(say("lesson_arch.from_step"), 1, most, **chosen) - 1
     words = {fate: say(f"lesson_arch.fate_{fate}") for fate in ("best", "kept", "finished", "pruned")}
     words["cell"] = say("lesson_arch.beam_cell", piece="{piece}", chance="{chance}", score="{score}")
     words["ink"] = ink()
