@@ -5,7 +5,7 @@ import streamlit as st
 from core.ui import inputs
 from core.ui.entry import enter
 from core.ui.language import say
-from core.ui.lessons import quiz
+from core.ui.lessons import link, quiz
 from core.ui.lessons.lesson import prepare
 from core.ui.lessons.sections import SECTIONS
 
@@ -27,7 +27,7 @@ tally = left.empty()
 with right:
     quiz.choose_all()
 if lesson := prepare(vision, photo, translation, sentence):
-    with st.container(key="section_body"):
+    with st.container(key="section_body"), link.of_section():
         SECTIONS[section](lesson)
 with tally:
     quiz.show_progress()

@@ -97,3 +97,15 @@ def test_choices_are_there_after_another_page() -> None:
     assert [box.value for box in test.number_input][:2] == [6, 3]
     assert test.session_state.lesson_channel == "blue"
     assert in_link(test, "patch") == "6,3"
+
+
+def test_the_link_says_only_what_is_on_the_page() -> None:
+    test = linked("input", patch="5,3", channel="blue")
+    test.query_params["section"] = "loss"
+    test.run()
+    assert not in_link(test, "patch") and not in_link(test, "channel")
+    test.query_params["section"] = "input"
+    test.run()
+    assert not test.exception
+    assert in_link(test, "patch") == "5,3" and in_link(test, "channel") == "blue"
+    assert test.session_state.lesson_channel == "blue"

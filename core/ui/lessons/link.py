@@ -1,7 +1,8 @@
 """What is chosen inside a section, so that a teacher's link points at it: a short plain value in the URL, the same in
 every language, left out where it is the default. A value that is not offered is dropped."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -11,8 +12,20 @@ from core.ui import keep
 Value = TypeVar("Value")
 
 
+@contextmanager
+def of_section() -> Iterator[None]:
+    """Around a section: what was chosen in others leaves the link, and comes back with them."""
+    known = st.session_state.setdefault("link_known", set())
+    drawn = st.session_state.link_drawn = set()
+    yield
+    known |= drawn
+    for name in known - drawn:
+        st.query_params.pop(name, None)
+
+
 def read(name: str, offered: Mapping[str, Value], default: Value) -> Value:
     """What the link says under `name`, or said before another page was visited. offered: what it may say."""
+    st.session_state.setdefault("link_drawn", set()).add(name)
     text = keep.restore_parameter(name)
     if text and text not in offered:
         keep.set_parameter(name, "")
