@@ -39,3 +39,8 @@ def photos() -> tuple[Photo, ...]:
 
 def sentences() -> tuple[Sentence, ...]:
     return tuple(Sentence(**entry) for entry in json.loads((FOLDER / "sentences.json").read_text("utf-8")))
+
+
+def passages() -> dict[str, str]:
+    """English texts to begin with: "summary", "question" with its "context", and "prompt"."""
+    return json.loads((FOLDER / "passages.json").read_text("utf-8"))

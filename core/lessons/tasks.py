@@ -1,9 +1,12 @@
-"""Which patch of one picture is which patch of another, without any training: by the features alone."""
+"""Tasks beside classification and translation: which patch of one picture is which patch of another, by the features
+alone; and what a model is asked to sum up."""
 
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
+
+from core.models.translation import Translator
 
 
 def similarities(first: Tensor, second: Tensor) -> Tensor:
@@ -35,3 +38,8 @@ def mirror_chance(grid: tuple[int, int]) -> float:
     reach = torch.tensor([min(r + 1, rows - 1) - max(r - 1, 0) + 1 for r in range(rows)]).float().mean()
     wide = torch.tensor([min(c + 1, columns - 1) - max(c - 1, 0) + 1 for c in range(columns)]).float().mean()
     return float(reach * wide / (rows * columns))
+
+
+def summary_prompt(model: Translator, text: str) -> str:
+    """What a sequence-to-sequence model is given to sum up a text: T5 was taught its tasks by a first word."""
+    return f"summarize: {text}" if "t5" in model.module.config.model_type else text

@@ -12,7 +12,7 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import loading
+from core.models.hub import OnStep, from_hub
 from core.models.pieces import clean, covered, encode, text_axis
 
 LONGEST = 512  # pieces of question and context together
@@ -126,9 +126,9 @@ def _between(offsets: list[tuple[int, int]], first: int, last: int, context: str
     return context[offsets[first][0] : offsets[last][1]].strip()
 
 
-def load_answerer(name: str) -> Answerer:
+def load_answerer(name: str, on_step: OnStep | None = None) -> Answerer:
     """Any transformers model for extractive question answering. Raises SidelightError `model.*`."""
-    module, tokenizer = loading.from_hub(name, "translation", AutoModelForQuestionAnswering, AutoTokenizer)
+    module, tokenizer = from_hub(name, None, AutoModelForQuestionAnswering, AutoTokenizer, on_step)
     if module.config.is_encoder_decoder or not tokenizer.is_fast:
         raise SidelightError("model.unsupported", name=name.strip())
     return Answerer(name.strip(), module, tokenizer)

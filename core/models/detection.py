@@ -13,6 +13,7 @@ from core.attention.axes import Box, PatchAxis
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.models import grids
+from core.models.hub import OnStep
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,6 @@ class Detector:
         return [round(left) for left, *_ in self._found(numbered, threshold, (1, 1))["boxes"].tolist()]
 
 
-def load_detector(name: str) -> Detector:
+def load_detector(name: str, on_step: OnStep | None = None) -> Detector:
     """A detector of the hub by its name. Raises SidelightError `model.*`."""
-    return Detector(name, *grids.load(name, AutoModelForObjectDetection, "post_process_object_detection"))
+    return Detector(name, *grids.load(name, AutoModelForObjectDetection, "post_process_object_detection", on_step))

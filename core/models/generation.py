@@ -11,8 +11,8 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import loading
 from core.models.decoding import OnStep, Progress, Step, steps
+from core.models.hub import from_hub
 from core.models.pieces import HALF, clean, covered, encode, printable, spoken, text_axis
 
 LONGEST = 400  # pieces of a prompt
@@ -160,10 +160,10 @@ def _named(text: str) -> str:
     return text.strip() or ("↵" if "\n" in text else "␣")
 
 
-def load_generator(name: str) -> Generator:
+def load_generator(name: str, on_step: OnStep | None = None) -> Generator:
     """Any transformers causal language model. Raises SidelightError `model.*`, and `generation.not_causal` for one that
     reads whole texts, such as BERT, which transformers loads all the same."""
-    module, tokenizer = loading.from_hub(name, "translation", AutoModelForCausalLM, AutoTokenizer)
+    module, tokenizer = from_hub(name, None, AutoModelForCausalLM, AutoTokenizer, on_step)
     if hasattr(module.config, "encoder_layers") or not tokenizer.is_fast:  # the former: a translator without its source
         raise SidelightError("model.unsupported", name=name.strip())
     generator = Generator(name.strip(), module, tokenizer)

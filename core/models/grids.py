@@ -17,7 +17,7 @@ from core.attention.axes import PatchAxis
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import loading
+from core.models.hub import OnStep, from_hub
 
 STRIDES = (32, 16, 8, 4)  # px a cell of the feature maps of convolutions and of hierarchical transformers
 ELONGATION = 5 / 3  # longest over shortest edge, at most: 1333 / 800, the limit of DETR and its followers
@@ -169,10 +169,10 @@ def _config_with_backbone(file: Path) -> PretrainedConfig | None:
     return AutoConfig.for_model(**raw | {"backbone_config": backbone})
 
 
-def load(name: str, kind: Any, needs: str) -> tuple[nn.Module, Any]:
+def load(name: str, kind: Any, needs: str, on_step: OnStep | None = None) -> tuple[nn.Module, Any]:
     """A model of the hub and its image processor. kind: e.g. AutoModelForObjectDetection; needs: the method of the
     processor that reads the output. Raises SidelightError `model.*`."""
-    module, processor = loading.from_hub(name, "vision", PartlyFused(kind), AutoImageProcessor)
+    module, processor = from_hub(name, None, PartlyFused(kind), AutoImageProcessor, on_step)
     if not hasattr(processor, needs):
         raise SidelightError("model.unsupported", name=name)
     return module, processor

@@ -3,25 +3,18 @@
 import hashlib
 import os
 import re
-import socket
-import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import psutil
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.errors import SidelightError
-from core.models.catalogue import ModelCard, default
-
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is first imported
-HUB_TIMEOUT = 3  # seconds
+from core.models.catalogue import ModelCard
 
 # "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
@@ -108,59 +101,6 @@ def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
     module.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=False)
 
 
-def hub_is_reachable() -> bool:
-    """Whether the hub answers within seconds; its own client retries for half a minute before it gives up."""
-    from huggingface_hub import constants
-
-    address = urlsplit(constants.ENDPOINT)
-    if urllib.request.getproxies():  # only the proxy can tell
-        return True
-    try:
-        port = address.port or {"http": 80}.get(address.scheme, 443)
-        socket.create_connection((address.hostname, port), timeout=HUB_TIMEOUT).close()
-        return True
-    except OSError:
-        return False
-
-
-@contextmanager
-def hub_errors(name: str, task: str) -> Iterator[None]:
-    """Turn what the hub's libraries raise into one sentence each."""
-    from huggingface_hub import errors
-
-    bundled = default(task).title
-    try:
-        yield
-    except errors.EntryNotFoundError as error:
-        offline = isinstance(error, errors.LocalEntryNotFoundError)
-        raise SidelightError(
-            "model.offline" if offline else "model.no_safetensors", name=name, bundled=bundled
-        ) from error
-    except (errors.NotASafetensorsRepoError, errors.SafetensorsParsingError) as error:
-        raise SidelightError("model.no_safetensors", name=name, bundled=bundled) from error
-    except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
-        raise SidelightError("model.unknown", name=name, bundled=bundled) from error
-    except (errors.HTTPError, OSError) as error:
-        raise SidelightError("model.offline", name=name, bundled=bundled) from error
-
-
-def from_hub(name: str, task: str, model: Any, reader: Any) -> tuple[nn.Module, Any]:
-    """A transformers model by its hub name and what prepares its input, as `from_folder`. model, reader: classes of
-    transformers such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`."""
-    name = check_model_name(name)
-    from huggingface_hub import hf_hub_download
-
-    with hub_errors(name, task):
-        offline = not hub_is_reachable()
-        config = Path(hf_hub_download(name, "config.json", local_files_only=offline))
-        if not offline:
-            _check_memory(name)
-    try:  # by its folder where it was fetched before: by its name, transformers would ask the hub for half a minute
-        return from_folder(name, config.parent if offline else name, model, reader, offline)
-    except OSError as error:  # transformers' one type for "no such file in this repository"
-        raise SidelightError("model.no_safetensors", name=name, bundled=default(task).title) from error
-
-
 def from_folder(
     title: str, place: str | Path, model: Any, reader: Any, local_files_only: bool = True
 ) -> tuple[nn.Module, Any]:
@@ -186,13 +126,3 @@ def from_folder(
     if any(not UNUSED.search(name) for name in lacking):
         raise SidelightError("model.untrained_head", name=title)
     return module.eval().to(device()), found
-
-
-def _check_memory(name: str) -> None:
-    """Raises SidelightError `model.too_large` where the weights, as float32, would not fit beside what is here."""
-    from huggingface_hub import get_safetensors_metadata
-
-    needed = 4 * sum(get_safetensors_metadata(name).parameter_count.values())
-    free = psutil.virtual_memory().available if device().type != "cuda" else torch.cuda.mem_get_info()[0]
-    if needed > free:
-        raise SidelightError("model.too_large", name=name, needed=f"{needed / 1e9:.1f}", free=f"{free / 1e9:.1f}")

@@ -12,6 +12,7 @@ from core.attention.axes import PatchAxis
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.models import grids
+from core.models.hub import OnStep
 
 LARGEST = 512  # px, the largest side of the map of classes
 
@@ -67,6 +68,8 @@ def _shares(classes: Tensor) -> dict[int, float]:
     return dict(zip(indices[order].tolist(), (counts[order] / classes.numel()).tolist(), strict=True))
 
 
-def load_segmenter(name: str) -> Segmenter:
+def load_segmenter(name: str, on_step: OnStep | None = None) -> Segmenter:
     """A model of the hub by its name. Raises SidelightError `model.*`."""
-    return Segmenter(name, *grids.load(name, AutoModelForSemanticSegmentation, "post_process_semantic_segmentation"))
+    return Segmenter(
+        name, *grids.load(name, AutoModelForSemanticSegmentation, "post_process_semantic_segmentation", on_step)
+    )

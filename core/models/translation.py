@@ -14,7 +14,7 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import catalogue, loading
+from core.models import catalogue, hub, loading
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
 from core.models.pieces import TAG, clean, token_axis
 from core.models.prompts import add_prompts, prompt_ids
@@ -186,12 +186,12 @@ class Translator:
             raise SidelightError("translation.not_captured", name=self.name) from error
 
 
-def load_translator(name: str) -> Translator:
+def load_translator(name: str, on_step: OnStep | None = None) -> Translator:
     """The bundled model by its key, or any transformers sequence-to-sequence model. Raises SidelightError `model.*`."""
     card = catalogue.card(name)
     if card is not None:
         return load_translator_card(card)
-    return _translator(name.strip(), *loading.from_hub(name, "translation", AutoModelForSeq2SeqLM, AutoTokenizer))
+    return _translator(name.strip(), *hub.from_hub(name, "translation", AutoModelForSeq2SeqLM, AutoTokenizer, on_step))
 
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:

@@ -20,7 +20,7 @@ from core.attention.axes import PatchAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import catalogue, loading
+from core.models import catalogue, hub, loading
 from core.models.images import Fit, FittedImage, fit_image
 from core.models.prompts import add_registers
 
@@ -203,8 +203,8 @@ def _load_hub(name: str) -> VisionModel:
         raise SidelightError("model.unknown", name=name, bundled=catalogue.default("vision").title)
     from huggingface_hub import hf_hub_download
 
-    with loading.hub_errors(name, "vision"):
-        file = hf_hub_download(config.hf_hub_id, "model.safetensors", local_files_only=not loading.hub_is_reachable())
+    with hub.errors(name, "vision"):
+        file = hf_hub_download(config.hf_hub_id, "model.safetensors", local_files_only=not hub.is_reachable())
     try:
         module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, dynamic_img_size=True)
     except TypeError:  # the architecture has one input size

@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from core.ui.language import say
 
 KEPT = 128  # results, over all sessions
+HEAVY_KEPT = 4  # of those that hold the attention of a whole run
 EVERY = 0.5  # seconds between two looks
 
 OnStep = Callable[[int, int], None]
@@ -40,28 +41,38 @@ class Work:
 
 
 @st.cache_resource(show_spinner=False)
-def _desk() -> tuple[ThreadPoolExecutor, LRUCache, threading.Lock]:
-    return ThreadPoolExecutor(2, "sidelight-work"), LRUCache(KEPT), threading.Lock()
+def _desk() -> tuple[ThreadPoolExecutor, dict[bool, LRUCache], threading.Lock]:
+    """Who works, what is kept (by whether it is heavy), and the lock for that."""
+    return (
+        ThreadPoolExecutor(2, "sidelight-work"),
+        {False: LRUCache(KEPT), True: LRUCache(HEAVY_KEPT)},
+        threading.Lock(),
+    )
 
 
-def result(key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool = False) -> Any | None:
+def result(
+    key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool = False, heavy: bool = False
+) -> Any | None:
     """What `work` gives for this key, or None while it is not there; then progress, Cancel or Start is drawn here, and
     the page runs again once it is there.
 
-    wait: it begins when Start is pressed, else at once. What `work` raises is raised here.
+    wait: it begins when Start is pressed, else at once. What `work` raises is raised here; with `wait`, it can be
+    started again. heavy: the result is large, and few such are kept.
     """
-    pool, kept, lock = _desk()
+    pool, desk, lock = _desk()
+    kept = desk[heavy]
     with lock:
         found: Work | None = kept.get(key)
+    failed, place, name = None, st.empty(), f"work_{hash(key)}"
     if found and found.future.done() and not found.future.cancelled():
-        error = found.future.exception()
-        if not isinstance(error, Cancelled):
+        failed = found.future.exception()
+        if not failed or not (wait or isinstance(failed, Cancelled)):
             return found.future.result()
         found = None
-    place = st.empty()
-    name = f"work_{hash(key)}"
     if found is None and (wait or st.session_state.get("cancelled_work") == key):
         if not place.button(title, key=f"{name}_start", icon=":material/play_arrow:"):
+            if failed and not isinstance(failed, Cancelled):
+                raise failed
             return None
         st.session_state.cancelled_work = None
     if found is None:
@@ -69,11 +80,11 @@ def result(key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool 
             found = kept[key] = Work()
             found.future = pool.submit(work, found.on_step)
     with place.container():
-        st.fragment(_progress, run_every=EVERY)(found, key, name, title)
+        st.fragment(_progress, run_every=EVERY)(found, key, name, title, heavy)
     return None
 
 
-def _progress(work: Work, key: Hashable, name: str, title: str) -> None:
+def _progress(work: Work, key: Hashable, name: str, title: str, heavy: bool) -> None:
     if work.future.done():
         st.rerun(scope="app")
     left, right = st.columns([5, 1], vertical_alignment="center")
@@ -84,5 +95,5 @@ def _progress(work: Work, key: Hashable, name: str, title: str) -> None:
         work.future.cancel()
         st.session_state.cancelled_work = key
         with _desk()[2]:
-            _desk()[1].pop(key, None)
+            _desk()[1][heavy].pop(key, None)
         st.rerun(scope="app")

@@ -1,7 +1,7 @@
 """What a person puts in, kept across pages: a photo (gallery, upload, paste, camera) and a sentence."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -131,18 +131,23 @@ def choose_model(task: str, key: str, label: str = "", default: str = "") -> str
     """A bundled model, one that was fine-tuned here, or any other by its hub name; what the person types is only tried,
     never trusted. The link carries the model's key, which is the same in every language. default: the key of the one
     that is chosen at first, the bundled one where it is empty."""
-    titles, default = model_titles(task), default or bundled(task)
+    titles, label = model_titles(task), label or say("input.model")
+    return choose_named(key, titles, default or bundled(task), label, say(f"input.model_help_{task}"))
+
+
+def choose_named(key: str, titles: Mapping[str, str], default: str, label: str, help: str) -> str:
+    """One of these by its title, or any other name that is typed; the link carries the name under `key`."""
     if key not in st.session_state:
         st.session_state[key] = default
     if kept := keep.restore_parameter(key):
         st.session_state[key] = kept
     now = st.session_state.get(key)
     chosen = st.selectbox(
-        label or say("input.model"),
+        label,
         [*titles, now] if now and now not in titles else list(titles),
         format_func=lambda name: titles.get(name, name),
         accept_new_options=True,
-        help=say(f"input.model_help_{task}"),
+        help=help,
         key=key,
         on_change=_keep_model,
         args=(key, default),

@@ -9,6 +9,8 @@ from PIL import Image
 
 from core import wording
 from core.attention.trace import AttentionTrace
+from core.models.detection import Detection
+from core.models.segmentation import Segmentation
 from core.models.translation import Translation
 from core.models.vision import VisionResult
 from core.ui import keep
@@ -99,7 +101,7 @@ def _packed(parts: list[payload.Part], tall: int) -> bytes:
 
 
 def image_part(
-    result: VisionResult,
+    result: VisionResult | Detection | Segmentation,
     title: str,
     image: Image.Image,
     named: Sequence[payload.Named] = (),

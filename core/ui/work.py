@@ -7,6 +7,7 @@ import gc
 import hashlib
 from collections.abc import Callable
 from threading import Condition
+from typing import Any
 
 import streamlit as st
 from cachetools import LRUCache, cached
@@ -14,15 +15,29 @@ from PIL import Image
 
 from core.errors import SidelightError
 from core.models import catalogue
+from core.models.answering import load_answerer
+from core.models.decoding import OnStep
+from core.models.detection import load_detector
+from core.models.generation import load_generator
+from core.models.segmentation import load_segmenter
 from core.models.translation import Translation, Translator, load_translator
 from core.models.vision import VisionModel, VisionResult, load_vision
 from core.ui.language import say, show_error
 
 MODELS_KEPT = 3  # of each kind
+HUB_KEPT = 2  # models for other tasks, of all kinds
 EXPLANATIONS_KEPT = 12  # of each kind, over all sessions
 # What pages take where nobody chose otherwise: with the same settings they share one run.
 SIDE = 224  # px, of models that take pictures of any size
 BEAMS, LIMIT, TOP = 5, 128, 5  # of a translation: kept at each step; output pieces at most; alternatives told
+
+HUB: dict[str, Callable[[str, OnStep], Any]] = {
+    "detect": load_detector,
+    "segment": load_segmenter,
+    "summary": load_translator,
+    "answer": load_answerer,
+    "generate": load_generator,
+}
 
 
 def _settle() -> None:
@@ -68,6 +83,15 @@ def translator_or_bundled(name: str) -> tuple[str, Translator]:
         st.caption(say("translation.fallback"))
     name = catalogue.default("translation").key
     return name, translator(name)
+
+
+@cached(LRUCache(HUB_KEPT), key=lambda task, name, on_step: (task, name), condition=Condition())
+def hub_model(task: str, name: str, on_step: OnStep) -> Any:
+    """A model for one of the other tasks, fetched where it is not here yet. on_step: told how far that is; it may raise
+    to stop. Raises SidelightError."""
+    model = HUB[task](name, on_step)
+    _settle()
+    return model
 
 
 def forget(name: str) -> None:

@@ -212,7 +212,7 @@ def test_a_model_without_a_trained_head_is_refused(monkeypatch: pytest.MonkeyPat
     lay(tmp_path, "base", BertModel(BERT), tokenizer("wordpiece"))
     lay(tmp_path, "writer", GPT2LMHeadModel(GPT2), tokenizer("bytes"))
     assert refused("base") == refused("writer") == "model.untrained_head"
-    assert refused("nowhere/at-all") == "model.offline"
+    assert refused("nowhere/at-all") == "model.offline_alone"
     assert refused("../base") == "model.bad_name"
 
 

@@ -250,7 +250,7 @@ def test_another_kind_of_model_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     hub.lay(tmp_path, "someone/segmenter", BeitForSemanticSegmentation(beit), DeformableDetrImageProcessor())
     for name, code in [
         ("someone/segmenter", "model.unsupported"),
-        ("someone/nothing", "model.offline"),
+        ("someone/nothing", "model.offline_alone"),
         ("../secrets", "model.bad_name"),
     ]:
         with pytest.raises(SidelightError) as caught:

@@ -162,7 +162,7 @@ def test_a_model_without_a_trained_head_is_refused(tmp_path: Path, monkeypatch: 
     hub.lay(tmp_path, "someone/classifier", classifier, BeitImageProcessor())
     for name, code in [
         ("someone/classifier", "model.untrained_head"),
-        ("someone/nothing", "model.offline"),
+        ("someone/nothing", "model.offline_alone"),
         ("C:/weights", "model.bad_name"),
     ]:
         with pytest.raises(SidelightError) as caught:

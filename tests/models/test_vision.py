@@ -102,7 +102,7 @@ def test_unknown_names_and_devices_get_a_sentence(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_a_network_the_sentence_names_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.loading.hub_is_reachable", lambda: False)
+    monkeypatch.setattr("core.models.hub.is_reachable", lambda: False)
     with pytest.raises(SidelightError, match="cannot be reached.*ViT-S/14"):
         load_vision("vit_small_patch32_384")
     with pytest.raises(SidelightError, match="no model called"):

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.finetune import results
 from core.models import catalogue
 from core.views.linked import state
-from tests.pages.test_pages import opened
+from tests.pages.test_pages import opened, views
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_head_shows_its_numbers_and_that_nothing_can_be_forgotten(head: Path, 
 
 def test_a_head_moves_no_head_of_attention(head: Path) -> None:
     test = after(head)
-    assert test.get("bidi_component"), "the linked view is there"
+    assert views(test), "the linked view is there"
     assert "No head moved" in texts(test)
     assert not [button for button in test.button if "moved most" in button.label]
     assert re.search(r"After training it says: (cat|ship), \d+%", texts(test))
@@ -155,7 +155,7 @@ def test_a_zip_that_is_none_gets_a_sentence(runs: Path) -> None:
 def test_a_run_is_a_model_on_the_pages_of_its_task(head: Path, page: str) -> None:
     test = opened(page, lang="en", vision_model=head.name)
     assert not test.exception and not any("⚠" in text.value for text in test.text)
-    assert test.get("bidi_component")
+    assert views(test)
     assert head.name in test.selectbox(key="vision_model").value
     if page == "vision":
         assert any("cat, ship" in caption.value for caption in test.caption), "it names its own classes"
@@ -165,7 +165,7 @@ def test_a_run_is_a_model_on_the_pages_of_its_task(head: Path, page: str) -> Non
 def test_a_translator_is_a_model_on_the_pages_of_its_task(lora: Path, page: str) -> None:
     test = opened(page, lang="en", translation_model=lora.name)
     assert not test.exception and not any("⚠" in text.value for text in test.text)
-    assert test.get("bidi_component")
+    assert views(test)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_link_to_a_run_that_is_gone_shows_the_bundled_model(runs: Path, page: 
     test = opened(page, lang="en", vision_model=name)
     assert not test.exception
     assert any(text.value.startswith("⚠") for text in test.text)
-    assert test.get("bidi_component"), "the bundled model is shown"
+    assert views(test), "the bundled model is shown"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_damaged_model_shows_the_bundled_one(unseen: Path, change: Callable[[P
     test = opened("vision", lang="en", vision_model=unseen.name)
     assert not test.exception
     assert any("files are damaged" in text.value for text in test.text)
-    assert test.get("bidi_component")
+    assert views(test)
 
 
 def test_the_models_page_lists_what_was_trained(head: Path, lora: Path) -> None:

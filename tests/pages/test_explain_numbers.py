@@ -11,6 +11,7 @@ from core.models.translation import load_translator
 from core.ui import background
 from core.views.arithmetic import number, vector
 from tests.pages.test_pages import opened as opened_page
+from tests.pages.test_pages import views
 
 SENTENCE = "A <b>dog</b> & a *cat* are $2."
 
@@ -150,7 +151,7 @@ def test_an_opened_head_goes_to_the_linked_view_with_its_model() -> None:
     test.button(key="heads_linked_photo").click().run()
     assert not test.exception
     assert test.query_params["view"] == "depth_1~image_.2"
-    assert test.session_state.vision_model == "vision-cifar10" and test.get("bidi_component")
+    assert test.session_state.vision_model == "vision-cifar10" and views(test)
 
 
 def test_what_was_chosen_in_a_longer_sentence_or_another_model_does_no_harm() -> None:

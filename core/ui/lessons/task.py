@@ -13,7 +13,7 @@ from core.models.translation import LONGEST
 from core.models.vision import VisionResult
 from core.ui import work
 from core.ui.language import class_name, say, show_error
-from core.ui.lessons import link, quiz
+from core.ui.lessons import link, others, quiz
 from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.lessons.quiz import Verdict
@@ -38,6 +38,7 @@ def show(lesson: Lesson) -> None:
     _mask(lesson)
     _match(lesson)
     _others()
+    others.show(lesson)
 
 
 def _label(lesson: Lesson) -> None:

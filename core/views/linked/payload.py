@@ -49,9 +49,10 @@ class _Arrays:
 
 @dataclass(frozen=True)
 class Named:
-    """A position of an image that can be chosen by its name; box: where on the photo it is drawn, if anywhere."""
+    """A position of an image that can be chosen by its name; None where it is no position, and only its box is drawn.
+    box: on the photo."""
 
-    position: int
+    position: int | None
     label: str
     box: Box | None = None
 
@@ -147,8 +148,10 @@ def pack(parts: list[Part], words: dict[str, str], tall: int = 448) -> bytes:
 
 
 def fits_budget(trace: AttentionTrace) -> bool:
-    """Whether all layers of a trace are sent at once."""
-    return sum(call.query[0].numel() + call.key[0].numel() for call in trace.calls) * 2 <= BUDGET
+    """Whether all layers of a trace are sent at once; a mask is counted once for all layers that share it."""
+    masks = {call.mask.data_ptr(): call.mask[0].numel() for call in trace.calls if call.mask is not None}
+    numbers = sum(call.query[0].numel() + call.key[0].numel() for call in trace.calls) + sum(masks.values())
+    return 2 * numbers <= BUDGET
 
 
 def _tokens(axis: TokenAxis) -> dict[str, Any]:

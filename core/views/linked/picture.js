@@ -24,7 +24,7 @@ class Picture extends Card {
 
   // Positions that are no patches can be asked by name: CLS, registers, and the objects that a detector found.
   nameTokens(place) {
-    const own = this.axis.prefix.map((label, position) => ({ label, position })), all = [...own.slice(0, NAMED), ...this.part.named];
+    const own = this.axis.prefix.map((label, position) => ({ label, position })), all = [...own.slice(0, NAMED), ...this.part.named.filter(({ position }) => position !== null)];
     this.tokens = all.length < 2 ? [] : all.map(({ label, position }) => {
       const chip = add(place, "button", "chip", { textContent: label });
       chip.onpointerenter = (e) => { if (e.pointerType !== "touch") this.preview(position); };

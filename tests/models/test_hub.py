@@ -1,0 +1,101 @@
+"""Models by name, from a hub on this machine and from its cache."""
+
+from pathlib import Path
+
+import pytest
+import transformers as hf
+
+from core.errors import SidelightError
+from core.models import hub
+from tests.models.hub import lay, offline, served
+
+NAME = "tiny/yolos"
+KINDS = (hf.AutoModelForObjectDetection, hf.AutoImageProcessor)
+
+
+def tiny() -> hf.YolosForObjectDetection:
+    config = hf.YolosConfig(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=64, image_size=[64, 64],
+        num_detection_tokens=5,
+    )  # fmt: skip
+    return hf.YolosForObjectDetection(config)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A detector, one without safetensors, and one with code beside it."""
+    for part in (tiny(), hf.YolosImageProcessor()):
+        part.save_pretrained(tmp_path / "hub" / NAME)
+    (tmp_path / "hub" / NAME / "modeling_evil.py").write_text("raise SystemExit")
+    (tmp_path / "hub" / NAME / "pytorch_model.bin").write_bytes(b"a pickle")
+    old = tmp_path / "hub" / "tiny" / "old"
+    old.mkdir()
+    (old / "config.json").write_text("{}")
+    (old / "pytorch_model.bin").write_bytes(b"a pickle")
+    return tmp_path / "hub"
+
+
+def test_a_model_is_fetched_once_with_progress_and_without_code(root: Path, tmp_path: Path, monkeypatch) -> None:
+    steps: list[tuple[int, int]] = []
+    with served(monkeypatch, root, tmp_path / "cache") as asked:
+        module, _ = hub.from_hub(NAME, None, *KINDS, on_step=lambda done, total: steps.append((done, total)))
+        assert module.config.num_detection_tokens == 5 and not module.training
+        fetched = {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path}
+        assert fetched == {"config.json", "model.safetensors", "preprocessor_config.json"}
+        assert steps == sorted(steps) and steps[-1][0] == steps[-1][1] == sum(
+            (root / NAME / file).stat().st_size for file in fetched
+        )
+        asked.clear()
+        hub.from_hub(NAME, None, *KINDS)
+        assert not [path for path in asked if "/resolve/" in path], "it is in the cache"
+    offline(monkeypatch, tmp_path / "cache")
+    again, _ = hub.from_hub(NAME, None, *KINDS)
+    assert again.state_dict().keys() == module.state_dict().keys()
+
+
+def test_fetching_can_be_stopped_and_goes_on(root: Path, tmp_path: Path, monkeypatch) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Stop
+
+    with served(monkeypatch, root, tmp_path / "cache"):
+        with pytest.raises(Stop):
+            hub.from_hub(NAME, None, *KINDS, on_step=stop)
+        assert hub.from_hub(NAME, None, *KINDS)[0].config.num_detection_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "said"),
+    [
+        ("tiny/none", "vision", "no model called tiny/none.*ViT-S/14"),
+        ("tiny/none", None, "no model called tiny/none"),
+        ("tiny/old", None, "does not come as safetensors"),
+        ("../old", None, "not a model name"),
+    ],
+)
+def test_what_cannot_be_had_gets_a_sentence(root: Path, tmp_path: Path, monkeypatch, name, task, said) -> None:
+    with served(monkeypatch, root, tmp_path / "cache"), pytest.raises(SidelightError, match=said):
+        hub.from_hub(name, task, *KINDS)
+
+
+def test_a_model_that_does_not_fit_is_not_fetched(root: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("core.models.hub.psutil.virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    with served(monkeypatch, root, tmp_path / "cache") as asked:
+        with pytest.raises(SidelightError, match="needs 0.* GB of memory"):
+            hub.from_hub(NAME, None, *KINDS)
+        assert not [path for path in asked if "/resolve/" in path]
+
+
+def test_another_kind_of_model_gets_a_sentence(root: Path, tmp_path: Path, monkeypatch) -> None:
+    with served(monkeypatch, root, tmp_path / "cache"), pytest.raises(SidelightError, match="another kind"):
+        hub.from_hub(NAME, None, hf.AutoModelForCausalLM, hf.AutoTokenizer)
+
+
+def test_without_a_network_what_is_not_here_is_said_to_be_out_of_reach(tmp_path: Path, monkeypatch) -> None:
+    offline(monkeypatch, tmp_path)
+    lay(tmp_path, "tiny/half", tiny().config)
+    for name in ("tiny/none", "tiny/half"):
+        with pytest.raises(SidelightError, match="cannot be reached"):
+            hub.from_hub(name, None, *KINDS)
