@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from core import wording
+from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 from core.models.detection import Detection
 from core.models.segmentation import Segmentation
@@ -110,16 +111,22 @@ def image_part(
     if result.trace is None:
         st.info(say("view_page.not_captured"))
         return None
-    rows, columns = result.axis.grid
     layers, note = None, ""
     if not payload.fits_budget(result.trace):
         layer = chosen().layer(result.trace.layers)
         layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
     _tell_problems(result.trace)
-    first, *rest = result.axis.prefix or ("–",)
-    prefix = " + ".join((first, *rest)) if len(rest) < 4 else f"{first} + {rest[0]} … {rest[-1]}"
-    subtitle = say("view_page.image_title", title=title, rows=rows, columns=columns, prefix=prefix)
+    subtitle = _image_title(title, result.axis)
     return payload.ImagePart(image, result.trace, subtitle, note, layers, tuple(named))
+
+
+def _image_title(title: str, axis: PatchAxis) -> str:
+    rows, columns = axis.grid
+    if not axis.prefix:
+        return say("view_page.image_title_bare", title=title, rows=rows, columns=columns)
+    first, *rest = axis.prefix
+    prefix = " + ".join((first, *rest)) if len(rest) < 4 else f"{first} + {rest[0]} … {rest[-1]}"
+    return say("view_page.image_title", title=title, rows=rows, columns=columns, prefix=prefix)
 
 
 def sentence_part(translation: Translation, target: str | None, name: str = "") -> payload.SentencePart:

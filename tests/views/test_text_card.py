@@ -116,6 +116,6 @@ def test_a_long_text_stays_quick_and_says_that_its_maps_are_sampled(chromium, tm
     View([TextPart(recorded("decoder", words, layers=6, is_causal=True), "long")]).save(path)
     page = chromium.new_page()
     page.goto(path.as_uri())
-    page.get_by_text("every 7th row").wait_for()
+    page.get_by_text("one row and column in 7").wait_for()
     assert page.locator(".word").count() == 400
     page.close()

@@ -15,6 +15,7 @@ from core.ui import work
 from core.ui.language import class_name, say, show_error
 from core.ui.lessons import link, others, quiz
 from core.ui.lessons.lesson import Lesson, piece_name, plain
+from core.ui.lessons.measure import table
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
@@ -172,9 +173,6 @@ def _aligned(lesson: Lesson) -> None:
 def _others() -> None:
     st.subheader(say("lesson_task.others"))
     st.caption(say("lesson_task.others_help"))
-    for name in TASKS:
-        with st.container(border=True):
-            task, answer, here = st.columns([2, 3, 6])
-            task.markdown(f"**{say(f'lesson_task.t_{name}')}**")
-            answer.markdown(say(f"lesson_task.a_{name}"))
-            here.markdown(say(f"lesson_task.h_{name}", limit=LONGEST))
+    head = [say(f"lesson_task.{column}") for column in ("task", "answer", "here")]
+    rows = [[say(f"lesson_task.{column}_{name}", limit=LONGEST) for column in "tah"] for name in TASKS]
+    table(head, rows, texts=3)
