@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.ui import inputs
+from core.ui import inputs, link
 from core.ui.entry import enter
 from core.ui.language import say
-from core.ui.lessons import link, quiz
+from core.ui.lessons import quiz
 from core.ui.lessons.lesson import prepare
 from core.ui.lessons.sections import SECTIONS
 

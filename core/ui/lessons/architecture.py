@@ -10,9 +10,9 @@ from core.attention.tape import AttentionCall
 from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
-from core.ui import work
+from core.ui import link, work
 from core.ui.language import say
-from core.ui.lessons import link, quiz, writing
+from core.ui.lessons import quiz, writing
 from core.ui.lessons.lesson import Lesson, ink
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.lessons import chooser
+from core.ui import link
 from core.ui.language import say
-from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, plain
 from core.ui.lessons.measure import large, table
 

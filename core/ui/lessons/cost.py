@@ -7,8 +7,9 @@ import torch
 
 from core.lessons import cost, precision
 from core.models.vision import VisionModel
+from core.ui import link
 from core.ui.language import say
-from core.ui.lessons import choose, link
+from core.ui.lessons import choose
 from core.ui.lessons.lesson import Lesson, note
 from core.ui.lessons.measure import kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option

@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.lessons import inputs
 from core.lessons.inputs import Pieces
+from core.ui import link
 from core.ui.language import say
-from core.ui.lessons import link, quiz
+from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, plain
 from core.ui.lessons.pick import choose_patch, place
 from core.ui.lessons.quiz import Verdict

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.lessons import limits
+from core.ui import link
 from core.ui.language import class_name, say
-from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, plain
 from core.ui.lessons.measure import cell, kept, large, table
 from core.ui.lessons.quiz import Verdict, ask_option

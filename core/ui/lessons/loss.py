@@ -13,9 +13,8 @@ from core.lessons import loss, texts
 from core.models.images import fit_image
 from core.models.pieces import clean
 from core.models.vision import VisionModel
-from core.ui import work
+from core.ui import link, work
 from core.ui.language import class_name, say, show_error
-from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson, note, piece_name, plain
 from core.ui.lessons.measure import cell, kept, table
 from core.ui.lessons.quiz import Verdict, ask_option, ask_word

@@ -8,8 +8,8 @@ from PIL import Image
 from core import samples
 from core.models.images import open_image
 from core.models.vision import VisionResult
+from core.ui import link
 from core.ui.language import language, say
-from core.ui.lessons import link
 from core.ui.lessons.lesson import Lesson
 from core.views.charts import TEAL
 from core.views.lessons import patch_picture

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from core.lessons import pipeline
 from core.lessons.pipeline import TextWalk, VisionWalk
-from core.ui import work
+from core.ui import link, work
 from core.ui.language import class_name, say
-from core.ui.lessons import link, quiz
+from core.ui.lessons import quiz
 from core.ui.lessons.architecture import tree
 from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.quiz import Verdict

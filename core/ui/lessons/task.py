@@ -11,9 +11,9 @@ from core.lessons import tasks
 from core.models import foreground
 from core.models.translation import LONGEST
 from core.models.vision import VisionResult
-from core.ui import work
+from core.ui import link, work
 from core.ui.language import class_name, say, show_error
-from core.ui.lessons import link, others, quiz
+from core.ui.lessons import others, quiz
 from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.measure import table
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles

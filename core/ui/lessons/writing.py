@@ -5,8 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.lessons.beams import BeamTree
+from core.ui import link
 from core.ui.language import say
-from core.ui.lessons import link, quiz
+from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, ink, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
