@@ -18,21 +18,23 @@ from core.models.hub import OnStep
 
 @dataclass(frozen=True)
 class Object:
-    """box: in pixels of the photo; it may reach beyond. position: of the object's token among the attention's
-    positions, or None for a model (DETR) whose objects are not among them."""
+    """box: in pixels of the photo; it may reach beyond. query: from 0, which of the objects that the model looks for it
+    is: a token after the patches (YOLOS), or a query of the decoder (DETR)."""
 
     label: str
     probability: float
     box: Box
-    position: int | None
+    query: int
 
 
 @dataclass(frozen=True)
 class Detection:
-    """trace, left_out: see GridTrace. objects: the most probable first."""
+    """trace, left_out: see GridTrace. cross: where a decoder finds the objects, what each reads of the same grid.
+    objects: the most probable first."""
 
     axis: PatchAxis
     trace: AttentionTrace | None
+    cross: AttentionTrace | None
     left_out: int
     objects: tuple[Object, ...]
 
@@ -60,9 +62,12 @@ class Detector:
             outputs = self.module(pixel_values=pixels)
         names = tuple(f"object {i + 1}" for i in range(self.tokens))
         axes = grids.axes_of(self.module, pixels, image.size, names)
-        found = grids.grid_trace(tape.calls, axes, decoder=outputs.logits.shape[1])
-        objects = self._objects(outputs, image.size, threshold, found.axis)
-        return Detection(found.axis, found.trace, found.left_out, objects)
+        queries = outputs.logits.shape[1]
+        found = grids.grid_trace(tape.calls, axes, decoder=queries)
+        cross = None if self.tokens else grids.cross_trace(tape.calls, found.axis, queries)
+        left_out = found.left_out - (cross.layers if cross else 0)
+        objects = self._objects(outputs, image.size, threshold)
+        return Detection(found.axis, found.trace, cross, left_out, objects)
 
     def input_size(self, image_size: tuple[int, int], size: int) -> tuple[int, int]:
         """(height, width) in px that the model sees of a photo of (width, height)."""
@@ -73,16 +78,11 @@ class Detector:
             return (height + cell, width) if height > width else (height, width + cell)
         return height, width
 
-    def _objects(
-        self, outputs: Any, image_size: tuple[int, int], threshold: float, axis: PatchAxis
-    ) -> tuple[Object, ...]:
+    def _objects(self, outputs: Any, image_size: tuple[int, int], threshold: float) -> tuple[Object, ...]:
         found = self._found(outputs, threshold, image_size)
         labels = [self.module.config.id2label[index] for index in found["labels"].tolist()]
         boxes = [tuple(box) for box in found["boxes"].tolist()]
-        positions = [None] * len(boxes)
-        if self.tokens:
-            positions = [axis.patches.stop + query for query in self._queries(outputs, threshold)]
-        rows = zip(labels, found["scores"].tolist(), boxes, positions, strict=True)
+        rows = zip(labels, found["scores"].tolist(), boxes, self._queries(outputs, threshold), strict=True)
         return tuple(sorted((Object(*row) for row in rows), key=lambda one: -one.probability))
 
     def _found(self, outputs: Any, threshold: float, image_size: tuple[int, int]) -> dict[str, Any]:

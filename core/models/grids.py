@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, PretrainedConfig
 
-from core.attention.axes import PatchAxis
+from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
@@ -47,6 +47,18 @@ def grid_trace(calls: Sequence[AttentionCall], axes: Sequence[PatchAxis], decode
         return GridTrace(axes[0], None, len(calls))
     (axis, _), run = max(runs, key=lambda pair: len(pair[1]))
     return GridTrace(axis, AttentionTrace.from_calls("encoder", run, axis, axis), len(calls) - len(run))
+
+
+def cross_trace(calls: Sequence[AttentionCall], axis: PatchAxis, queries: int) -> AttentionTrace | None:
+    """What the decoder's objects read of the grid, layer by layer; None for a model without such attention.
+
+    queries: how many objects the decoder looks for; the trace's query axis numbers them from 1.
+    """
+    found = [call for call in calls if call.query.shape[2] == queries and call.key.shape[2] == len(axis) != queries]
+    if not found or any(call.query.shape[0] != 1 for call in found):
+        return None
+    objects = TokenAxis(tuple(f"object {i + 1}" for i in range(queries)), tuple(range(queries)), (False,) * queries)
+    return AttentionTrace.from_calls("cross", found, objects, axis)
 
 
 def _kind(call: AttentionCall, axes: Sequence[PatchAxis], decoder: int) -> tuple[PatchAxis, int] | None:

@@ -106,6 +106,7 @@ def image_part(
     title: str,
     image: Image.Image,
     named: Sequence[payload.Named] = (),
+    cross: AttentionTrace | None = None,
 ) -> payload.ImagePart | None:
     """The image card, or None (said on the page) where the model's attention was not captured."""
     if result.trace is None:
@@ -115,9 +116,10 @@ def image_part(
     if not payload.fits_budget(result.trace):
         layer = chosen().layer(result.trace.layers)
         layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
-    _tell_problems(result.trace)
+    for trace in filter(None, (result.trace, cross)):
+        _tell_problems(trace)
     subtitle = _image_title(title, result.axis)
-    return payload.ImagePart(image, result.trace, subtitle, note, layers, tuple(named))
+    return payload.ImagePart(image, result.trace, subtitle, note, layers, tuple(named), cross)
 
 
 def _image_title(title: str, axis: PatchAxis) -> str:

@@ -110,7 +110,18 @@ def test_positions_of_a_detector_with_object_tokens() -> None:
 def test_a_decoder_is_left_out() -> None:
     found = detr().detect(PHOTO, size=64)
     assert found.axis.grid == (2, 3) and len(found.axis) == 6
-    assert found.trace.layers == 2 and found.left_out == 6, "self- and cross-attention of three layers"
+    assert found.trace.layers == 2 and found.left_out == 3, "self-attention of three layers of the decoder"
+
+
+def test_what_a_decoders_objects_read_is_kept() -> None:
+    detector = detr()
+    detector.module.class_labels_classifier = Planted({1: (2, 3.0), 3: (0, 7.0)})
+    found, own = detector.detect(PHOTO, size=64), outputs(detector, PHOTO, 64, eager=True)
+    assert found.cross.layers == 3 and found.cross.problems == () and not found.cross.is_causal
+    for layer, attention in enumerate(own.cross_attentions):
+        torch.testing.assert_close(found.cross.map(layer, 1), attention[0, 1], atol=1e-5, rtol=1e-4)
+    assert [found.cross.query_axis.labels[one.query] for one in found.objects] == ["object 4", "object 2"]
+    assert yolos().detect(PHOTO, size=64).cross is None
 
 
 def test_a_decoder_with_as_many_queries_as_the_grid_has_cells_is_not_taken_for_the_encoder() -> None:
@@ -160,18 +171,12 @@ def test_the_position_of_an_object_is_the_token_that_found_it() -> None:
     found = detector.detect(PHOTO, size=64)
     first, second = found.objects
     assert (first.label, second.label) == ("cat", "tram"), "the most probable first, not the first token"
-    assert [found.axis.labels[one.position] for one in found.objects] == ["object 4", "object 2"]
+    assert [found.axis.labels[found.axis.patches.stop + one.query] for one in found.objects] == ["object 4", "object 2"]
     box = outputs(detector, PHOTO, 64).pred_boxes[0, 3].tolist()
     assert (first.box[0] + first.box[2]) / 2 == pytest.approx(box[0] * 120, abs=1e-3)
     probabilities = outputs(detector, PHOTO, 64).logits[0].softmax(-1)
     for one in found.objects:
-        token = one.position - found.axis.patches.stop
-        assert probabilities[token, :3].max().item() == pytest.approx(one.probability)
-
-
-def test_objects_of_a_decoder_have_no_position() -> None:
-    found = detr().detect(PHOTO, 64, threshold=0.0)
-    assert len(found.objects) == 4 and all(one.position is None for one in found.objects)
+        assert probabilities[one.query, :3].max().item() == pytest.approx(one.probability)
 
 
 def test_nothing_above_the_threshold_is_no_object() -> None:

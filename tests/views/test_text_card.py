@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import expect
 from torch.nn import functional as F
 
 from core.attention.axes import PatchAxis
@@ -26,11 +27,25 @@ def recorded(kind: str, axis, layers: int = 2, **options: object) -> AttentionTr
     return AttentionTrace.from_calls(kind, tape.calls, axis, axis)
 
 
+PHOTO = Image.new("RGB", (80, 80), "navy")
+
+
 def detector_part() -> ImagePart:
     """CLS, four patches, then two objects, of which the second was found."""
     axis = PatchAxis((2, 2), ("CLS",), (0, 0, 80, 80), (80, 80), ("object 1", "object 2"))
-    photo = Image.new("RGB", (80, 80), "navy")
-    return ImagePart(photo, recorded("encoder", axis), "boxes", named=(Named(6, "cat 98%", BOX),))
+    return ImagePart(PHOTO, recorded("encoder", axis), "boxes", named=(Named(6, "cat 98%", BOX),))
+
+
+def decoder_part() -> ImagePart:
+    """Four cells; a decoder of three layers looks for three objects and found the last."""
+    axis, objects = PatchAxis((2, 2), (), (0, 0, 80, 80), (80, 80)), tokens("a", "b", "c")
+    with Tape.record(values=True) as tape:
+        for _ in range(3):
+            key = torch.randn(1, 2, 4, 8)
+            F.scaled_dot_product_attention(torch.randn(1, 2, 3, 8), key, key)
+    cross = AttentionTrace.from_calls("cross", tape.calls, objects, axis)
+    named = (Named(4 + 2, "dog 71%", BOX),)
+    return ImagePart(PHOTO, recorded("encoder", axis), "a decoder's boxes", named=named, cross=cross)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +96,10 @@ def test_the_answer_is_marked_and_asked_first(page) -> None:
 def test_the_future_is_out_of_sight_in_a_causal_text_only(page) -> None:
     asked, told = page.locator(".card").nth(1), page.locator(".card").nth(2)
     told.get_by_text("small", exact=True).click()
-    assert told.locator(".word.unseen").all_inner_texts() == ["dog", "runs", "fast"]
-    assert "cannot see the 3" in told.locator(".say").inner_text()
+    expect(told.locator(".word.unseen")).to_have_text(["dog", "runs", "fast"])
+    expect(told.locator(".say")).to_contain_text("cannot see the 3")
     asked.get_by_text("who", exact=True).click()
+    expect(asked.locator(".word.query")).to_have_text("who")
     assert asked.locator(".word.unseen").count() == 0
     assert page.title() != "broken"
 
@@ -92,10 +108,9 @@ def test_arrow_keys_walk_along_the_text_and_escape_releases(page) -> None:
     told = page.locator(".card").nth(2)
     told.get_by_text("small", exact=True).focus()
     page.keyboard.press("ArrowRight")
-    assert told.locator(".word.query").inner_text() == "dog"
-    page.keyboard.press("End")
+    expect(told.locator(".word.query")).to_have_text("dog")
     page.keyboard.press("Escape")
-    page.wait_for_function("document.querySelectorAll('.card')[2].querySelector('.word.query').textContent === 'runs'")
+    expect(told.locator(".word.query")).to_have_text("runs")
 
 
 def test_an_object_is_asked_by_name(page, parts: list) -> None:
@@ -104,7 +119,7 @@ def test_an_object_is_asked_by_name(page, parts: list) -> None:
     card.get_by_role("button", name="cat 98%").click()
     in_view(page, "view.setDepth(1)")
     page.wait_for_function("document.querySelector('.say b').textContent === 'cat 98%'")
-    assert card.get_by_role("button", name="cat 98%").get_attribute("aria-pressed") == "true"
+    expect(card.get_by_role("button", name="cat 98%")).to_have_attribute("aria-pressed", "true")
     shown = in_view(page, "Array.from(view.parts[0].weights(1, [0, 1]).patches)")
     close(shown, parts[0].trace.mean([1])[6, 1:5])
     page.wait_for_function("document.querySelector('.sidelight').view.text.includes('image_6')")
@@ -118,4 +133,27 @@ def test_a_long_text_stays_quick_and_says_that_its_maps_are_sampled(chromium, tm
     page.goto(path.as_uri())
     page.get_by_text("one row and column in 7").wait_for()
     assert page.locator(".word").count() == 400
+    page.close()
+
+
+def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
+    torch.manual_seed(4)
+    part = decoder_part()
+    path = tmp_path / "decoder.html"
+    View([part], start="depth_1~image_6").save(path)
+    page = chromium.new_page(viewport={"width": 1300, "height": 900})
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelector('.say b')?.textContent === 'dog 71%'")
+    shown = "Array.from(view.parts[0].weights(view.parts[0].now.at(view.depth), [0, 1]).patches)"
+    close(in_view(page, shown), part.cross.mean([2])[2])
+    assert page.locator(".overview .caption").all_inner_texts() == [
+        "Image: 2 layers × 2 heads",
+        "cross: 3 layers × 2 heads",
+    ]
+    page.get_by_role("button", name="is looked at by").click()
+    page.get_by_text("the decoder reads the encoder, never the other way round").wait_for()
+    page.locator(".photo").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.say b').textContent.startsWith('The patch at')")
+    close(in_view(page, shown), part.trace.mean([1])[:, 3])
     page.close()

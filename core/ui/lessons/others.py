@@ -1,11 +1,12 @@
 """Other tasks, within section 2: a model of the hub by its name, its answer, and its attention in the linked view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core import samples
+from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.lessons.tasks import summary_prompt
 from core.models.answering import Answer
@@ -69,10 +70,13 @@ def _detect(lesson: Lesson, name: str) -> None:
         return
     objects = [one for one in found.objects if one.probability >= least]
     st.markdown(say("lesson_hub.objects", count=len(objects), least=f"{least:.0%}", all=len(found.objects)))
-    named = [Named(one.position, f"{one.label} {one.probability:.0%}", one.box) for one in objects]
-    if objects and not any(one.position for one in objects):
-        st.caption(say("lesson_hub.no_tokens"))
-    _picture(lesson, name, found, named)
+    st.caption(say("lesson_hub.by_token" if found.axis.suffix else "lesson_hub.by_decoder"))
+    first = found.axis.patches.stop if found.axis.suffix else len(found.axis)
+    asked = bool(found.axis.suffix or found.cross)
+    named = [
+        Named(first + one.query if asked else None, f"{one.label} {one.probability:.0%}", one.box) for one in objects
+    ]
+    _picture(lesson, name, found, named, found.cross)
 
 
 def _segment(lesson: Lesson, name: str) -> None:
@@ -92,10 +96,16 @@ def _segment(lesson: Lesson, name: str) -> None:
     _picture(lesson, name, found)
 
 
-def _picture(lesson: Lesson, name: str, found: Detection | Segmentation, named: list[Named] | None = None) -> None:
+def _picture(
+    lesson: Lesson,
+    name: str,
+    found: Detection | Segmentation,
+    named: Sequence[Named] = (),
+    cross: AttentionTrace | None = None,
+) -> None:
     if found.trace is not None and found.left_out:
         st.caption(say("lesson_hub.left_out", shown=found.trace.layers, count=found.left_out))
-    if part := linked.image_part(found, name, lesson.image, named or ()):
+    if part := linked.image_part(found, name, lesson.image, named, cross):
         linked.show([part], "hub_image", tall=560)
 
 

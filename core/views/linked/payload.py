@@ -49,8 +49,8 @@ class _Arrays:
 
 @dataclass(frozen=True)
 class Named:
-    """A position of an image that can be chosen by its name; None where it is no position, and only its box is drawn.
-    box: on the photo."""
+    """A position of an image that can be chosen by its name; after the last of them, a row of `cross`; None where it is
+    neither, and only its box is drawn. box: on the photo."""
 
     position: int | None
     label: str
@@ -60,7 +60,7 @@ class Named:
 @dataclass(frozen=True)
 class ImagePart:
     """An image card: `photo` upright RGB, `trace` of the vision model on it. named: positions that can be chosen by
-    name, besides those before the patches."""
+    name, besides those before the patches. cross: what a decoder's objects read of the same positions."""
 
     type: ClassVar[str] = "image"
     photo: Image.Image
@@ -69,6 +69,7 @@ class ImagePart:
     note: str = ""
     layers: tuple[int, ...] | None = None
     named: tuple[Named, ...] = ()
+    cross: AttentionTrace | None = None
 
     def header(self, arrays: _Arrays) -> dict[str, Any]:
         axis = self.trace.query_axis
@@ -90,6 +91,7 @@ class ImagePart:
             "named": [asdict(one) for one in self.named],
             "photo": arrays.add(jpeg.getvalue(), len(jpeg.getvalue())),
             "encoder": _trace(self.trace, arrays, self.layers),
+            "cross": _trace(self.cross, arrays) if self.cross else None,
         }
 
 

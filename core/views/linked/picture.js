@@ -6,7 +6,8 @@ class Picture extends Card {
   constructor(part, buffer, view, stored) {
     const trace = new Trace(part.encoder, buffer);
     super(part, view, view.words.image, trace.heads, stored);
-    Object.assign(this, { trace, axis: part.axis, start: 0 }); // positions; 0 is CLS, or the first patch where there is none
+    // Positions: 0 is CLS, or the first patch where there is none; after the last, the rows of `cross`, a decoder's objects.
+    Object.assign(this, { trace, cross: part.cross && new Trace(part.cross, buffer), axis: part.axis, start: 0, last: 0, lastObject: Math.max(0, ...part.named.slice(0, 1).map(({ position }) => position - trace.queries)) });
     this.photo = new Image();
     const bytes = new Uint8Array(buffer, ...part.photo);
     this.seen = JSON.stringify([part.axis, bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 7)]); // the photo and how it is framed
@@ -39,11 +40,13 @@ class Picture extends Card {
   isPatch(position) { return position >= this.prefix && position < this.after; }
   get others() { return [...Array(this.trace.keys).keys()].filter((i) => !this.isPatch(i)); }
   get otherNames() { const names = [...this.axis.prefix, ...this.axis.suffix]; return names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]} … ${names.at(-1)}`; }
-  get stacks() { return [[this.view.words.image, this.trace]]; }
+  get stacks() { return [[this.view.words.image, this.trace], ...(this.cross ? [[this.view.words.cross, this.cross]] : [])]; }
+  get object() { return this.cross && this.query >= this.trace.queries ? this.query - this.trace.queries : null; }
+  get now() { return this.object === null ? this.trace : this.cross; } // whose attention is drawn over the photo
   input() { return this.seen; }
   signature() { return "image"; } // a lock on a patch holds for the next photo too
 
-  valid(at) { const i = at === "" ? NaN : Number(at); return Number.isInteger(i) && i >= 0 && i < this.trace.queries ? i : null; }
+  valid(at) { const i = at === "" ? NaN : Number(at); return Number.isInteger(i) && i >= 0 && i < this.trace.queries + (this.cross?.queries ?? 0) ? i : null; }
 
   move(event) {
     const [rows, columns] = this.axis.grid, { prefix } = this, locked = this.valid(this.locked) ?? this.start;
@@ -69,9 +72,15 @@ class Picture extends Card {
     return this.prefix + row * columns + column;
   }
 
+  // What a position looks at, or who looks at it; nothing looks at a decoder's objects.
+  vector(trace, l, heads, at, method) {
+    if (!this.view.turned) return trace.rowOf(l, heads, at, method);
+    return trace === this.cross ? new Float32Array(trace.keys) : trace.columnOf(l, heads, at, method);
+  }
+
   // Weights of the patches, and of everything, for the query and the chosen direction.
   weights(l, heads, method = this.view.method) {
-    const all = this.view.turned ? this.trace.columnOf(l, heads, this.query, method) : this.trace.rowOf(l, heads, this.query, method);
+    const all = this.vector(this.now, l, heads, this.object ?? this.query, method);
     return { all, patches: all.subarray(this.prefix, this.after) };
   }
 
@@ -84,24 +93,26 @@ class Picture extends Card {
     return { canvas, ends };
   }
 
+  // A grid whose query is not asked now shows the one that was asked last.
   thumbnail(trace, l, h) {
-    const { view } = this, hue = hueOf(h, this.count);
-    return this.pixels(this.weights(l, [h], "mean").patches, (v) => [...(view.hues ? tinted(hue, v) : colourAt(view.colours, v)), 255]).canvas;
+    const { view } = this, hue = hueOf(h, this.count), all = this.vector(trace, l, [h], trace === this.cross ? this.lastObject : this.last, "mean");
+    return this.pixels(all.subarray(this.prefix, this.after), (v) => [...(view.hues ? tinted(hue, v) : colourAt(view.colours, v)), 255]).canvas;
   }
 
   draw() {
-    const { view, trace } = this, l = trace.at(view.depth);
-    trace.hide(view.hide ? this.others : []);
-    const heads = this.chosenHeads, { all, patches } = this.weights(l, heads);
+    const { view, now } = this, l = now.at(view.depth);
+    for (const [, trace] of this.stacks) trace.hide(view.hide ? this.others : []);
+    if (this.object === null) this.last = this.query; else this.lastObject = this.object;
+    const heads = this.headsOf(now), { all, patches } = this.weights(l, heads);
     this.paint(patches, view.hues && this.tints(heads.map((h) => this.weights(l, [h], "mean").patches)));
-    this.overview.draw([l]);
+    this.overview.draw(this.stacks.map(([, trace]) => trace.at(view.depth)));
     this.drawChips();
     this.tokens.forEach(({ chip, position }) => { chip.ariaPressed = this.query === position; });
     this.tell(all, patches);
   }
 
   paint(patches, tints) {
-    const { view, canvas, trace } = this, [x0, y0, x1, y1] = this.extent, [l, t, r, b] = this.axis.image_box, [w, h] = this.axis.image_size;
+    const { view, canvas, trace, now } = this, [x0, y0, x1, y1] = this.extent, [l, t, r, b] = this.axis.image_box, [w, h] = this.axis.image_size;
     canvas.style.aspectRatio = `${x1 - x0} / ${y1 - y0}`;
     canvas.style.width = `min(100%, ${Math.round(view.tall * Math.min(1.6, (x1 - x0) / (y1 - y0)))}px)`;
     const rect = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1, size = [rect.width, rect.height].map((x) => Math.max(1, Math.round(x * ratio)));
@@ -124,7 +135,7 @@ class Picture extends Card {
       g.lineWidth = Math.max(3 * ratio / s, cw / 14); g.strokeStyle = view.accent;
       g.strokeRect(l + (p % columns) * cw, t + Math.floor(p / columns) * ch, cw, ch);
     }
-    const notes = this.notes(trace, trace.at(view.depth), view.turned ? null : this.query, this.otherNames);
+    const notes = this.notes(now, now.at(view.depth), view.turned ? null : this.object ?? this.query, this.otherNames);
     if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: trace.wanted(view.depth) + 1 }));
     if (view.scale === "rescaled") notes.push(fill(view.words.rescaled_note, { low: ends[0], high: ends[1] }));
     if (view.smooth) notes.push(view.words.smooth_note);
@@ -136,10 +147,14 @@ class Picture extends Card {
   name(position) {
     if (this.isPatch(position)) return this.patchName(position - this.prefix);
     const named = this.part.named.find((one) => one.position === position);
-    return named?.label ?? (position < this.prefix ? this.axis.prefix[position] : this.axis.suffix[position - this.after]);
+    return named?.label ?? (position >= this.trace.queries ? this.view.words.object : position < this.prefix ? this.axis.prefix[position] : this.axis.suffix[position - this.after]);
   }
 
   tell(all, patches) {
+    if (this.object !== null && this.view.turned) {
+      speak(this.say, this.view.words.object_column, { who: this.name(this.query) });
+      return this.announce(this.name(this.query), (p) => this.patchName(p), []);
+    }
     const { words, turned } = this.view, sorted = Array.from(patches).sort((a, b) => b - a), total = sorted.reduce((a, b) => a + b, 0), { others } = this;
     let half = 0, count = 0;
     while (half < total / 2 && count < sorted.length) half += sorted[count++];
