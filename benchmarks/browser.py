@@ -113,16 +113,20 @@ def visit(browser: Browser, path: str, own: str) -> tuple[float, float]:
     return times["first"] / 1000, times["last"] / 1000
 
 
-def pages(browser: Browser, count: int = 5) -> None:
-    """A table of every page and section; a first visit of each, which loads and computes, is left out."""
+def pages(browser: Browser, named: str, count: int = 5) -> None:
+    """A table of the pages and sections whose names begin with `named`; a first visit of each, which loads and
+    computes, is left out. The load average (of a minute) tells whether somebody else used the cores: alone it is 2.
+    """
     print(f"1440 x 1000 px, warm server, {count} visits each; load average before {os.getloadavg()[0]:.1f}")
-    print("| | first, median | worst | at rest, median | worst |\n|---|---|---|---|---|")
+    print("| | first, median | worst | at rest, median | worst | load average |\n|---|---|---|---|---|---|")
     for name, (path, own) in OWN.items():
+        if not name.startswith(named):
+            continue
         visit(browser, path, own)
         first, rest = zip(*(visit(browser, path, own) for _ in range(count)), strict=True)
         cells = [f"{value:.2f}" for one in (first, rest) for value in (statistics.median(one), max(one))]
+        cells.append(f"{os.getloadavg()[0]:.1f}")
         print("| " + " | ".join([name, *cells]) + " |", flush=True)
-    print(f"load average after {os.getloadavg()[0]:.1f}")
 
 
 def frames(page: Page, action: str, arguments: list[float]) -> list[float]:
@@ -171,14 +175,16 @@ def report(name: str, values: list[float], unit: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--parts", default="pages,movements", help="pages, movements or both, with a comma")
-    parts = parser.parse_args().parts.split(",")
+    parser.add_argument("--named", default="", help='how the pages to be timed begin: "Differences"; all without it')
+    chosen = parser.parse_args()
+    parts = chosen.parts.split(",")
     server = serve()
     try:
         with sync_playwright() as driver:
             path = shutil.which("chromium")
             browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             if "pages" in parts:
-                pages(browser)
+                pages(browser, chosen.named)
             for size in (224, 518) if "movements" in parts else ():
                 movements(browser, size)
             browser.close()
