@@ -63,26 +63,23 @@ def translator(name: str) -> Translator:
 
 def vision_or_bundled(name: str) -> tuple[str, VisionModel]:
     """The model and its key; where it cannot be had, why not, and the bundled one."""
-    try:
-        with st.spinner(say("work.loading")):
-            return name, vision_model(name)
-    except SidelightError as error:
-        show_error(error)
-        st.caption(say("vision.fallback"))
-    name = catalogue.default("vision").key
-    return name, vision_model(name)
+    return _or_bundled("vision", vision_model, name)
 
 
 def translator_or_bundled(name: str) -> tuple[str, Translator]:
     """As `vision_or_bundled`."""
+    return _or_bundled("translation", translator, name)
+
+
+def _or_bundled(task: str, load: Callable[[str], Any], name: str) -> tuple[str, Any]:
     try:
         with st.spinner(say("work.loading")):
-            return name, translator(name)
+            return name, load(name)
     except SidelightError as error:
         show_error(error)
-        st.caption(say("translation.fallback"))
-    name = catalogue.default("translation").key
-    return name, translator(name)
+        st.caption(say(f"{task}.fallback"))
+    name = catalogue.default(task).key
+    return name, load(name)
 
 
 @cached(LRUCache(HUB_KEPT), key=lambda task, name, on_step: (task, name), condition=Condition())
