@@ -3,7 +3,6 @@
 Safetensors only, never code. What was fetched once works without a network afterwards.
 """
 
-import os
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,9 +20,6 @@ from core.errors import SidelightError
 from core.models.catalogue import default
 from core.models.loading import check_model_name, device, from_folder
 
-# Read when huggingface_hub is first imported. Over plain HTTP a download tells how far it is, and can be stopped.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 TIMEOUT = 3  # seconds
 WEIGHTS = ("model.safetensors", "model-*.safetensors")
 FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", *WEIGHTS)  # of the repository's top folder

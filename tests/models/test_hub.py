@@ -1,5 +1,7 @@
 """Models by name, from a hub on this machine and from its cache."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,11 @@ def test_without_a_network_what_is_not_here_is_said_to_be_out_of_reach(tmp_path:
     for name in ("tiny/none", "tiny/half"):
         with pytest.raises(SidelightError, match="cannot be reached"):
             hub.from_hub(name, None, *KINDS)
+
+
+@pytest.mark.parametrize("module", ["core.models.translation", "core.models.vision", "core.finetune.methods"])
+def test_the_hubs_client_sends_no_telemetry_and_can_be_stopped(module: str) -> None:
+    """In a process of its own, where this module is the first to import it."""
+    told = "from huggingface_hub import constants as c; print(c.HF_HUB_DISABLE_TELEMETRY, c.HF_HUB_DISABLE_XET)"
+    run = subprocess.run([sys.executable, "-c", f"import {module}; {told}"], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", "True"]
