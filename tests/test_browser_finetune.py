@@ -1,6 +1,7 @@
 """The Fine-tune page as a person uses it: press the button, see the metric rise, come back, take the result away."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -59,3 +60,27 @@ def test_a_run_is_paused_gone_on_with_and_cancelled(chromium, address: str) -> N
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("LoRA · cancelled").wait_for(timeout=10_000)
     page.close()
+
+
+def test_the_film_is_played_and_stepped_by_keyboard(chromium, trained_runs: Path) -> None:
+    run = next(trained_runs.glob("*-lora-*")).name
+    with serving(SIDELIGHT_RUNS=str(trained_runs)) as address:
+        page = chromium.new_page(viewport={"width": 1024, "height": 1000}, locale="en-US")
+        page.goto(f"{address}/finetune?run={run}")
+        slider = page.get_by_role("slider", name="Frame of the film")
+        slider.focus(timeout=90_000)
+        last = int(slider.get_attribute("max"))
+        assert last >= 1, "there is something to play"
+        picture = page.get_by_role("img", name="Where its attention goes")
+        shown = picture.get_attribute("src")
+        page.keyboard.press("Home")
+        expect(slider).to_have_attribute("aria-valuetext", f"step 0 · frame 1 of {last + 1}")
+        assert picture.get_attribute("src") != shown
+        page.keyboard.press("ArrowRight")
+        expect(slider).to_have_value("1")
+        page.keyboard.press("Home")
+        page.keyboard.press("Space")
+        expect(slider).to_have_value(str(last), timeout=1000 * last)
+        assert picture.get_attribute("src") == shown
+        assert page.locator("[data-testid=stException]").count() == 0
+        page.close()

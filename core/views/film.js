@@ -100,7 +100,7 @@ class Film {
   say() {
     const { rows, columns, frames } = this.data, [y, x] = this.over ?? [];
     const times = this.over && frames[this.at].times[y][x];
-    this.said.textContent = !this.over ? "" : `${rows.length ? `${rows[y]} ← ${columns[x]}  ` : ""}${Number(times.toPrecision(3))}×`;
+    this.said.textContent = !this.over ? "" : `${rows.length ? `${rows[y]} ← ${columns[x]}  ` : ""}${Number(times.toFixed(2))}×`;
   }
 }
 

@@ -35,7 +35,7 @@ CIVIDIS: Ramp = (
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """data: what film.js draws; `frames` of it holds, of each, "step", "picture" (a PNG, a pixel a cell) and "times"."""
+    """data: what film.js draws; its "frames" have each a "step", a "picture" (a PNG, a pixel a cell) and "times"."""
 
     data: Mapping[str, Any]
 

@@ -1,20 +1,23 @@
-"""Films hold what the model looked at, on the scale of the linked view, and are played in the browser alone."""
+"""Films hold what the model looked at, on the scale of the linked view, and are played in the browser alone, by pointer
+or by keyboard."""
 
 import base64
 import io
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 import torch
 from PIL import Image
 
 import core.views.linked.page
-from core.views.film import film_photo, film_sentence
+from core.views.film import CIVIDIS, LIGHT, Film, film_photo, film_sentence
 
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
-WORDS = {"step": "Step", "play": "Play", "pause": "Pause", "scale": "<against> uniform"}
+WORDS = {
+    "name": "A <film>", "play": "Play", "pause": "Pause", "slider": "Frame", "keys": "Space",
+    "scale": "<against> uniform", "at": "step {step}, {number} of {count}",
+}  # fmt: skip
 PHOTO = Image.new("RGB", (64, 48), (90, 120, 60))
 TIMES = [0, 0.01, 0.125, 0.3, 0.99, 1, 1.5, 4, 20, 64, 100, 12]  # against uniform, of 12 patches
 
@@ -25,7 +28,7 @@ def picture(source: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-def photo_film() -> go.Figure:
+def photo_film() -> Film:
     uniform = torch.full((3, 4), 1 / 12)
     return film_photo(PHOTO, [(0, uniform), (10, torch.tensor(TIMES).div(12).half())], (3, 4), WORDS)
 
@@ -40,47 +43,53 @@ def test_light_on_the_photo_is_that_of_the_linked_view(chromium) -> None:
     )
     page.close()
     expected = np.array(found)
-    pixels = np.asarray(picture(photo_film().frames[1].data[0].source)).reshape(12, 4).astype(int)
+    pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(int)
     away = np.abs(pixels - expected)
     away[[2, 5]] = 0  # on a step of the scale, half precision may fall on either side
     assert away.max() <= 1
 
 
 def test_darker_below_uniform_and_lit_above() -> None:
-    pixels = np.asarray(picture(photo_film().frames[1].data[0].source)).reshape(12, 4).astype(int)
+    pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(int)
     dark, lit = pixels[:5], pixels[6:]
     assert (dark[:, 0] < 20).all() and (lit[:, 0] == 255).all()
     assert (np.diff(dark[:, 3]) <= 0).all() and (np.diff(lit[:5, 3]) >= 0).all()
 
 
+def test_ramps_are_those_of_the_linked_view(chromium) -> None:
+    page = chromium.new_page()
+    page.add_script_tag(content=COLOUR.read_text("utf-8"))
+    for name, ramp in (("light", LIGHT), ("cividis", CIVIDIS)):
+        assert page.evaluate(f"RAMPS.{name}") == [[place, list(colour)] for place, colour in ramp]
+    page.close()
+
+
 def test_a_photo_film_says_its_numbers_and_its_scale() -> None:
-    figure = photo_film()
-    assert [frame.name for frame in figure.frames] == ["0", "10"] and figure.layout.sliders[0].active == 1
-    assert np.array(figure.frames[0].data[1].customdata) == pytest.approx(1)
-    assert np.array(figure.data[1].customdata).flatten() == pytest.approx(TIMES, rel=1e-2, abs=1e-3)
-    assert np.array(figure.data[1].z).min() == -3 and np.array(figure.data[1].z).max() == 6
-    bar = figure.layout.coloraxis
-    assert (bar.cmin, bar.cmax) == (-3, 6) and bar.colorbar.ticktext == ("⅛×", "1×", "8×", "64×")
-    assert bar.colorbar.title.text == "&lt;against&gt; uniform"
-    (behind,) = figure.layout.images
-    assert picture(behind.source).size == (224, 224) and behind.layer == "below"
+    data = photo_film().data
+    assert [frame["step"] for frame in data["frames"]] == [0, 10]
+    assert np.array(data["frames"][0]["times"]) == pytest.approx(1)
+    assert np.array(data["frames"][1]["times"]).flatten() == pytest.approx(TIMES, rel=1e-2, abs=1e-3)
+    assert data["ticks"] == ["⅛×", "1×", "8×", "64×"]
+    assert picture(data["photo"]).size == PHOTO.size
 
 
 def test_a_sentence_film_says_weights_against_uniform() -> None:
     weights = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.5, 0.5, 0.0]])
     source, target = ["a", "<b>", "a", "</s>"], ["x", "y"]
-    figure = film_sentence([(5, weights), (9, weights.flip(0))], source, target, WORDS)
-    assert np.array(figure.frames[0].data[0].z).tolist() == [[0, 0, 0, 0], [-3, 1, 1, -3]]
-    assert np.array(figure.frames[0].data[0].customdata).tolist() == [[1, 1, 1, 1], [0, 2, 2, 0]]
-    assert np.array(figure.data[0].z).tolist() == [[-3, 1, 1, -3], [0, 0, 0, 0]]  # the last frame
-    assert figure.layout.xaxis.ticktext == ("a", "&lt;b&gt;", "a", "&lt;/s&gt;")
-    assert figure.data[0].text[1][1] == "y ← &lt;b&gt;"
+    data = film_sentence([(5, weights), (9, weights.flip(0))], source, target, WORDS).data
+    assert data["frames"][0]["times"] == [[1, 1, 1, 1], [0, 2, 2, 0]]
+    assert data["frames"][1]["times"] == [[0, 2, 2, 0], [1, 1, 1, 1]]
+    assert (data["columns"], data["rows"]) == (source, target)
+    pixels = np.asarray(picture(data["frames"][0]["picture"]))
+    even = [round(65 + (124 - 65) / 3), round(77 + (123 - 77) / 3), round(107 + (120 - 107) / 3)]  # a third of the ramp
+    assert pixels[0].tolist() == [even] * 4 and pixels[1, 0].tolist() == [0, 34, 78]
+    assert pixels[1, 1].sum() > sum(even), "more is lighter"
 
 
 def test_a_film_is_small() -> None:
     frames = [(step, torch.rand(37, 37).softmax(-1) / 37) for step in range(20)]
     photo = Image.effect_noise((518, 518), 80).convert("RGB")
-    assert len(film_photo(photo, frames, (37, 37), WORDS).to_json()) < 1_500_000
+    assert len(film_photo(photo, frames, (37, 37), WORDS).html()) < 1_500_000
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -93,24 +102,96 @@ def test_what_does_not_fit_is_refused() -> None:
         film_photo(PHOTO, [], (4, 4), WORDS)
 
 
-def test_the_browser_plays_and_scrubs_alone(chromium, tmp_path: Path) -> None:
-    page = chromium.new_page()
-    path = tmp_path / "film.html"
-    path.write_text(photo_film().to_html(auto_play=False), "utf-8")
-    page.goto(path.as_uri())
-    page.wait_for_selector(".slider-label")
-    drawn = page.locator("g.im image, .imagelayer.mlayer image, .plot image").last
+@pytest.fixture
+def opened(chromium, tmp_path: Path):
+    """Opens a film as a file; the page must raise nothing."""
+    page, errors = chromium.new_page(viewport={"width": 700, "height": 800}), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
 
-    def shown() -> str:
-        page.wait_for_timeout(300)
-        return drawn.evaluate("e => e.getAttribute('xlink:href') || e.getAttribute('href')")
+    def show(film: Film):
+        film.save(tmp_path / "film.html")
+        page.goto((tmp_path / "film.html").as_uri())
+        page.wait_for_selector(".frame")
+        return page
 
-    figure = photo_film()
-    assert shown() == figure.frames[1].data[0].source
-    rail = page.locator(".slider-rail-touch-rect").bounding_box()
-    page.mouse.click(rail["x"] + 2, rail["y"] + rail["height"] / 2)
-    assert shown() == figure.frames[0].data[0].source and "Step 0" in page.locator(".slider-label").first.text_content()
-    page.locator("text=Play").click()
-    page.wait_for_function("document.querySelector('.slider-label').textContent.includes('10')")
-    assert shown() == figure.frames[1].data[0].source
+    yield show
+    assert not errors
     page.close()
+
+
+def long_film(count: int = 6) -> Film:
+    torch.manual_seed(0)
+    return film_photo(PHOTO, [(step * 10, torch.rand(3, 4).softmax(-1) / 3) for step in range(count)], (3, 4), WORDS)
+
+
+def at(page) -> int:
+    """The frame that is drawn, found by its picture; the slider, what it says aloud and the text say the same."""
+    pictures = [frame["picture"] for frame in long_film().data["frames"]]
+    found = pictures.index(page.locator(".frame").get_attribute("src"))
+    slider = page.get_by_role("slider", name="Frame")
+    said = f"step {found * 10}, {found + 1} of 6"
+    assert slider.input_value() == str(found) and slider.get_attribute("aria-valuetext") == said
+    assert page.locator(".now").text_content() == said
+    return found
+
+
+def test_a_film_is_stepped_by_keyboard(opened) -> None:
+    page = opened(long_film())
+    assert page.get_by_role("group", name="A <film>").count() == 1, "typed text stays text"
+    assert at(page) == 5, "the last frame at first"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    for focus in ("on the button", "on the slider"):
+        for key, frame in [
+            ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("ArrowDown", 0), ("ArrowLeft", 0),
+            ("End", 5), ("ArrowRight", 5),
+        ]:  # fmt: skip
+            page.keyboard.press(key)
+            assert at(page) == frame, (focus, key)
+        if focus == "on the button":
+            assert page.get_by_role("status").text_content() == "step 50, 6 of 6", "a slider without focus says nothing"
+        page.keyboard.press("Tab")
+
+
+@pytest.mark.parametrize("tabs", [1, 2], ids=["on the button", "on the slider"])
+def test_space_plays_and_pauses(opened, tabs: int) -> None:
+    page = opened(long_film())
+    for _ in range(tabs):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # from the end: it begins anew
+    assert page.get_by_role("button", name="Pause").count() == 1
+    page.wait_for_function("document.querySelector('input').value === '2'")
+    page.keyboard.press("Space")
+    stopped = at(page)
+    page.wait_for_timeout(900)
+    assert at(page) == stopped and 2 <= stopped < 5
+    assert page.get_by_role("status").text_content() == f"step {stopped * 10}, {stopped + 1} of 6"
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Play").wait_for()  # it stops by itself
+    assert at(page) == 5 and page.get_by_role("status").text_content() == "step 50, 6 of 6"
+
+
+def test_a_film_answers_the_pointer(opened) -> None:
+    page = opened(photo_film())
+    box = page.locator(".layers").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)  # second row, second column
+    assert page.locator(".said").text_content() == "1×"
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5)
+    assert page.locator(".said").text_content() == "4×"
+    slider = page.locator("input").bounding_box()
+    page.mouse.click(slider["x"] + 2, slider["y"] + slider["height"] / 2)
+    assert page.locator(".frame").get_attribute("src") == photo_film().data["frames"][0]["picture"]
+
+
+def test_a_sentence_lies_under_its_words_and_stays_text(opened) -> None:
+    weights = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.5, 0.5, 0.0]])
+    page = opened(film_sentence([(5, weights)], ["a", "<b>", "c", "</s>"], ["x", "<i>y</i>"], WORDS))
+    assert page.locator("input, button").count() == 0, "one frame is not played"
+    layers = page.locator(".layers").bounding_box()
+    word, row = page.locator(".column").nth(1).bounding_box(), page.locator(".row").nth(1).bounding_box()
+    x, y = word["x"] + word["width"] / 2, row["y"] + row["height"] / 2
+    assert layers["x"] + layers["width"] / 4 < x < layers["x"] + layers["width"] / 2
+    assert layers["y"] + layers["height"] / 2 < y < layers["y"] + layers["height"]
+    page.mouse.move(x, y)
+    assert page.locator(".said").text_content() == "<i>y</i> ← <b>  2×"
+    assert page.get_by_role("img", name="A <film>").count() == 1

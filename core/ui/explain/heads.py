@@ -11,7 +11,7 @@ from core.attention.statistics import NAMES, SINK, average_statistics
 from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
-from core.ui import background, inputs, keep
+from core.ui import background, film, inputs, keep
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
 from core.views.film import film_sentence
@@ -206,8 +206,8 @@ def _piece_map(side: SentenceSide, place: Place) -> None:
     written = translation.source if kind == "encoder" else translation.target
     read = translation.decoder_input if kind == "decoder" else translation.source
     weights = traces(side)[kind].map(layer, head).cpu()
-    figure = film_sentence([(0, weights)], _named(read.pieces), _named(written.pieces), {"scale": say("heads.scale")})
-    st.plotly_chart(figure, key="heads_pieces", config=QUIET)
+    words = {"name": say("heads.opened", layer=layer + 1, head=head + 1), "scale": say("heads.scale")}
+    film.show(film_sentence([(0, weights)], _named(read.pieces), _named(written.pieces), words), "heads_pieces")
     st.caption(say(f"heads.read_{kind}"))
 
 

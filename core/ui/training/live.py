@@ -14,6 +14,7 @@ from core.finetune.data import dataset
 from core.finetune.job import Job, Status, read_job
 from core.finetune.learning import interim_pictures
 from core.finetune.loop import Event, read_log
+from core.ui.film import show as draw_film
 from core.ui.language import class_name, language, say
 from core.ui.training.setup import method_name
 from core.views.film import film_photo, film_sentence
@@ -222,14 +223,18 @@ def _film(folder: Path, job: Job, still: bool) -> None:
     frames = [
         (step, attention[LATE if len(attention) > 3 else slice(-1, None)].mean((0, 1))) for step, attention in frames
     ]
-    words = {name: say(f"finetune.film_{name}") for name in ("step", "play", "pause", "scale")}
+    words = {
+        "name": say("finetune.film"),
+        "at": say("finetune.film_at", step="{step}", number="{number}", count="{count}"),
+    }
+    words |= {name: say(f"finetune.film_{name}") for name in ("play", "pause", "slider", "keys", "scale")}
     shown = frames[-1:] if still else frames
     if axis["type"] == "image":
         photo = Image.open(folder / "film" / "probe.png")
-        figure = film_photo(photo, shown, tuple(axis["grid"]), words)
+        found = film_photo(photo, shown, tuple(axis["grid"]), words)
     else:
-        figure = film_sentence(shown, axis["source"], axis["target"], words)
-    place, _ = st.columns([2, 3]) if axis["type"] == "image" else (st.container(), None)
-    _plot(place, figure, f"film_{folder.name}")
+        found = film_sentence(shown, axis["source"], axis["target"], words)
+    with st.columns([2, 3])[0] if axis["type"] == "image" else st.container():
+        draw_film(found, f"film_{folder.name}")
     if job.method == "head" and job.task == "vision":
         st.caption(say("finetune.film_head"))
