@@ -5,7 +5,7 @@ Nothing in here but `core.ui` needs Streamlit; use the rest from Python, noteboo
 
 import os
 
-# huggingface_hub reads these when it is first imported, which transformers, timm and peft do. Plain HTTP instead of Xet:
+# huggingface_hub reads these when it is first imported, as transformers, timm and peft do. Plain HTTP instead of Xet:
 # a download then tells how far it is, and can be stopped.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")

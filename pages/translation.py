@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.ui import inputs, linked, work
+from core.ui.copyable import copyable
 from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.views.charts import entropy_bars
@@ -27,7 +28,7 @@ except SidelightError as error:
     show_error(error)
     st.stop()
 
-st.code(translation.text, language=None, wrap_lines=True)
+copyable(translation.text, "translation_text")
 if translation.stopped_by_limit:
     st.warning(say("translation.stopped", limit=limit))
 linked.show([linked.sentence_part(translation, target)], "translation")

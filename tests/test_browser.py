@@ -152,3 +152,14 @@ def test_no_sideways_scrolling(page, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     view = page.locator(".sidelight")
     assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+
+
+def test_the_translation_is_copied_by_its_button(chromium, app_address: str) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"], locale="en-US")
+    page = context.new_page()
+    page.goto(f"{app_address}/translation")
+    page.get_by_role("button", name="Copy", exact=True).click(timeout=60_000)
+    page.get_by_role("button", name="Copied").wait_for()
+    shown = page.locator(".text p").inner_text()
+    assert len(shown.split()) > 3 and page.evaluate("navigator.clipboard.readText()") == shown
+    context.close()

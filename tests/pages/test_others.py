@@ -73,7 +73,7 @@ def asked(task: str, name: str = "", language: str = "en", **state: object) -> A
 
 
 def told(test: AppTest) -> str:
-    return "\n".join(element.value for element in [*test.markdown, *test.caption, *test.text, *test.code])
+    return "\n".join(element.value for element in [*test.markdown, *test.caption, *test.text])
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

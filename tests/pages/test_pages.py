@@ -1,5 +1,6 @@
 """Each page through Streamlit's AppTest, with the bundled models: it opens explained, and bad input gets a sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def opened(page: str, **state: object) -> AppTest:
 def views(test: AppTest) -> list[str]:
     """The keys of the linked views on the page; pasting a picture is a component too."""
     return [view.key for view in test.get("bidi_component") if view.key.startswith("linked_")]
+
+
+def written(test: AppTest) -> list[str]:
+    """What models wrote, where it can be copied."""
+    found = [one.proto for one in test.get("bidi_component")]
+    return [json.loads(one.json)["text"] for one in found if one.component_name == "sidelight_copyable"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -72,3 +79,11 @@ def test_bad_model_name_gets_a_sentence_and_the_bundled_model_works(page: str, n
     assert not test.exception
     assert any(text.value.startswith("⚠") for text in test.text)
     assert views(test), "the bundled model is shown"
+
+
+def test_the_translation_can_be_copied_as_it_was_written() -> None:
+    test = opened("translation", lang="en")
+    text = written(test)
+    assert len(text) == 1 and len(text[0].split()) > 3
+    test.text_input(key="sentence").set_value("Two dogs run.").run()
+    assert written(test) != text

@@ -15,6 +15,7 @@ from core.models.generation import Continuation
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
 from core.ui import background, inputs, linked, work
+from core.ui.copyable import copyable
 from core.ui.language import say, show_error
 from core.ui.lessons.lesson import Lesson, plain
 from core.views.charts import probability_bars
@@ -115,7 +116,7 @@ def _summary(lesson: Lesson, name: str) -> None:
         "summary", name, (text,), lambda model, on_step: model.translate(summary_prompt(model, text), on_step=on_step)
     )
     if found is not None:
-        st.code(found.text, language=None, wrap_lines=True)
+        copyable(found.text, "hub_summary_written")
         linked.show([linked.sentence_part(found, None, name)], "hub_sentence")
 
 

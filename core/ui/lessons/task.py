@@ -12,6 +12,7 @@ from core.models import foreground
 from core.models.translation import LONGEST
 from core.models.vision import VisionResult
 from core.ui import link, work
+from core.ui.copyable import copyable
 from core.ui.language import class_name, say, show_error
 from core.ui.lessons import others, quiz
 from core.ui.lessons.lesson import Lesson, piece_name, plain
@@ -71,7 +72,7 @@ def _label(lesson: Lesson) -> None:
 def _sequence(lesson: Lesson) -> None:
     st.subheader(say("lesson_task.sequence"))
     translation = lesson.translation
-    st.code(translation.text, language=None, wrap_lines=True)
+    copyable(translation.text, "lesson_translation")
     steps = translation.steps
     chances = [step.probability for step in steps]
     least, most = chances.index(min(chances)), chances.index(max(chances))
