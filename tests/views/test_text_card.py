@@ -111,6 +111,7 @@ def test_arrow_keys_walk_along_the_text_and_escape_releases(page) -> None:
     expect(told.locator(".word.query")).to_have_text("dog")
     page.keyboard.press("Escape")
     expect(told.locator(".word.query")).to_have_text("runs")
+    assert told.locator(".word[tabindex='0']").all_inner_texts() == ["runs"], "one stop for Tab"
 
 
 def test_an_object_is_asked_by_name(page, parts: list) -> None:

@@ -50,6 +50,7 @@ class Words extends Card {
       if (tints) word.style.setProperty("--tint", `rgb(${tints[i]})`); else word.style.removeProperty("--tint");
       word.title = asks ? "" : percent(weights[i], 1);
       word.setAttribute("aria-pressed", asks);
+      word.tabIndex = asks ? 0 : -1; // one stop for Tab, from which the arrow keys lead on
     });
   }
 
