@@ -5,6 +5,7 @@ Both axes answer the same questions (`len`, `labels`, `special`), so that statis
 
 from dataclasses import dataclass
 
+HALF = "\ufffd"  # stands for a piece with only some bytes of a character; the piece that completes it shows it
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the upright image
 
 
@@ -97,7 +98,8 @@ class TokenAxis:
         for piece, word, mark in zip(self.pieces, self.words, self.special, strict=True):
             pieces[word] += piece
             special[word] |= mark
-        return TokenAxis(tuple(pieces), tuple(range(count)), tuple(special))
+        whole = (word.replace(HALF, "") or word for word in pieces)
+        return TokenAxis(tuple(whole), tuple(range(count)), tuple(special))
 
 
 Axis = PatchAxis | TokenAxis

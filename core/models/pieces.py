@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from core.attention.axes import TokenAxis
+from core.attention.axes import HALF, TokenAxis
 
 BOUNDARY = "▁"  # SentencePiece's mark of a word's start
-HALF = "\ufffd"  # stands for a piece that has only some of a character's bytes; the piece that completes it shows it
 TAG = re.compile(r">>\w+<<")
 # Scripts without spaces: each piece counts as a word.
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")

@@ -32,6 +32,11 @@ def test_pieces_merge_to_words() -> None:
     assert axis.merged().pieces == ("unhelpful", ".")
 
 
+def test_a_word_shows_a_character_that_its_pieces_share_once() -> None:
+    axis = TokenAxis(("\ufffd", "\ufffd", "🙂", "\ufffd"), (0, 0, 0, 1), (False,) * 4)
+    assert axis.merged().pieces == ("🙂", "\ufffd"), "alone, half a character is all there is"
+
+
 def trace_of(query: torch.Tensor, key: torch.Tensor) -> AttentionTrace:
     n = query.shape[-2]
     axis = TokenAxis(("x",) * n, tuple(range(n)), (False,) * n)

@@ -10,7 +10,7 @@ class Words extends Card {
   }
 
   text(axis, group) {
-    const text = group.map((x) => axis.pieces[x]).join("");
+    const pieces = group.map((x) => axis.pieces[x]).join(""), text = pieces.replaceAll("\ufffd", "") || pieces; // half characters, where the whole is there
     return text === "</s>" ? this.view.words.end_mark : text || "▁";
   }
 
