@@ -20,13 +20,14 @@ from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub
 
 STRIDES = (32, 16, 8, 4)  # px a cell of the feature maps of convolutions and of hierarchical transformers
+ROOM = 400 * 10**6  # bytes that a trace may keep: BEiT's masks have a number for each head and pair of positions
 ELONGATION = 5 / 3  # longest over shortest edge, at most: 1333 / 800, the limit of DETR and its followers
 
 
 @dataclass(frozen=True)
 class GridTrace:
     """axis: where nothing fits, the first that was offered. left_out: how many attention layers are not in the trace,
-    such as those of a decoder or on other grids."""
+    such as those of a decoder, on other grids, or early ones for which there is no room."""
 
     axis: PatchAxis
     trace: AttentionTrace | None
@@ -46,6 +47,8 @@ def grid_trace(calls: Sequence[AttentionCall], axes: Sequence[PatchAxis], decode
     if not runs:
         return GridTrace(axes[0], None, len(calls))
     (axis, _), run = max(runs, key=lambda pair: len(pair[1]))
+    while len(run) > 1 and sum(call.nbytes for call in run) > ROOM:
+        run = run[1:]
     return GridTrace(axis, AttentionTrace.from_calls("encoder", run, axis, axis), len(calls) - len(run))
 
 

@@ -44,6 +44,15 @@ def test_what_does_not_fit_is_not_drawn(shapes: list[tuple[int, int, int, int]])
     assert found.trace is None and found.left_out == len(shapes)
 
 
+def test_the_last_layers_are_kept_where_not_all_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = calls(*[(1, 4, 6, 6)] * 5)
+    monkeypatch.setattr("core.models.grids.ROOM", 2 * found[0].nbytes)
+    trace = grid_trace(found, (axis(2, 3),))
+    assert [call.index for call in trace.trace.calls] == [3, 4] and trace.left_out == 3
+    monkeypatch.setattr("core.models.grids.ROOM", 0)
+    assert grid_trace(found, (axis(2, 3),)).trace.layers == 1, "the last in any case"
+
+
 class Processor:
     def __init__(self, **size: int) -> None:
         self.size = size
