@@ -114,6 +114,19 @@ def test_a_causal_prompt_in_front_keeps_causality() -> None:
     assert all(value.abs().max() < 1e-3 for value in head_drift(before, after).values())
 
 
+def test_each_item_of_a_batch_keeps_its_own_mask() -> None:
+    """The second item hides a key that the first one sees; beside it a prompt, which is left out."""
+    scores = random_scores(5, 1, 2, 5, 5)
+    mask = torch.ones(2, 1, 7, 7, dtype=torch.bool)
+    mask[1, ..., 4] = False  # "a" behind the prompt's two
+    wide = torch.nn.functional.pad(scores, (2, 0, 2, 0)).expand(2, -1, -1, -1)
+    call = AttentionCall(0, wide, torch.eye(7).expand(2, 2, -1, -1), None, mask, 1.0, False)
+    before = trace_of(scores.masked_fill(torch.arange(5) == 2, -torch.inf).clamp_min(-1e4), WORDS)
+    for item, same in ((0, False), (1, True)):
+        after = AttentionTrace.from_calls("encoder", [call], PROMPTED_WORDS, PROMPTED_WORDS, item)
+        assert (float(head_drift(before, after)["js"].max()) < 1e-3) == same
+
+
 def test_a_long_input_is_sampled() -> None:
     axis = PatchAxis((30, 30), (), (0, 0, 30, 30), (30, 30))
     before = trace_of(torch.zeros(1, 1, 900, 900), axis)

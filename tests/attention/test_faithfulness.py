@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import statistics
 
 import pytest
 import torch
@@ -74,6 +75,12 @@ def test_a_planted_patch_beats_random_maps_and_its_opposite_does_not() -> None:
     right, wrong = verdicts(found, control(subject, "mask", count=20))
     assert right.share > 0.9 and right.deletion < 0.1 < 0.9 < right.insertion
     assert wrong.share < 0.1 and wrong.gap == pytest.approx(-right.gap, abs=0.02)
+
+
+def test_the_spread_of_random_maps_is_that_of_a_sample() -> None:
+    found = control(linear([1.0, -2.0, 0.5, 3.0]), "mask", count=5)
+    gaps = found.curves.gap.tolist()
+    assert found.mean == pytest.approx(statistics.mean(gaps)) and found.sd == pytest.approx(statistics.stdev(gaps))
 
 
 def test_pieces_of_a_word_go_together_and_marks_stay() -> None:

@@ -90,6 +90,8 @@ def test_raw_attention_of_a_head_and_fused(photo: Subject) -> None:
     attention, _ = eager_vision(2)
     close(explain(photo, "raw", Options(depth=1.0, head=1)), attention[2][1, 0])
     close(explain(photo, "raw", Options(depth=0.5, fusion="max")), attention[1].amax(0)[0])
+    for depth, layer in ((0.2, 0), (0.3, 1), (0.91, 2)):
+        close(explain(photo, "raw", Options(depth=depth)), attention[layer].mean(0)[0])
 
 
 def test_the_gradient_family_in_vision(photo: Subject) -> None:
@@ -153,14 +155,15 @@ def test_value_norm_is_kobayashi_et_al(photo: Subject) -> None:
     torch.manual_seed(2)
     model.module(model.pixels(planted.Image.fromarray((torch.rand(32, 32, 3) * 255).byte().numpy())))
     value = (inputs[0] @ block.qkv.weight[48:].T + block.qkv.bias[48:]).detach()  # (N, 3 heads of 8)
-    wanted = torch.zeros(len(value))
-    for key in range(len(value)):
-        vector = sum(
-            attention[2][h, 0, key] * value[key, 8 * h : 8 * h + 8] @ block.proj.weight[:, 8 * h : 8 * h + 8].T
-            for h in range(3)
-        )
-        wanted[key] = vector.norm()
-    close(explain(photo, "value_norm", Options(depth=1.0)), wanted.detach())
+
+    def length(key: int, heads: tuple[int, ...]) -> Tensor:
+        parts = [slice(8 * h, 8 * h + 8) for h in heads]
+        looked = [attention[2][h, 0, key] for h in heads]
+        return sum(a * value[key, p] @ block.proj.weight[:, p].T for a, p in zip(looked, parts, strict=True)).norm()
+
+    for options, heads in ((Options(depth=1.0), (0, 1, 2)), (Options(depth=1.0, head=1), (1,))):
+        wanted = torch.stack([length(key, heads) for key in range(len(value))])
+        close(explain(photo, "value_norm", options), wanted.detach())
 
 
 def test_grad_cam_and_input_x_gradient_on_a_linear_reading() -> None:
@@ -174,6 +177,14 @@ def test_grad_cam_and_input_x_gradient_on_a_linear_reading() -> None:
     close(explain(subject, "grad_cam", None, gradients), wanted)
     slopes = (gradients.leaf * gradients.leaf_gradient).sum(-1).abs()
     close(explain(subject, "input_gradient", None, gradients), slopes)
+
+
+def test_grad_cam_drops_what_speaks_against_the_class() -> None:
+    model = planted.colour_model()
+    red = planted.planted_photo(6, (255, 0, 0))
+    found = [explain(planted.photo_subject(model, red, 32, "stretch", target), "grad_cam")[1:] for target in (0, 1)]
+    assert int(found[0].argmax()) == 6 and found[0][6] > 0
+    assert found[1][6] == 0, "red speaks against blue"
 
 
 def test_the_leaf_of_the_gradient_is_what_the_model_read() -> None:

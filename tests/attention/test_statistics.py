@@ -62,14 +62,27 @@ def test_uniform_attention_to_the_past_only() -> None:
     assert found["diagonal"].item() == pytest.approx(sum(1 / n for n in range(1, 7)) / 6)
 
 
-def test_distance_is_in_patches() -> None:
-    """Every patch looks at the last one: the mean distance to a corner, over the mean distance of all pairs."""
+@pytest.mark.parametrize("place", [(2, 3), (0, 1), (1, 3)])
+def test_distance_is_in_patches(place: tuple[int, int]) -> None:
+    """Every patch looks at one of them: the mean distance to it, over the mean distance of all pairs."""
     scores = torch.zeros(13, 13)
-    scores[:, 12] = 200
+    scores[:, 1 + 4 * place[0] + place[1]] = 200
     cells = [(r, c) for r in range(3) for c in range(4)]
-    corner = sum(math.dist(cell, (2, 3)) for cell in cells) / 12
+    there = sum(math.dist(cell, place) for cell in cells) / 12
     even = sum(math.dist(a, b) for a in cells for b in cells) / 144
-    assert head_statistics(trace_of(scores, PATCHES))["distance"].item() == pytest.approx(corner / even)
+    assert head_statistics(trace_of(scores, PATCHES))["distance"].item() == pytest.approx(there / even)
+
+
+def test_across_a_place_is_relative_to_the_length() -> None:
+    """Three written words along six that are read: the first belongs to the first, the last to the last."""
+    written, read = (TokenAxis(tuple("abcdef"[:n]), tuple(range(n)), (False,) * n) for n in (3, 6))
+    scores = torch.zeros(3, 6)
+    scores[range(3), [0, 2, 5]] = 200
+    call = AttentionCall(0, scores[None, None], torch.eye(6)[None, None], None, None, 1.0, False)
+    found = head_statistics(AttentionTrace.from_calls("cross", [call], written, read))
+    assert found["diagonal"].item() == pytest.approx(1)
+    even = sum(abs(i / 2 - j / 5) for i in range(3) for j in range(6)) / 18
+    assert found["distance"].item() == pytest.approx((0.5 - 2 / 5) / 3 / even)
 
 
 def test_a_long_input_is_sampled() -> None:

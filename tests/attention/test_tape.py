@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.attention.axes import TokenAxis
-from core.attention.tape import AttentionCall, Tape
+from core.attention.tape import AttentionCall, Tape, _deviation
 from core.attention.trace import AttentionTrace
 from tests.attention.architectures import CASES
 
@@ -151,3 +151,15 @@ def test_the_guard_catches_a_wrong_mask(monkeypatch: pytest.MonkeyPatch) -> None
     assert problems() == ()
     monkeypatch.setattr("core.attention.tape._fold_mask", lambda mask, query: mask.roll(1, -1)[None, None])
     assert [problem.layer for problem in problems()] == [0]
+
+
+@pytest.mark.parametrize("wrong", [0, 150, 299])
+def test_the_guard_looks_at_more_than_the_first_query(wrong: int) -> None:
+    """Of 300 queries it recomputes few, so the record is off for a whole stretch of them."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 2, 300, 4) for _ in range(3))
+    call = AttentionCall(0, q, k, v, None, 0.5, False)
+    output = F.scaled_dot_product_attention(q, k, v)
+    assert _deviation(call, output) <= call.tolerance
+    output[:, :, max(0, wrong - 150) : wrong + 150] += 1
+    assert _deviation(call, output) > call.tolerance

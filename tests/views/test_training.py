@@ -38,6 +38,12 @@ def test_a_long_line_is_thinned_and_smoothed_and_keeps_its_spikes() -> None:
     assert max(smooth.y) < 1.5 and raw.showlegend is False and raw.legendgroup == smooth.legendgroup
 
 
+def test_the_smoothed_line_follows_within_a_twentieth_of_the_points() -> None:
+    steps = sent(curve({"a": [(x, float(x >= 100)) for x in range(200)]}, "step", "loss"))["data"][1]
+    y = dict(zip(steps["x"], steps["y"], strict=True))
+    assert y[99] == pytest.approx(0) and 0.5 < y[109] < 0.99 and y[199] > 0.999
+
+
 def test_the_smoothed_line_of_a_constant_is_the_constant_from_its_start() -> None:
     _, smooth = curve({"run": [(step, 0.7) for step in range(61)]}, "step", "loss").data
     assert list(smooth.y) == pytest.approx([0.7] * len(smooth.y))
