@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs
+from core.ui import inputs, link
 from core.ui.entry import enter
 from core.ui.explain import ablation, arithmetic, heads, maps, sides
 from core.ui.language import say
@@ -20,11 +20,13 @@ st.caption(say("explain.lead"))
 
 vision, translation = inputs.choose_models("explain_model", sides.CLASSIFIER)
 
-left, right = st.columns(2, gap="large")
+st.html(sides.NARROW)
+left, right = sides.beside("inputs")
 with left:
     photo = inputs.choose_photo()
 with right:
     sentence = inputs.choose_sentence(translation[1].targets)
 
 section = inputs.choose_section("explain", list(SECTIONS), "explain")
-SECTIONS[section](sides.pair(vision, photo, translation, sentence))
+with link.of_section():
+    SECTIONS[section](sides.pair(vision, photo, translation, sentence))

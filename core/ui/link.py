@@ -1,7 +1,7 @@
 """What is chosen inside a section, so that a teacher's link points at it: a short plain value in the URL, the same in
 every language, left out where it is the default. A value that is not offered is dropped."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -32,18 +32,38 @@ def read(name: str, offered: Mapping[str, Value], default: Value) -> Value:
     return offered.get(text, default)
 
 
+def read_several(name: str, offered: Mapping[str, Value], default: list[Value]) -> list[Value]:
+    """What the link lists under `name`, with commas, without what is not offered; `default` where it lists nothing."""
+    text = keep.restore_parameter(name)
+    listed = ",".join(dict.fromkeys(part for part in text.split(",") if part in offered))
+    read(name, {text: None}, None)  # so that it counts as drawn
+    if listed != text:
+        write(name, listed, "")
+    return [offered[part] for part in listed.split(",")] if listed else default
+
+
 def write(name: str, text: str, default: str) -> None:
     keep.set_parameter(name, "" if text == default else text)
 
 
-def widget(name: str, key: str, options: Iterable[Value], default: Value) -> dict[str, Any]:
-    """Arguments of a widget that chooses one of `options`, `key` and `on_change`; it stands at what the link says."""
-    offered = {_text(option): option for option in options}
-    if _text(st.session_state.get(key)) not in offered:
+def plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def from_one(index: int) -> str:
+    """People count from 1."""
+    return str(index + 1)
+
+
+def widget(
+    name: str, key: str, options: Iterable[Value], default: Value, text: Callable[[Value], str] = plain
+) -> dict[str, Any]:
+    """Arguments of a widget that chooses one of `options`, `key` and `on_change`; it stands at what the link says.
+
+    text: what the link calls an option.
+    """
+    offered = {text(option): option for option in options}
+    if key not in st.session_state or text(st.session_state[key]) not in offered:
         st.session_state[key] = default
     st.session_state[key] = read(name, offered, st.session_state[key])
-    return {"key": key, "on_change": lambda: write(name, _text(st.session_state[key]), _text(default))}
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return {"key": key, "on_change": lambda: write(name, text(st.session_state[key]), text(default))}

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.attention.ablation import Head, all_heads, importance, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
-from core.ui import background
+from core.ui import background, link
 from core.ui.explain import sides
 from core.ui.explain.pruning import prune
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
@@ -25,7 +25,7 @@ TOOLS = {"displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
 
 def show(pair: Pair) -> None:
     st.caption(say("ablation.lead"))
-    columns = st.columns(2, gap="large")
+    columns = sides.beside("ablation")
     for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
         if side is not None:
             with column:
@@ -38,9 +38,11 @@ def _side(side: Side) -> None:
     asked = sides.subject_of(side, target)
     key = f"off_{side.kind}_{side.name}"
     names = {head: _head_name(head) for head in all_heads(asked)}
+    texts = {sides.head_text(side.kind, head): head for head in names}
+    st.session_state[key] = link.read_several(f"{side.kind}_off", texts, st.session_state.get(key, []))
     off: list[Head] = st.multiselect(
         say("ablation.off"), list(names), format_func=names.get, key=key, placeholder=say("ablation.none"),
-        help=say("ablation.off_help"),
+        help=say("ablation.off_help"), on_change=_tell, args=(key, side.kind),
     )  # fmt: skip
     with without(asked, off):
         (_photo if isinstance(side, PhotoSide) else _sentence)(side, asked, off)
@@ -48,7 +50,7 @@ def _side(side: Side) -> None:
         ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
         lambda on_step: importance(asked, on_step=on_step),
     )  # fmt: skip
-    _grids(asked, grids, key, off)
+    _grids(side.kind, asked, grids, key, off)
     if grids is not None:
         st.caption(say(f"ablation.grid_{side.kind}"))
         prune(side, asked, grids)
@@ -107,19 +109,19 @@ def marked(before: str, now: str) -> tuple[str, str]:
     return "".join(sides[0]), "".join(sides[1])
 
 
-def _grids(asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list[Head]) -> None:
+def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list[Head]) -> None:
     cell = say("ablation.cell", layer="{layer}", head="{head}", value="{value}")  # the figure fills it
     words = {"layer": say("ablation.layer"), "head": say("ablation.head_axis"), "cell": cell}
     for kind, trace in asked.traces.items():
         values = torch.zeros(trace.layers, trace.heads) if grids is None else grids[kind]
-        own = [(layer, head) for of, layer, head in off if of == kind]
+        own = [(layer, head) for one, layer, head in off if one == kind]
         title = say("ablation.grid", kind=say(f"ablation.{kind}"))
         chart = (
             f"{key}_{kind}_{st.session_state.get(f'{key}_turn', 0)}"  # a new one each time: no selection is left over
         )
         st.plotly_chart(
             figures.switches(values, own, title, words), key=chart, config=TOOLS,
-            on_select=partial(_toggle, chart, key, kind), selection_mode=("points", "box", "lasso"),
+            on_select=partial(_toggle, chart, key, of, kind), selection_mode=("points", "box", "lasso"),
         )  # fmt: skip
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         layer = left.selectbox(
@@ -127,16 +129,16 @@ def _grids(asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list
         )
         right.button(
             say("ablation.toggle_layer"), key=f"{key}_{kind}_toggle", width="stretch", on_click=_set, args=(
-                key, [(kind, layer, head) for head in range(trace.heads)])
+                key, of, [(kind, layer, head) for head in range(trace.heads)])
         )  # fmt: skip
 
 
-def _toggle(chart: str, key: str, kind: Kind) -> None:
+def _toggle(chart: str, key: str, of: str, kind: Kind) -> None:
     if points := st.session_state[chart].selection.points:  # none when a selection is let go
-        _set(key, [(kind, *point["customdata"]) for point in points])
+        _set(key, of, [(kind, *point["customdata"]) for point in points])
 
 
-def _set(key: str, heads: list[Head]) -> None:
+def _set(key: str, of: str, heads: list[Head]) -> None:
     """One head changes its state; of several, all are off afterwards, or on where all were off."""
     off = list(st.session_state.get(key, ()))
     if all(head in off for head in heads):
@@ -145,3 +147,8 @@ def _set(key: str, heads: list[Head]) -> None:
         off += [head for head in heads if head not in off]
     st.session_state[key] = off
     st.session_state[f"{key}_turn"] = st.session_state.get(f"{key}_turn", 0) + 1
+    _tell(key, of)
+
+
+def _tell(key: str, of: str) -> None:
+    link.write(f"{of}_off", ",".join(sides.head_text(of, head) for head in st.session_state[key]), "")

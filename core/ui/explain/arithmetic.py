@@ -1,165 +1,49 @@
 """One query of one head, step by step with the run's own numbers: a patch and a word side by side, the same steps."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import streamlit as st
 import torch
 
-from core.attention.arithmetic import Arithmetic, arithmetic
-from core.ui import keep
-from core.ui.explain.heads import KINDS, traces
-from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
+from core.ui import link
+from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
+from core.ui.explain.sides import Pair, PhotoSide, beside
 from core.ui.language import say
 from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
 from core.views.arithmetic import SHOWN, number
-from core.views.charts import AMBER, TEAL, probability_bars
-from core.views.lessons import patch_picture
+from core.views.charts import probability_bars
 
 QUIET = {"displayModeBar": False}
-MARKED = 3  # keys that are framed in the picture
-# A column of numbers needs room: below this width the sentence stands under the photo, step by step.
-NARROW = """<style>@media (max-width: 1199px) {
-.st-key-arithmetic [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }
+PILLS = """<style>
 .st-key-arithmetic [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; }</style>"""
 
 SOFTMAX = r"""\begin{gathered} w_j = \frac{\exp(s_j+m_j-M)}{\sum_{n=1}^{N}\exp(s_n+m_n-M)} \\[4pt]
 M=\max_n(s_n+m_n) \end{gathered}"""
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """One side's chosen query. labels: what each key is called; query: what asks."""
-
-    side: Side
-    found: Arithmetic
-    labels: list[str]
-    query: str
-    keys: list[int]
-    away: float  # largest difference between the steps' weights and the trace's row
-
-
 def show(pair: Pair) -> None:
-    st.html(NARROW)
+    st.html(PILLS)
     st.markdown(say("arith.lead"))
     sides = [side for side in (pair.photo, pair.sentence) if side is not None]
     if len(sides) == 2:
         names = {name: say(f"arith.show_{name}") for name in ("both", "photo", "sentence")}
         which = st.segmented_control(
-            say("arith.show"), list(names), format_func=names.get, default="both", required=True, key="arith_show"
+            say("arith.show"),
+            list(names),
+            format_func=names.get,
+            required=True,
+            **link.widget("show", "arith_show", names, "both"),
         )
         sides = [side for side in sides if which in ("both", side.kind)]
     if not sides:
         return
     with st.container(key="arithmetic"):
         shown = []
-        for place, side in zip(st.columns(len(sides), gap="large"), sides, strict=True):
+        for place, side in zip(beside("choices", len(sides)), sides, strict=True):
             with place:
-                shown.append(_photo(side) if isinstance(side, PhotoSide) else _sentence(side))
+                shown.append(choose_in_photo(side) if isinstance(side, PhotoSide) else choose_in_sentence(side))
         _steps(shown)
-
-
-def _place(side: Side, layers: int, heads: int, kind: str) -> tuple[int, int]:
-    """Layer and head, at first those that are open in the section on heads."""
-    opened = st.session_state.get(f"heads_at_{side.kind}")
-    start = opened[1:] if opened and opened[0] == kind and opened[1] < layers and opened[2] < heads else (layers - 1, 0)
-    with st.container(horizontal=True):
-        return tuple(
-            _numbered(say(f"arith.{what}"), count, f"arith_{what}_{side.kind}_{kind}", at)
-            for what, count, at in (("layer", layers, start[0]), ("head", heads, start[1]))
-        )
-
-
-def _numbered(label: str, count: int, key: str, at: int) -> int:
-    keep.restore(key, range(count))
-    return st.selectbox(label, range(count), at, format_func=lambda n: str(n + 1), key=key)
-
-
-def _shown(side: Side, kind: str, place: tuple[int, int], position: int, labels: list[str], query: str) -> Shown:
-    trace = traces(side)[kind]
-    found = arithmetic(trace, *place, position)
-    away = float((found.weights - trace.row(*place, position).cpu()).abs().max())
-    return Shown(side, found, labels, query, written.shown_keys(found), away)
-
-
-def _photo(side: PhotoSide) -> Shown:
-    """A patch by a click or from the keyboard, or a token before the patches."""
-    st.markdown(f"#### {say('arith.show_photo')}")
-    trace, axis = side.result.trace, side.result.axis
-    place = _place(side, trace.layers, trace.heads, "encoder")
-    rows, columns = axis.grid
-    asks = [*axis.prefix, "patch"]
-    keep.restore("arith_asks", asks)
-    who = st.pills(
-        say("arith.query"), asks, format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
-        default=None if "arith_asks" in st.session_state else "patch", required=True, key="arith_asks",
-    )  # fmt: skip
-    if not 0 <= st.session_state.get("arith_patch", -1) < rows * columns:
-        st.session_state.arith_patch = rows // 2 * columns + columns // 2
-    holder = st.container()
-    patch = _row_and_column(rows, columns) if who == "patch" else None
-    position = axis.prefix.index(who) if patch is None else len(axis.prefix) + patch
-    at = say("arith.patch_at", row="{row}", column="{column}")  # filled below and by the figure
-    labels = [*axis.prefix, *(at.format(row=n // columns + 1, column=n % columns + 1) for n in range(rows * columns))]
-    shown = _shown(side, "encoder", place, position, labels, labels[position])
-    with holder:
-        _picture(side, shown, patch, at)
-    return shown
-
-
-def _row_and_column(rows: int, columns: int) -> int:
-    now = st.session_state.arith_patch
-    with st.container(horizontal=True):
-        row = st.number_input(say("arith.row"), 1, rows, now // columns + 1, key=f"arith_row_{now}_{rows}") - 1
-        column = (
-            st.number_input(say("arith.column"), 1, columns, now % columns + 1, key=f"arith_col_{now}_{columns}") - 1
-        )
-    if row * columns + column != now:
-        st.session_state.arith_patch = row * columns + column
-        st.rerun()
-    return now
-
-
-def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str) -> None:
-    """The query framed in teal, the patches with the largest weights in amber; a click chooses another query."""
-    first = len(side.result.axis.prefix)
-    strongest = [key - first for key in shown.found.strongest[: MARKED + first].tolist() if key >= first]
-    marks = dict.fromkeys(strongest[:MARKED], AMBER) | ({} if patch is None else {patch: TEAL})
-    figure = patch_picture(
-        side.result.fitted.pixels, side.result.axis.grid, at, marks, values=shown.found.weights[first:].tolist()
-    )
-
-    def take() -> None:
-        points = st.session_state.arith_picture.selection.points
-        if points and "customdata" in points[0]:
-            st.session_state.arith_patch = int(points[0]["customdata"])
-            st.session_state.arith_asks = "patch"
-
-    st.plotly_chart(figure, key="arith_picture", on_select=take, selection_mode="points", config=QUIET)
-    st.caption(say("arith.picture_help"))
-
-
-def _sentence(side: SentenceSide) -> Shown:
-    """A piece as a pill; in the decoder a row is called by what it writes."""
-    st.markdown(f"#### {say('arith.show_sentence')}")
-    names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
-    kind = st.segmented_control(
-        say("heads.kind"), KINDS, format_func=names.get, default="cross", required=True, key="arith_kind"
-    )
-    trace, translation = traces(side)[kind], side.translation
-    place = _place(side, trace.layers, trace.heads, kind)
-    asks = (translation.source if kind == "encoder" else translation.target).pieces
-    key = f"arith_piece_{kind}"
-    keep.restore(key, range(len(asks)))
-    position = st.pills(
-        say("arith.query_encoder" if kind == "encoder" else "arith.query_written"), range(len(asks)),
-        format_func=lambda n: piece_name(asks[n]), default=min(1, len(asks) - 1), required=True, key=key,
-    )  # fmt: skip
-    if kind != "encoder":
-        st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
-    labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.pieces)]
-    return _shown(side, kind, place, position, labels, asks[position] or "␣")
 
 
 def _steps(shown: list[Shown]) -> None:
@@ -178,7 +62,7 @@ def _steps(shown: list[Shown]) -> None:
         st.markdown(f"#### {count} · {say(f'arith.{step}')}")
         st.latex(formula)
         st.caption(say(f"arith.{step}_help"))
-        for place, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
+        for place, one in zip(beside(step, len(shown)), shown, strict=True):
             with place:
                 st.caption(
                     f"**{say(f'arith.show_{one.side.kind}')}** · {say('arith.query_is', query=piece_name(one.query))}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from core.attention.statistics import NAMES, SINK, average_statistics
 from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
-from core.ui import background, film, inputs, keep
+from core.ui import background, film, inputs, keep, link
+from core.ui.explain import sides as both
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
 from core.views.film import film_sentence
@@ -37,13 +39,14 @@ def show(pair: Pair) -> None:
     kinds = {"photo": "encoder", "sentence": _choose_kind() if pair.sentence else "cross"}
     shown = [numbers[kinds[kind]][statistic] for kind, numbers in found.items()]
     high = max([LEAST, *(float(values.max()) for values in shown)])
-    places = st.columns(2, gap="large")
-    for side, column in zip(sides, places if len(sides) == 2 else places[:1], strict=True):
+    grids, opened = st.columns(2, gap="large"), both.beside("heads")
+    for side, above, below in zip(sides, grids, opened, strict=False):
         if side.kind not in found:
             continue
-        with column:
-            chosen = _chosen(side, kinds[side.kind], found[side.kind], statistic)
+        chosen = _chosen(side, kinds[side.kind], found[side.kind], statistic)
+        with above:
             _grid(side, kinds[side.kind], found[side.kind], statistic, ordered, high, chosen)
+        with below:
             _open(side, found[side.kind], chosen, averaged)
     if found:
         _table(sides, found)
@@ -53,27 +56,30 @@ def _choices() -> tuple[bool, str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = {name: say(f"heads.over_{name}") for name in ("input", "samples")}
         over = st.segmented_control(
-            say("heads.over"), list(names), format_func=names.get, default="input", required=True, key="heads_over",
-            help=say("heads.over_help"),
+            say("heads.over"), list(names), format_func=names.get, required=True, help=say("heads.over_help"),
+            **link.widget("over", "heads_over", names, "input"),
         )  # fmt: skip
         titles = {name: say(f"heads.{name}") for name in NAMES}
         statistic = st.segmented_control(
             say("heads.statistic"),
             NAMES,
             format_func=titles.get,
-            default="entropy",
             required=True,
-            key="heads_statistic",
+            **link.widget("statistic", "heads_statistic", NAMES, "entropy"),
         )
-        ordered = st.toggle(say("heads.ordered"), key="heads_ordered", help=say("heads.ordered_help"))
+        ordered = st.toggle(
+            say("heads.ordered"),
+            help=say("heads.ordered_help"),
+            **link.widget("sorted", "heads_ordered", (False, True), False, lambda on: str(int(on))),
+        )
     return over == "samples", statistic, ordered
 
 
 def _choose_kind() -> Kind:
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
-        say("heads.kind"), KINDS, format_func=names.get, required=True, key="heads_kind",
-        default=None if "heads_kind" in st.session_state else "cross",
+        say("heads.kind"), KINDS, format_func=names.get, required=True,
+        **link.widget("attention", "heads_kind", KINDS, "cross"),
     )  # fmt: skip
 
 
@@ -128,11 +134,18 @@ def _sentences(side: SentenceSide, on_step: background.OnStep) -> Found:
 
 def _chosen(side: Side, kind: Kind, found: Found, statistic: str) -> Place:
     """The head that was clicked; at first the one with the largest number."""
-    values = found[kind][statistic]
-    place = st.session_state.get(f"heads_at_{side.kind}")
-    if place and place[0] == kind and place[1] < values.shape[0] and place[2] < values.shape[1]:
+    places = [(one, *at) for one, by in found.items() for at in np.ndindex(*by[statistic].shape)]
+    offered = {both.head_text(side.kind, place): place for place in places}
+    key, values = f"heads_at_{side.kind}", found[kind][statistic]
+    place = st.session_state[key] = link.read(f"{side.kind}_open", offered, st.session_state.get(key))
+    if place in places and place[0] == kind:
         return place
     return kind, *divmod(int(values.argmax()), values.shape[1])
+
+
+def _remember(side: str, place: Place) -> None:
+    st.session_state[f"heads_at_{side}"] = place
+    link.write(f"{side}_open", both.head_text(side, place), "")
 
 
 def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, high: float, chosen: Place) -> None:
@@ -153,7 +166,7 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
     def take() -> None:
         points = st.session_state[key].selection.points
         if points and "customdata" in points[0]:
-            st.session_state[f"heads_at_{side.kind}"] = (kind, *map(int, points[0]["customdata"]))
+            _remember(side.kind, (kind, *map(int, points[0]["customdata"])))
 
     st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=QUIET)
     st.caption(
@@ -191,7 +204,7 @@ def _photo_map(side: PhotoSide, place: Place) -> None:
     options = [*axis.prefix[:1], "mean"]
     query = st.segmented_control(
         say("heads.query"), options, format_func=lambda name: say("heads.query_mean") if name == "mean" else name,
-        default=options[0], required=True, key=f"heads_query_{bool(first)}",
+        required=True, **link.widget("looks", f"heads_query_{bool(first)}", options, options[0]),
     )  # fmt: skip
     weights = trace.map(*place[1:])[first:].mean(0) if query == "mean" else trace.row(*place[1:], 0)
     on_patches = weights[first:]
@@ -238,9 +251,10 @@ def _table(sides: list[Side], found: dict[str, Found]) -> None:
         selected = st.session_state.heads_table.selection.rows
         if selected and selected[0] < len(places):
             side, *place = places[selected[0]]
-            st.session_state[f"heads_at_{side}"] = tuple(place)
+            _remember(side, tuple(place))
             if side == "sentence":
                 st.session_state.heads_kind = place[0]
+                link.write("attention", place[0], "cross")
 
     st.caption(say("heads.table_help"))
     st.dataframe(

@@ -11,7 +11,7 @@ from core.attention.agreement import disagreement, spearman
 from core.attention.faithfulness import Control, Curves, Verdict, control, curves, order, per_unit, verdicts
 from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
-from core.ui import background
+from core.ui import background, link
 from core.ui.explain import sides
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
@@ -19,6 +19,7 @@ from core.views import explain as figures
 from core.views.light import lit_photo, times_even
 
 QUIET = {"displayModeBar": False}
+FUSIONS = ("mean", "max", "min")
 COLUMNS = 3  # of pictures
 MOST = 5  # patches or words on which the methods disagree most that are named
 SURE = 0.99  # a share of random maps above this is told as more than it: ten random orders cannot tell more
@@ -26,7 +27,7 @@ SURE = 0.99  # a share of random maps above this is told as more than it: ten ra
 
 def show(pair: Pair) -> None:
     options = _options()
-    left, right = st.columns(2, gap="large")
+    left, right = sides.beside("maps")
     for column, side, draw in ((left, pair.photo, _pictures), (right, pair.sentence, _words)):
         if side is None:
             continue
@@ -50,14 +51,26 @@ def _options() -> Options:
     with st.expander(say("explain.options"), icon=":material/tune:"):
         columns = st.columns(3)
         fusion = columns[0].segmented_control(
-            say("explain.fusion"), ["mean", "max", "min"], default="mean", required=True, key="explain_fusion",
+            say("explain.fusion"), FUSIONS, required=True,
+            **link.widget("fusion", "explain_fusion", FUSIONS, FUSIONS[0]),
             format_func=lambda name: say(f"explain.fusion_{name}"), help=say("explain.fusion_help"),
         )  # fmt: skip
         discard = columns[1].slider(
-            say("explain.discard"), 0, 95, 0, 5, "%d%%", key="explain_discard", help=say("explain.discard_help")
+            say("explain.discard"),
+            0,
+            95,
+            step=5,
+            format="%d%%",
+            help=say("explain.discard_help"),
+            **link.widget("discard", "explain_discard", range(0, 96, 5), 0),
         )
         depth = columns[2].slider(
-            say("explain.depth"), 0.0, 1.0, Options.depth, 0.01, key="explain_depth", help=say("explain.depth_help")
+            say("explain.depth"),
+            0.0,
+            1.0,
+            step=0.01,
+            help=say("explain.depth_help"),
+            **link.widget("depth", "explain_depth", [step / 100 for step in range(101)], Options.depth),
         )
     return Options(fusion, discard / 100, depth)
 
@@ -65,8 +78,9 @@ def _options() -> Options:
 def _choose_fill(side: Side, asked: Subject) -> str:
     names = {fill: say(f"explain.fill_{fill}") for fill in asked.fills}
     return st.segmented_control(
-        say(f"explain.fill_{side.kind}"), asked.fills, default=asked.fills[0], required=True, format_func=names.get,
-        key=f"explain_fill_{side.kind}", help=say("explain.fill_help"),
+        say(f"explain.fill_{side.kind}"), asked.fills, required=True, format_func=names.get,
+        help=say("explain.fill_help"),
+        **link.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
     )  # fmt: skip
 
 
@@ -153,7 +167,10 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
     best = list(found)[int(drawn.gap.argmax())]
     names = {name: say(f"method.{name}") for name in found}
     chosen = st.selectbox(
-        say("explain.method"), list(found), list(found).index(best), format_func=names.get, key=f"curves_{side.kind}"
+        say("explain.method"),
+        list(found),
+        format_func=names.get,
+        **link.widget(f"{side.kind}_method", f"curves_{side.kind}_{best}", found, best),
     )
     for place, what in zip(st.columns(2), ("deletion", "insertion"), strict=True):
         values, spread = getattr(drawn, what), getattr(chance.curves, what)

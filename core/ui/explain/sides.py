@@ -1,6 +1,7 @@
 """The two sides of the Explain page, a photo and a sentence, each with what is asked of its model; models and maps are
 computed once for all sections and sessions."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import streamlit as st
@@ -14,11 +15,15 @@ from core.errors import SidelightError
 from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
-from core.ui import work
+from core.ui import link, work
 from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
+# Two sides need room: in a narrow window they stand one under the other.
+NARROW = """<style>@media (max-width: 1199px) {
+[class*="st-key-beside"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] >
+[data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }</style>"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +50,18 @@ class PhotoSide:
         shown = {self.model.classes.index(one.label): f" {one.probability:.1%}" for one in self.result.predictions}
         rest = [number for number in range(len(self.model.classes)) if number not in shown]
         return st.selectbox(
-            say("explain.class"), [*likely, *rest, WHOLE], key=f"explain_class_{self.name}_{self.place[0]}",
+            say("explain.class"), [*likely, *rest, WHOLE],
             format_func=lambda n: say("explain.whole_photo") if n == WHOLE
             else class_name(self.model.classes[n]) + shown.get(n, ""),
+            **link.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], likely[0],
+                          self._class_texts().get),
         )  # fmt: skip
+
+    def _class_texts(self) -> dict[int, str]:
+        """What the link calls a class; of two with the same name, the number says which."""
+        of_name = Counter(self.model.classes)
+        names = (name if of_name[name] == 1 else f"{name} {n}" for n, name in enumerate(self.model.classes, 1))
+        return {WHOLE: "whole"} | dict(enumerate(names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +84,10 @@ class SentenceSide:
         """An output piece, or the whole translation."""
         pieces = self.translation.target.pieces
         return st.selectbox(
-            say("explain.piece"), [WHOLE, *range(len(pieces))], key=f"explain_piece_{self.name}",
+            say("explain.piece"), [WHOLE, *range(len(pieces))],
             format_func=lambda n: f"{self.translation.text} ({say('explain.whole_sentence')})" if n == WHOLE
             else f"{n + 1} · {pieces[n]}" if n < len(pieces) else "–",
+            **link.widget("piece", f"explain_piece_{self.name}", [WHOLE, *range(len(pieces))], WHOLE, link.from_one),
         )  # fmt: skip
 
 
@@ -86,6 +100,12 @@ class Pair:
 
     photo: PhotoSide | None
     sentence: SentenceSide | None
+
+
+def beside(key: str, count: int = 2) -> list[st.delta_generator.DeltaGenerator]:
+    """Columns for the sides, one under the other in a narrow window. key: a name of its own on the page."""
+    with st.container(key=f"beside_{key}"):
+        return st.columns(count, gap="large")
 
 
 def pair(
@@ -149,6 +169,13 @@ def _plain_maps(
 ) -> dict[str, Tensor]:
     chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(_subject, method)]
     return {n: explain(_subject, n, options) for n in chosen}
+
+
+def head_text(side: str, head: tuple[str, int, int]) -> str:
+    """What the link calls a head: "12-6" of the photo's model, "cross-3-8" of the translator. side: its kind."""
+    kind, layer, number = head
+    place = f"{layer + 1}-{number + 1}"
+    return place if side == "photo" else f"{kind}-{place}"
 
 
 def unit_names(asked: Subject) -> list[str]:

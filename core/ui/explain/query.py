@@ -1,0 +1,159 @@
+"""Whose arithmetic is shown: a layer, a head and one query of either side, each in the link."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.attention.arithmetic import Arithmetic, arithmetic
+from core.ui import keep, link
+from core.ui.explain.heads import KINDS, traces
+from core.ui.explain.sides import PhotoSide, SentenceSide, Side
+from core.ui.language import say
+from core.ui.lessons.lesson import piece_name
+from core.views import arithmetic as written
+from core.views.charts import AMBER, TEAL
+from core.views.lessons import patch_picture
+
+QUIET = {"displayModeBar": False}
+MARKED = 3  # keys that are framed in the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One side's chosen query. labels: what each key is called; query: what asks."""
+
+    side: Side
+    found: Arithmetic
+    labels: list[str]
+    query: str
+    keys: list[int]
+    away: float  # largest difference between the steps' weights and the trace's row
+
+
+def _place(side: Side, layers: int, heads: int, kind: str) -> tuple[int, int]:
+    """Layer and head, at first those that are open in the section on heads."""
+    opened = st.session_state.get(f"heads_at_{side.kind}")
+    first = (layers - 1, 0)
+    start = opened[1:] if opened and opened[0] == kind and opened[1] < layers and opened[2] < heads else first
+    with st.container(horizontal=True):
+        return tuple(
+            _numbered(what, f"{side.kind}_{what}", f"arith_{what}_{side.kind}_{kind}", *rest)
+            for what, *rest in (("layer", layers, first[0], start[0]), ("head", heads, first[1], start[1]))
+        )
+
+
+def _numbered(what: str, name: str, key: str, count: int, default: int, start: int) -> int:
+    """start: where it stands at first here; a link that says nothing means `default`."""
+    if key not in st.session_state and not keep.restore_parameter(name):
+        st.session_state[key] = start
+        link.write(name, link.from_one(start), link.from_one(default))
+    return st.selectbox(
+        say(f"arith.{what}"), range(count), format_func=link.from_one,
+        **link.widget(name, key, range(count), default, link.from_one),
+    )  # fmt: skip
+
+
+def _shown(side: Side, kind: str, place: tuple[int, int], position: int, labels: list[str], query: str) -> Shown:
+    trace = traces(side)[kind]
+    found = arithmetic(trace, *place, position)
+    away = float((found.weights - trace.row(*place, position).cpu()).abs().max())
+    return Shown(side, found, labels, query, written.shown_keys(found), away)
+
+
+def choose_in_photo(side: PhotoSide) -> Shown:
+    """A patch by a click or from the keyboard, or a token before the patches."""
+    st.markdown(f"#### {say('arith.show_photo')}")
+    trace, axis = side.result.trace, side.result.axis
+    place = _place(side, trace.layers, trace.heads, "encoder")
+    rows, columns = axis.grid
+    asks = [*axis.prefix, "patch"]
+    who = st.pills(
+        say("arith.query"), asks, format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
+        required=True, **link.widget("asks", "arith_asks", asks, "patch"),
+    )  # fmt: skip
+    holder = st.container()
+    patch = _row_and_column(rows, columns) if who == "patch" else None
+    position = axis.prefix.index(who) if patch is None else len(axis.prefix) + patch
+    at = say("arith.patch_at", row="{row}", column="{column}")  # filled below and by the figure
+    labels = [*axis.prefix, *(at.format(row=n // columns + 1, column=n % columns + 1) for n in range(rows * columns))]
+    shown = _shown(side, "encoder", place, position, labels, labels[position])
+    with holder:
+        _picture(side, shown, patch, at)
+    return shown
+
+
+def _row_and_column(rows: int, columns: int) -> int:
+    numbers = {_patch_text(patch, columns): patch for patch in range(rows * columns)}
+    now = st.session_state.get("arith_patch", -1)
+    now = st.session_state.arith_patch = link.read(
+        "patch", numbers, now if 0 <= now < rows * columns else _middle(rows, columns)
+    )
+    with st.container(horizontal=True):
+        row = st.number_input(say("arith.row"), 1, rows, now // columns + 1, key=f"arith_row_{now}_{rows}") - 1
+        column = (
+            st.number_input(say("arith.column"), 1, columns, now % columns + 1, key=f"arith_col_{now}_{columns}") - 1
+        )
+    if row * columns + column != now:
+        _take_patch(row * columns + column, rows, columns)
+        st.rerun()
+    return now
+
+
+def _middle(rows: int, columns: int) -> int:
+    return rows // 2 * columns + columns // 2
+
+
+def _patch_text(patch: int, columns: int) -> str:
+    """As the page on differences has it in the link."""
+    return f"{patch // columns + 1},{patch % columns + 1}"
+
+
+def _take_patch(patch: int, rows: int, columns: int) -> None:
+    st.session_state.arith_patch = patch
+    link.write("patch", _patch_text(patch, columns), _patch_text(_middle(rows, columns), columns))
+
+
+def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str) -> None:
+    """The query framed in teal, the patches with the largest weights in amber; a click chooses another query."""
+    first = len(side.result.axis.prefix)
+    strongest = [key - first for key in shown.found.strongest[: MARKED + first].tolist() if key >= first]
+    marks = dict.fromkeys(strongest[:MARKED], AMBER) | ({} if patch is None else {patch: TEAL})
+    figure = patch_picture(
+        side.result.fitted.pixels, side.result.axis.grid, at, marks, values=shown.found.weights[first:].tolist()
+    )
+
+    def take() -> None:
+        points = st.session_state.arith_picture.selection.points
+        if points and "customdata" in points[0]:
+            _take_patch(int(points[0]["customdata"]), *side.result.axis.grid)
+            st.session_state.arith_asks = "patch"
+            link.write("asks", "patch", "patch")
+
+    st.plotly_chart(figure, key="arith_picture", on_select=take, selection_mode="points", config=QUIET)
+    st.caption(say("arith.picture_help"))
+
+
+def choose_in_sentence(side: SentenceSide) -> Shown:
+    """A piece as a pill; in the decoder a row is called by what it writes."""
+    st.markdown(f"#### {say('arith.show_sentence')}")
+    names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
+    kind = st.segmented_control(
+        say("heads.kind"),
+        KINDS,
+        format_func=names.get,
+        required=True,
+        **link.widget("attention", "arith_kind", KINDS, "cross"),
+    )
+    trace, translation = traces(side)[kind], side.translation
+    place = _place(side, trace.layers, trace.heads, kind)
+    asks = (translation.source if kind == "encoder" else translation.target).pieces
+    key = f"arith_piece_{kind}"
+    position = st.pills(
+        say("arith.query_encoder" if kind == "encoder" else "arith.query_written"), range(len(asks)),
+        format_func=lambda n: piece_name(asks[n]), required=True,
+        **link.widget("word", key, range(len(asks)), min(1, len(asks) - 1), link.from_one),
+    )  # fmt: skip
+    if kind != "encoder":
+        st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
+    labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.pieces)]
+    return _shown(side, kind, place, position, labels, asks[position] or "␣")
