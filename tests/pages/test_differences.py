@@ -120,6 +120,15 @@ def test_an_answer_counts_once_is_told_and_another_sentence_asks_again() -> None
     assert any("1 of 1 right so far" in text for text in sentences(test)), "progress is kept"
 
 
+def test_a_wrong_answer_is_told_and_does_not_count_as_right() -> None:
+    test = opened("differences", lang="en", kept={"section": "input"})
+    pills = next(one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id)
+    pills.set_value("32").run()
+    assert not test.exception and not test.success
+    assert any(text.value.startswith("**Not what the run says.** 16 pieces") for text in test.warning)
+    assert any("0 of 1 right so far" in text for text in sentences(test))
+
+
 def test_a_picture_or_sentence_that_cannot_be_read_gets_a_sentence() -> None:
     test = opened("differences", lang="en", sentence="word " * 5000)
     assert not test.exception
