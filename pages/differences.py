@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.ui import inputs, link
 from core.ui.entry import enter
+from core.ui.explain.sides import NARROW
 from core.ui.language import say
 from core.ui.lessons import quiz
 from core.ui.lessons.lesson import prepare
@@ -15,14 +16,16 @@ st.caption(say("differences.lead"))
 
 vision, translation = inputs.choose_models()
 
-left, right = st.columns([2, 3])
-with left:
-    photo = inputs.choose_photo()
-with right:
-    sentence = inputs.choose_sentence(translation[1].targets)
+st.html(NARROW)
+with st.container(key="beside_inputs"):
+    left, right = st.columns([2, 3])
+    with left:
+        photo = inputs.choose_photo()
+    with right:
+        sentence = inputs.choose_sentence(translation[1].targets)
 
 section = inputs.choose_section("section", list(SECTIONS), "differences")
-left, right = st.columns([3, 1])
+left, right = st.columns([2, 1])
 tally = left.empty()
 with right:
     quiz.choose_all()

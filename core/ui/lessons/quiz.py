@@ -61,8 +61,8 @@ def ask_patch(
     """A patch, from 0 row by row, by a click in the picture (the lesson's own, or another). asked: patches that the
     question is about, in teal."""
     with st.container(border=True):
-        st.markdown(f"**{say('quiz.predict')}** {question}")
         given = _given(lesson, key)
+        _pose(question, given)
         verdict = check(given.choice) if given and given.choice is not None else None
         marks = dict.fromkeys(check(0).patches, AMBER) if given else {}
         marks |= dict.fromkeys(asked, TEAL)
@@ -71,7 +71,7 @@ def ask_patch(
         take = None if given else (lambda patch: _record(lesson, key, patch, check(patch).right))
         patch_chart(picture or lesson.vision, f"quiz_{key}_{lesson.run}_{bool(given)}", marks, take)
         if given:
-            st.caption(say("quiz.colours"))
+            st.caption(say("quiz.colours" if verdict else "quiz.colours_shown"))
         _reveal(lesson, key, given, verdict, check, 0)
     return given is not None
 
@@ -94,7 +94,10 @@ def choose_all() -> None:
 
 def show_progress() -> None:
     answered, right = progress()
-    st.caption(say("quiz.progress", answered=answered, right=right) if answered else say("quiz.none"))
+    if answered:
+        st.caption(say("quiz.progress", answered=answered, right=right))
+    elif not st.session_state.get("answers_shown"):
+        st.caption(say("quiz.none"))
 
 
 def _ask_pills(
@@ -106,8 +109,8 @@ def _ask_pills(
     check: Callable[[Any], Verdict],
 ) -> bool:
     with st.container(border=True):
-        st.markdown(f"**{say('quiz.predict')}** {question}")
         given = _given(lesson, key)
+        _pose(question, given)
         widget = f"quiz_{key}_{lesson.run}"
 
         def take() -> None:
@@ -122,6 +125,11 @@ def _ask_pills(
         verdict = check(given.choice) if given and given.choice is not None else None
         _reveal(lesson, key, given, verdict, check, options[0])
     return given is not None
+
+
+def _pose(question: str, given: Answer | None) -> None:
+    """The question; where the answer is shown without one, nobody is asked to predict."""
+    st.markdown(f"**{say('quiz.question' if given and given.choice is None else 'quiz.predict')}** {question}")
 
 
 def _reveal(
