@@ -8,6 +8,7 @@ from core.views.charts import AMBER, GREY, TEAL, house, plain
 from core.views.training import SERIES
 
 TICKS = [4**n for n in range(1, 8)]  # positions, on logarithmic axes
+TENS = [10.0**n for n in range(-5, 4)]
 QUIET = {"showgrid": False, "zeroline": False, "fixedrange": True}
 
 
@@ -93,7 +94,7 @@ def powers(
                 line={"color": colour, "width": 2, "dash": "dot"},
             )  # fmt: skip
     figure.update_xaxes(type="log", title=plain(x_title), tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
-    figure.update_yaxes(type="log", title=plain(y_title), exponentformat="power")
+    figure.update_yaxes(type="log", title=plain(y_title), tickvals=TENS, ticktext=[f"{t:,g}" for t in TENS])
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False, hovermode="closest"
     )

@@ -165,7 +165,7 @@ def _fits(points: dict) -> dict[str, tuple[float, float]]:
 
 
 def _power(fit: tuple[float, float] | None) -> tuple[str]:
-    return (f"N^{fit[1]:.2f}".replace("^", r"\^") if fit else "–",)
+    return (_raised("N", fit[1]) if fit else "–",)
 
 
 def _by_size(name: str, fits: dict, seen: tuple) -> str:
@@ -173,8 +173,12 @@ def _by_size(name: str, fits: dict, seen: tuple) -> str:
     if name not in fits:
         return "–"
     if name != say("cost.see"):
-        return f"{say('cost.pieces')}\\^{fits[name][1]:.2f}"
-    return f"{say('cost.side')}\\^{cost.power([(p.size, p.operations) for p in seen])[1]:.2f}"
+        return _raised(rf"\text{{{say('cost.pieces')}}}", fits[name][1])
+    return _raised(rf"\text{{{say('cost.side')}}}", cost.power([(p.size, p.operations) for p in seen])[1])
+
+
+def _raised(base: str, power: float) -> str:
+    return f"${base}^{{{power:.2f}}}$"
 
 
 def _crossing(model: VisionModel) -> int:
@@ -200,10 +204,10 @@ def _fused(lesson: Lesson) -> None:
     names = say("cost.fused_one"), say("cost.unfused_one")
     with left:
         series = {names[0]: [one.fused * 1000 for one in found], names[1]: [one.unfused * 1000 for one in found]}
-        st.plotly_chart(pairs_of_bars(labels, series, "ms"), key="fused_time", config=BARE)
+        st.plotly_chart(pairs_of_bars(labels, series, say("cost.time_ms")), key="fused_time", config=BARE)
     with right:
         series = {names[0]: [o.fused_bytes / 1e6 for o in found], names[1]: [o.unfused_bytes / 1e6 for o in found]}
-        st.plotly_chart(pairs_of_bars(labels, series, "MB"), key="fused_memory", config=BARE)
+        st.plotly_chart(pairs_of_bars(labels, series, say("cost.memory_mb")), key="fused_memory", config=BARE)
     last = found[-1]
     values = {
         "px": last.size,

@@ -16,7 +16,10 @@ Tell = Callable[[float], None]
 KEPT = 64  # results, over all sessions
 SCROLL = """<style>
 [data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }
-</style>"""  # a wide table moves by itself on a phone, not the page
+[data-testid="stMarkdownContainer"] td:first-child { word-break: keep-all; }
+[data-testid="stMarkdownContainer"] td code { overflow-wrap: anywhere; }
+[data-testid="stMarkdownContainer"] td:has(code) { min-width: 9em; }
+</style>"""  # a wide table moves by itself on a phone, not the page; Chinese labels stay in one line
 _found: LRUCache = LRUCache(KEPT)
 _lock = Lock()
 
