@@ -37,7 +37,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             "lesson_alternatives", "lesson_reading", "lesson_tree", "The amber piece", "Step 3", "Each column",
         ),
         "target": ("lesson_causal_decoder", "lesson_alternatives", "lesson_reading", "lesson_tree", "Each column"),
-        "vision_model": ("lesson_diagram", "Together"),
+        "vision_model": ("lesson_diagram", "Vision model:"),
     },
     "pipeline": {
         "photo": ("The photo", "lesson_depth", "Without labels", "How much of"),

@@ -20,9 +20,9 @@ EVERY = [(section, key, part) for section, (key, parts) in PARTS.items() for par
 
 # What must be another after a change: figures by key, metrics by label, and sentences or tables by a word in them.
 CHANGES = {
-    ("mathematics", "softmax", "photo"): ("Vision / Encoder", "Kind, layer"),
-    ("mathematics", "softmax", "sentence"): ("L H N N", "Vision / Encoder", "Kind, layer"),
-    ("mathematics", "softmax", "vision_model"): ("Vision / Encoder", "Kind, layer"),
+    ("mathematics", "softmax", "photo"): ("Vision / Encoder", "Layer in the middle"),
+    ("mathematics", "softmax", "sentence"): ("L H N N", "Vision / Encoder", "Layer in the middle"),
+    ("mathematics", "softmax", "vision_model"): ("Vision / Encoder", "Layer in the middle"),
     ("mathematics", "classifier", "sentence"): ("What is asked", "One classification"),
     ("mathematics", "classifier", "target"): ("What is asked",),
     ("mathematics", "classifier", "vision_model"): ("What is asked",),
@@ -41,8 +41,8 @@ CHANGES = {
     ("cost", "now", "sentence"): ("FLOP, counted",),
     ("limits", "noise", "photo"): ("limits_photo_curve", "limits_before", "limits_after", "Features keep"),
     ("limits", "noise", "vision_model"): ("limits_photo_curve", "limits_after", "Features keep"),
-    ("limits", "noise", "sentence"): ("limits_sentence_curve", "Misspelt", "with the clean translation. Made"),
-    ("limits", "noise", "target"): ("limits_sentence_curve", "Misspelt", "with the clean translation. Made"),
+    ("limits", "noise", "sentence"): ("limits_sentence_curve", "Misspelt", "Made to write"),
+    ("limits", "noise", "target"): ("limits_sentence_curve", "Misspelt", "Made to write"),
 }  # fmt: skip
 
 
@@ -151,5 +151,5 @@ def test_a_model_surer_than_the_smoothed_target_asks_would_be_held_back() -> Non
         test = opened("differences", lang="en", photo="cat", kept={"section": "loss"})
         test.slider(key="loss_smoothing").set_value(smoothing).run()
         texts = [element.value for element in [*test.markdown, *test.caption]]
-        said[smoothing] = next(text for text in texts if "The derivative by a logit" in text)
-    assert "raise the logit of *cat* (-" in said[0.0] and "lower the logit of *cat* (+" in said[0.3]
+        said[smoothing] = next(text for text in texts if "The derivative with respect to a logit" in text)
+    assert "raise the logit of *cat* (−" in said[0.0] and "lower the logit of *cat* (+" in said[0.3]

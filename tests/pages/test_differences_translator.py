@@ -35,7 +35,7 @@ ADAPTED = [
         ),
     ),
     ("pipeline", "", ("lesson_depth", "3 layers", "Cross-entropy of", "How much of", "picture 4", "picture 6")),
-    ("mathematics", "softmax", ("Kind, layer", "Vision / Encoder", "The mean entropy")),
+    ("mathematics", "softmax", ("Layer in the middle", "Vision / Encoder", "The mean entropy")),
     ("mathematics", "classifier", ("What is asked", "One classification")),
     ("mathematics", "order", ("| Source |",)),
     (
@@ -51,7 +51,7 @@ ADAPTED = [
 ]  # fmt: skip
 SMALLER = [
     ("input", "", ("lesson_lookup", "lesson_order", "The id picks", "A vector for the")),
-    ("architecture", "", ("lesson_diagram", "Together", "encoder layers")),
+    ("architecture", "", ("lesson_diagram", "Vision model:", "encoder layers")),
     ("pipeline", "", ("Rows of a table", "layers read the", "numbers (257", "picture 2")),
     ("mathematics", "softmax", ("L H N N",)),
     ("cost", "now", ("Parameters",)),

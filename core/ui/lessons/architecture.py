@@ -11,6 +11,7 @@ from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
 from core.ui import link, work
+from core.ui.explain.sides import beside
 from core.ui.language import say
 from core.ui.lessons import quiz, writing
 from core.ui.lessons.lesson import Lesson, ink
@@ -187,7 +188,7 @@ def _causal(lesson: Lesson) -> None:
     st.latex(r"M_{ij}=\begin{cases}0&j\le i\\-\infty&j>i\end{cases}")
     st.caption(say("lesson_arch.causal_help"))
     titles = say("lesson_arch.query"), say("lesson_arch.key")
-    for column, trace, name in zip(st.columns(2, gap="large"), (encoder, decoder), ("encoder", "decoder"), strict=True):
+    for column, trace, name in zip(beside("causal"), (encoder, decoder), ("encoder", "decoder"), strict=True):
         mean = trace.mean().cpu()
         if trace.is_causal:
             mean = mean.masked_fill(mean.new_ones(mean.shape).triu(1).bool(), float("nan"))
@@ -206,6 +207,7 @@ def _show_ripple(lesson: Lesson) -> None:
     for number, (column, moved, axis, changed) in enumerate(sides):
         labels = [piece or "␣" for piece in axis.labels]
         figure = lessons.change_bars(labels, moved.tolist(), changed, say("lesson_arch.moved"))
+        column.markdown(say(f"lesson_arch.stack_{lesson_diagrams.STACKS[number + 1]}"))
         column.plotly_chart(figure, key=f"lesson_ripple_{number}", config=QUIET)
     before = found.decoder[: found.changed[1]]
     values = {

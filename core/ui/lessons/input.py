@@ -5,6 +5,7 @@ import streamlit as st
 from core.lessons import inputs
 from core.lessons.inputs import Pieces
 from core.ui import link
+from core.ui.explain.sides import beside
 from core.ui.language import say
 from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, plain
@@ -102,7 +103,7 @@ def _ask_pieces(lesson: Lesson) -> bool:
 
 
 def _places(lesson: Lesson, patch: int, pieces: Pieces) -> None:
-    left, right = st.columns(2, gap="large")
+    left, right = beside("places")
     with left:
         st.subheader(say("lesson_input.positions"))
         _patch_positions(lesson, patch)
@@ -163,7 +164,7 @@ def _prefix(lesson: Lesson) -> None:
     key = "lesson_input.prefix_one" if len(said) == 1 else "lesson_input.prefix"
     registers = any(name.startswith("register") for name in names)
     text = say(key, count=len(said), names=plain(", ".join(said)))
-    st.markdown(text if registers else f"{text} {say('lesson_input.no_registers')}")
+    st.markdown(text if registers else f"{text}\n\n{say('lesson_input.no_registers')}")
 
 
 def _length(lesson: Lesson) -> None:

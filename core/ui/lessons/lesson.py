@@ -73,6 +73,11 @@ def piece_name(text: str) -> str:
     return plain(text) or "␣"
 
 
+def minus(number: str) -> str:
+    """A formatted number with a minus, not a hyphen."""
+    return number.replace("-", "−")
+
+
 def ink() -> str:
     """The colour of text that is drawn inside a figure, for the theme that the person sees."""
     return "#e8e6e1" if st.context.theme.type == "dark" else "#1d2129"

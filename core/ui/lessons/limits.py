@@ -34,7 +34,7 @@ def _memory(lesson: Lesson) -> None:
     for name, trace in traces.items():
         maps, vectors = limits.memory(trace)
         steps = len(lesson.translation.target) if name in ("decoder", "cross") else 1
-        size = f"{len(trace.query_axis)} × {len(trace.key_axis)}"
+        size = f"{len(trace.query_axis)}\u00a0×\u00a0{len(trace.key_axis)}"
         rows.append([say(f"maths.{name}"), size, str(steps), f"{large(maps)}B", f"{large(vectors)}B"])
     table(["", "N × N", say("limits.steps"), say("limits.maps"), say("limits.vectors")], rows)
     note(say("limits.parallel_note", n=len(lesson.translation.target)))
@@ -58,14 +58,14 @@ def _photo(lesson: Lesson) -> None:
         return Verdict(choice == _much(mid), say("limits.q_photo_answer", agreement=f"{mid:.2f}"))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
-    question = say("limits.q_photo", kind=say(f"limits.{kind}"))
+    question = say("limits.q_photo", kind=say(f"limits.{kind}").lower())
     if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
         return
     strength = _share("strength")
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
     one, two, three = st.columns(3)
-    one.image(found.image, say("limits.corrupted"), width=220)
+    one.image(found.image, say("limits.corrupted"), width=200)  # as tall as the maps
     before, at = limits.reading_map(lesson.vision), say("lessons.patch_at", row="{row}", column="{column}")
     for place, values, name in ((two, before, "before"), (three, found.attention, "after")):
         if values is not None:
@@ -79,7 +79,7 @@ def _photo(lesson: Lesson) -> None:
     if curve[0].certainty is not None:
         label = plain(class_name(lesson.vision.predictions[0].label))
         series[say("limits.certainty_photo", label=label)] = [(s.strength, s.certainty) for s in curve]
-    figure = lines(series, say("limits.strength"), "", strength)
+    figure = lines(series, say("limits.strength"), "", strength).update_xaxes(tickformat=".0%")
     st.plotly_chart(figure, key="limits_photo_curve", config=BARE)
     shift = found.shift
     said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
@@ -120,9 +120,10 @@ def _sentence(lesson: Lesson) -> None:
         say("limits.certainty_sentence"): [(s.strength, s.certainty) for s in curve],
         say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],
     }
-    st.plotly_chart(lines(series, say("limits.share"), "", share), key="limits_sentence_curve", config=BARE)
+    figure = lines(series, say("limits.share"), "", share).update_xaxes(tickformat=".0%")
+    st.plotly_chart(figure, key="limits_sentence_curve", config=BARE)
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
-    values = {"agreement": f"{100 * shift.agreement:.0f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
+    values = {"agreement": f"{shift.agreement:.2f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
     note(say("limits.sentence_note", **values))
 
 

@@ -15,7 +15,7 @@ from core.models.pieces import clean
 from core.models.vision import VisionModel
 from core.ui import link, work
 from core.ui.language import class_name, say, show_error
-from core.ui.lessons.lesson import Lesson, note, piece_name, plain
+from core.ui.lessons.lesson import Lesson, minus, note, piece_name, plain
 from core.ui.lessons.measure import cell, kept, table
 from core.ui.lessons.quiz import Verdict, ask_option, ask_word
 from core.views.lesson_charts import against_target, pairs_of_bars, piece_losses
@@ -49,7 +49,8 @@ def _classes(lesson: Lesson) -> None:
         name, model = CLASSIFIER, work.vision_model(CLASSIFIER)
         st.caption(say("loss.borrowed", name=model.name, chosen=lesson.vision_model.name))
     logits = kept("class_logits", (name, lesson.picture_run), lambda: loss.class_logits(model, _fitted(lesson, model)))
-    st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c, \qquad t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
+    st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c")
+    st.latex(r"t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
     best, every = int(logits.argmax()), range(len(model.classes))
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -77,8 +78,8 @@ def _classes(lesson: Lesson) -> None:
     push = furthest((c for c in range(len(logits)) if c != label), key=lambda c: float(found.gradient[c]))
     named = [plain(class_name(model.classes[c])) for c in (label, push)]
     values = {
-        "label": named[0], "p": f"{float(found.probabilities[label]):.2%}", "pull": f"{pull:+.3f}",
-        "other": named[1], "push": f"{float(found.gradient[push]):+.3f}",
+        "label": named[0], "p": f"{float(found.probabilities[label]):.2%}", "pull": minus(f"{pull:+.3f}"),
+        "other": named[1], "push": minus(f"{float(found.gradient[push]):+.3f}"),
         "count": len(logits), "chance": f"{math.log(len(logits)):.2f}",
     }  # fmt: skip
     note(say("loss.class_note_surer" if surer else "loss.class_note", **values))
@@ -200,6 +201,7 @@ def _patches(lesson: Lesson) -> None:
         figure = pairs_of_bars(names, {"MSE": values}, "MSE")
         st.plotly_chart(figure, key="regression", config=BARE)
     with right:
+        st.markdown(say("loss.error_map"))
         at = say("lessons.patch_at", row="{row}", column="{column}")
         st.plotly_chart(grid_map(found.errors, at, diverging=False), key="regression_map", config=BARE)
     rank = "best" if found.mse <= found.neighbour_mse else "between" if found.mse <= found.mean_mse else "worst"
@@ -253,7 +255,7 @@ def _scores(lesson: Lesson) -> None:
     for place, (name, value) in zip(st.columns(4), numbers.items(), strict=True):
         place.metric(name, value)
     table(
-        ["n", r"p\_n", say("loss.matched"), say("loss.missing")],
+        ["$n$", "$p_n$", say("loss.matched"), say("loss.missing")],
         [
             [str(n.length), f"{n.matched}/{n.total} = {n.precision:.1f}%", cell(_some(n.found)), cell(_some(n.missing))]
             for n in found.ngrams

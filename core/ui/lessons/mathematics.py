@@ -6,7 +6,7 @@ from core.lessons import mathematics
 from core.ui.language import say
 from core.ui.lessons import mistakes
 from core.ui.lessons.lesson import Lesson, note
-from core.ui.lessons.measure import kept, number, table
+from core.ui.lessons.measure import kept, table
 from core.ui.lessons.quiz import Verdict, ask_option
 
 FORMULA = (
@@ -19,13 +19,9 @@ KINDS = ("vision", "encoder", "decoder", "cross")
 
 def show(lesson: Lesson) -> None:
     st.subheader(say("maths.title"))
-    left, right = st.columns([3, 4], gap="large", vertical_alignment="center")
-    with left:
-        for line in FORMULA:
-            st.latex(line)
-    bound = mathematics.symbols(lesson.vision, lesson.translator, lesson.translation)
-    with right:
-        _symbols(bound)
+    for line in FORMULA:
+        st.latex(line)
+    _symbols(mathematics.symbols(lesson.vision, lesson.translator, lesson.translation))
     note(say("maths.read"))
     if lesson.vision.trace is None:
         st.info(say("maths.no_trace"))
@@ -63,7 +59,7 @@ def _scaling(lesson: Lesson) -> None:
     if not ask_option(lesson, "maths_scaling", say("maths.q_scaling"), options, check):
         return
     table(
-        [say("maths.layer"), *(f"{say(f'maths.{kind}')}, {number(layer + 1)}" for kind, (layer, _) in _placed(lesson))],
+        [say("maths.layer"), *(_place(kind, layer) for kind, (layer, _) in _placed(lesson))],
         [
             [say("maths.spread"), *(f"{one.spread_plain:.1f} → {one.spread:.1f}" for one in found.values())],
             [say("maths.entropy"), *(f"{one.entropy_plain:.2f} → {one.entropy:.2f}" for one in found.values())],
@@ -74,6 +70,10 @@ def _scaling(lesson: Lesson) -> None:
         ],
     )
     note(say("maths.scaling_note"))
+
+
+def _place(kind: str, layer: int) -> str:
+    return f"{say(f'maths.{kind}')} · {say('lesson_arch.layer', number=layer + 1)}"
 
 
 def _placed(lesson: Lesson) -> list[tuple[str, tuple[int, object]]]:

@@ -5,7 +5,7 @@ import streamlit as st
 from core.lessons import mistakes
 from core.ui import link
 from core.ui.language import class_name, say
-from core.ui.lessons.lesson import Lesson, note
+from core.ui.lessons.lesson import Lesson, minus, note
 from core.ui.lessons.measure import cell, kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
 from core.views.lesson_charts import lines
@@ -88,7 +88,7 @@ def _softmax(lesson: Lesson) -> None:
 
 
 def _row(one: mistakes.Rows) -> tuple[str, str, str]:
-    return number(one.total), "–" if one.entropy is None else f"{one.entropy:.2f}", f"{one.deviation:.0%}"
+    return minus(number(one.total)), "–" if one.entropy is None else f"{one.entropy:.2f}", f"{one.deviation:.0%}"
 
 
 def _label(predictions: tuple) -> str:
@@ -111,7 +111,7 @@ def _classifier(lesson: Lesson) -> None:
             ],
             [
                 say("mistakes.one_class"),
-                ", ".join(f"{cell(piece)} {p:.0%}" for piece, p in found.first[:3]),
+                ", ".join(f"{cell(piece)} {p:.1%}" for piece, p in found.first[:3]),
                 f"{found.vocabulary:,}",
             ],
             [say("mistakes.apart", n=found.pieces), cell(found.apart), f"$10^{{{found.sequences:.0f}}}$"],
@@ -139,7 +139,7 @@ def _one_hot(lesson: Lesson) -> None:
     figure = lines(series, say("mistakes.shades"), say("mistakes.cosine"))
     st.plotly_chart(figure, key="one_hot", config={"displayModeBar": False})
     shift, cosine, overlap = found.curve[1]
-    note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.1%}"))
+    note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.3f}"))
 
 
 def _order(lesson: Lesson) -> None:
@@ -190,7 +190,7 @@ def _picture_table(picture: mistakes.Order) -> None:
     table(
         [say("mistakes.read_off"), say("mistakes.with_positions"), say("mistakes.without_positions")],
         [
-            [say("mistakes.in_order"), "1" + labels[0], "1" + labels[2]],
+            [say("mistakes.in_order"), "1.000" + labels[0], "1.0000" + labels[2]],
             [say("mistakes.mixed"), f"{picture.with_positions:.3f}{labels[1]}", f"{picture.without:.4f}{labels[3]}"],
         ],
     )

@@ -71,7 +71,8 @@ def _detect(lesson: Lesson, name: str) -> None:
         return
     objects = [one for one in found.objects if one.probability >= least]
     st.markdown(say("lesson_hub.objects", count=len(objects), least=f"{least:.0%}", all=len(found.objects)))
-    st.caption(say("lesson_hub.by_token" if found.axis.suffix else "lesson_hub.by_decoder"))
+    told = ("by_token" if found.axis.suffix else "by_decoder") if objects else "no_objects"
+    st.caption(say(f"lesson_hub.{told}"))
     first = found.axis.patches.stop if found.axis.suffix else len(found.axis)
     asked = bool(found.axis.suffix or found.cross)
     named = [

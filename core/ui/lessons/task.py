@@ -28,6 +28,7 @@ CLASSIFIER = "vision-cifar10"  # for a model without classes
 ASKED = 10  # classes that are offered in the question
 MIRROR = "mirror"
 TASKS = ("classes", "segment", "detect", "translate", "summary", "answer", "generate")
+ROOM = """<style>.st-key-other_tasks td:nth-child(2) { min-width: 5.5em; }</style>"""  # for a Chinese answer, on a phone
 
 
 def show(lesson: Lesson) -> None:
@@ -176,4 +177,6 @@ def _others() -> None:
     st.caption(say("lesson_task.others_help"))
     head = [say(f"lesson_task.{column}") for column in ("task", "answer", "here")]
     rows = [[say(f"lesson_task.{column}_{name}", limit=LONGEST) for column in "tah"] for name in TASKS]
-    table(head, rows, texts=3)
+    with st.container(key="other_tasks"):
+        st.html(ROOM)
+        table(head, rows, texts=3)

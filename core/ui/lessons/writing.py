@@ -8,13 +8,13 @@ from core.lessons.beams import BeamTree
 from core.ui import link
 from core.ui.language import say
 from core.ui.lessons import quiz
-from core.ui.lessons.lesson import Lesson, ink, piece_name, plain
+from core.ui.lessons.lesson import Lesson, ink, minus, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
 from core.views.charts import probability_bars
 
 QUIET = {"displayModeBar": False}
-COLUMNS = 10  # steps of the tree that are shown at once
+COLUMNS = 8  # steps of the tree that are shown at once
 SHOWN_BEAMS = 3
 
 
@@ -107,7 +107,12 @@ def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None
     st.plotly_chart(figure, key="lesson_tree", config=QUIET)
     tally = {fate: sum(node.fate == fate for node in found.nodes) for fate in ("kept", "pruned", "finished")}
     score = best[-1].score
-    values = {"beams": count, "nodes": len(found.nodes), "score": f"{score:.2f}", "mean": f"{score / len(best):.2f}"}
+    values = {
+        "beams": count,
+        "nodes": len(found.nodes),
+        "score": minus(f"{score:.2f}"),
+        "mean": minus(f"{score / len(best):.2f}"),
+    }
     st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\log P(y_k\mid y_{<k},\mathbf{x})")
     st.caption(say("lesson_arch.beams_help", **values, **tally))
     greedy = tree(lesson.sentence_run, 1, lesson)
@@ -116,5 +121,5 @@ def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None
         return
     text = lesson.translator.tokenizer.decode(greedy.output, skip_special_tokens=True).strip()
     path = [node for node in greedy.nodes if node.fate == "best"]
-    worth = {"score": f"{path[-1].score:.2f}", "mean": f"{path[-1].score / len(path):.2f}"}
+    worth = {"score": minus(f"{path[-1].score:.2f}"), "mean": minus(f"{path[-1].score / len(path):.2f}")}
     st.caption(say("lesson_arch.greedy_other", text=plain(text), **worth))
