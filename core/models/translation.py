@@ -79,7 +79,8 @@ class Translator:
         return self.read(source, names, self.search(source, beams, max_pieces, on_step), top_k)
 
     def search(self, source: Tensor, beams: int = 5, max_pieces: int = 128, on_step: OnStep | None = None) -> Tensor:
-        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first."""
+        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first. Where the limit cuts it off, the last piece
+        is no end mark: Marian and BART would have it put there by force, as if the model had ended by itself."""
         limit = min(max_pieces, self._positions() - 1)
         mask = torch.ones_like(source)
         with torch.inference_mode():
@@ -88,6 +89,7 @@ class Translator:
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
+                forced_eos_token_id=None,
                 logits_processor=[NoLoops(source, mask)],
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
             )

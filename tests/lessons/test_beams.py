@@ -23,6 +23,14 @@ def test_the_winner_is_what_the_translator_writes(translator, beams: int, target
         assert node.chance == pytest.approx(step.probability, abs=1e-4)
 
 
+def test_a_search_that_is_cut_off_has_no_end_that_nobody_wrote(translator) -> None:
+    source, names = translator.source_pieces(SENTENCE, "deu")
+    output, end = translator.search(source, 3, 5), translator.module.config.eos_token_id
+    assert output.shape[1] == 1 + 5 and end not in output[0].tolist()
+    assert translator.read(source, names, output).stopped_by_limit
+    assert list(beam_tree(translator, SENTENCE, "deu", 3, 5).output) == output[0].tolist()
+
+
 def test_scores_add_up_along_the_branches_and_no_step_keeps_more_than_its_beams(translator) -> None:
     tree = beam_tree(translator, SENTENCE, "fra", 4)
     for node in tree.nodes:
