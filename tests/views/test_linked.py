@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+import core.views.linked.page
 from core import wording
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.merge import merge_map
@@ -22,6 +24,7 @@ from core.views.linked.page import View, standalone
 from core.views.linked.payload import ImagePart, SentencePart, pack
 
 WORDS = wording.starting_with("view.", "en")
+COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
 HTML = "<img src=x onerror=document.title='broken'>"
 
 
@@ -428,4 +431,73 @@ def test_cards_of_the_same_input_are_pointed_at_together(chromium, parts: list, 
     page.evaluate("document.querySelector('.sidelight').view.parts[1].preview(2)")
     hovered = page.evaluate("document.querySelector('.sidelight').view.parts.map((part) => part.hovered)")
     assert hovered == [2, 2, None, None, None]
+    page.close()
+
+
+def test_an_even_share_is_of_the_keys_that_may_be_seen(page) -> None:
+    """What the default scale divides by: of words the share of all their pieces, and without what is hidden."""
+    shares = "Array.from(view.parts[1].{}.shares)"
+    assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 5, 1 / 5, 2 / 5, 1 / 5])
+    assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1 / 2, 0, 0]), "the start mark is no word"
+    assert in_view(page, "view.parts[0].trace.share(0)") == pytest.approx(1 / 17)
+    page.locator("summary").click()
+    page.get_by_label("hide CLS and marks").check()
+    page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
+    assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 4, 1 / 4, 2 / 4, 0])
+    assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1, 0, 0])
+    assert in_view(page, "view.parts[0].trace.share(0)") == pytest.approx(1 / 16)
+
+
+def test_what_the_hidden_marks_hold_is_told(page, parts: list) -> None:
+    page.locator("summary").click()
+    page.get_by_label("hide CLS and marks").check()
+    page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
+    depth = in_view(page, "view.parts[0].trace.at(view.depth)")
+    held = float(parts[0].trace.mean([depth])[0, 0])
+    assert in_view(page, f"view.parts[0].trace.hiddenShare({depth}, [0, 1, 2], 0)") == pytest.approx(held, abs=2e-3)
+    assert f"{held:.0%}" in page.locator(".note").first.inner_text()
+
+
+def test_a_ribbon_joins_the_word_that_reads_with_the_word_that_is_read(page, parts: list) -> None:
+    page.get_by_role("button", name="Hund").click()
+    row = merge_map(parts[1].cross.mean([1]), parts[1].target, parts[1].source)[1]
+    shares = torch.tensor([1, 1, 2, 1]) / 5
+    found = page.evaluate(
+        """() => {
+          const box = document.querySelector(".words").getBoundingClientRect();
+          const middle = (e) => { const r = e.getBoundingClientRect(); return r.top - box.top + r.height / 2; };
+          const words = (side) => [...document.querySelectorAll(`.${side} .word`)];
+          const near = (side, y) => words(side).findIndex((e) => Math.abs(middle(e) - y) < 1);
+          return [...document.querySelectorAll(".words svg .on")].map((path) => {
+            const [, y0, , , , , , y1] = path.getAttribute("d").match(/-?[0-9.]+/g).map(Number);
+            return [near("source", y0), near("target", y1), Number(path.getAttribute("stroke-width"))];
+          });
+        }"""
+    )
+    assert [source for source, _, _ in found] == (row / shares >= 0.9).nonzero()[:, 0].tolist()
+    assert {target for _, target, _ in found} == {1}, "Hund"
+    for source, _, width in found:
+        assert width == pytest.approx(1 + 12 * float(row[source]), abs=0.15), "as wide as its weight"
+
+
+def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, parts: list) -> None:
+    page.get_by_role("button", name="matrix").click()
+    page.wait_for_selector(".matrix td")
+    rows = merge_map(parts[1].cross.mean([1]), parts[1].target, parts[1].source)
+    titles = "[...r.querySelectorAll('td')].map((cell) => cell.title)"
+    said = page.evaluate(f"[...document.querySelectorAll('.matrix tbody tr')].map((r) => {titles})")
+    words = [*page.locator(".matrix thead .top").all_inner_texts()]
+    assert len(said) == 3 and len(said[0]) == len(words) == 4
+    for target, name in enumerate(page.locator(".matrix tbody th").all_inner_texts()):
+        for source, word in enumerate(words):
+            told, share = said[target][source].rsplit(": ", 1)
+            assert told == f"{name} → {word}"
+            assert float(share.rstrip("%")) == pytest.approx(100 * float(rows[target, source]), abs=2)
+
+
+def test_hues_are_mixed_by_the_square_of_their_weights(chromium) -> None:
+    page = chromium.new_page()
+    page.add_script_tag(content=COLOUR.read_text("utf-8"))
+    assert page.evaluate("mixed([0.8, 0.2], [[255, 0, 0], [0, 0, 255]])") == [240, 0, 15]
+    assert page.evaluate("mixed([0, 0], [[255, 0, 0], [0, 0, 255]])") == [0, 0, 0]
     page.close()
