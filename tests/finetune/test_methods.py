@@ -105,6 +105,18 @@ def test_the_model_that_pages_share_stays_as_it_is(task: str, method: str) -> No
     assert all(p.grad is None for p in shared.module.parameters())
 
 
+@pytest.mark.parametrize(("method", "epochs", "varied"), [("lora", 3, False), ("head", 3, False), ("head", 3, True)])
+def test_the_time_that_is_told_is_of_every_step_and_evaluation(method: str, epochs: int, varied: bool) -> None:
+    data, cost = models.pictures(each=16, held_out=12), estimate.Cost(training=1.0, evaluating=0.01)
+    found = estimate.seconds(cost, job("vision", method, epochs=epochs, varied=varied), data)
+    if method == "head":  # its features once, or once more as seen in a mirror, and what is held out three times
+        assert found == pytest.approx(estimate.OVERHEAD + 0.01 * ((1 + varied) * 48 + 3 * 36))
+    else:
+        interim = min(estimate.INTERIM_PICTURES, 36)
+        evaluated = estimate.EVALUATIONS * interim + 2 * 36 + 48
+        assert found == pytest.approx(estimate.OVERHEAD + epochs * 48 * 1.0 + 0.01 * evaluated)
+
+
 def linear(outputs: int, inputs: int) -> int:
     return outputs * inputs + outputs
 

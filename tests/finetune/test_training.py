@@ -22,7 +22,7 @@ from core.finetune.pictures import enlarge
 from core.models import catalogue
 from core.models.translation import load_translator_card
 from core.models.vision import load_vision_card
-from tests.finetune.models import LAYERS, data_of, in_place, job, pictures, run_of
+from tests.finetune.models import LAYERS, data_of, in_place, job, pictures, run_of, tiny_vision
 
 JOBS = {
     "vision": job("vision", "lora", epochs=5, smoothing=0.0),
@@ -106,6 +106,10 @@ def test_the_film_of_a_photo(finished) -> None:
         rest = 1 - attention.sum(-1)  # what CLS keeps for itself
         assert (attention >= 0).all() and ((rest > 0) & (rest < 0.5)).all()
     assert (frames[-1][1] - frames[0][1]).abs().max() > 1e-4, "attention moved"
+    probe = Image.open(folder / "film" / "probe.png").convert("RGB")
+    trace = tiny_vision().explain(probe, 128, "crop").trace
+    rows = torch.stack([torch.stack([trace.row(layer, head, 0) for head in range(3)]) for layer in range(trace.layers)])
+    torch.testing.assert_close(frames[0][1], rows[..., 1:], rtol=0, atol=1e-3)  # float16; without CLS
 
 
 def test_the_film_of_a_sentence(finished) -> None:
