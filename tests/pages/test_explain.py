@@ -1,15 +1,25 @@
 """The Explain page: each section on both sides, what cannot be explained, and work that goes on beside the page."""
 
+import json
 import threading
 import time
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
+from core import samples, wording
+from core.attention.ablation import importance, without
+from core.attention.faithfulness import curves, order
+from core.attention.methods import METHODS, explain
+from core.models.images import open_image
+from core.models.subjects import photo_subject
+from core.models.vision import load_vision
 from core.ui import background, work
 from core.ui.explain.ablation import marked
 from tests.pages.test_pages import opened as page
 
+CLASSIFIER = "vision-cifar10"
 SECTIONS = ("maps", "heads", "ablation", "arithmetic")
 
 
@@ -55,6 +65,24 @@ def test_every_map_is_checked_on_this_input() -> None:
     assert len({one.help for one in app.markdown if "of random maps" in one.value}) > 10, "each with its own areas"
 
 
+def test_each_verdict_stands_beside_its_own_method_and_the_best_one_leads() -> None:
+    app = settled(opened("maps"))
+    told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][:9]
+    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    first = model.explain(photo, 112, "crop").predictions[0].label
+    asked = photo_subject(model, photo, 112, "crop", model.classes.index(first))
+    orders = [order(torch.nan_to_num(explain(asked, name)), asked.units) for name in METHODS]
+    found = curves(asked, orders, asked.fills[0])
+    areas = zip(found.gap.tolist(), found.insertion_area.tolist(), found.deletion_area.tolist(), strict=True)
+    wanted = [
+        wording.text("explain.areas", "en", gap=f"{gap:+.3f}", insertion=f"{insertion:.3f}", deletion=f"{deletion:.3f}")
+        for gap, insertion, deletion in areas
+    ]
+    assert told == wanted
+    best = next(box for box in app.selectbox if str(box.key).startswith("curves_photo"))
+    assert best.value == list(METHODS)[int(found.gap.argmax())]
+
+
 def test_another_class_is_another_question() -> None:
     app = settled(opened("maps"))
     first = [one.help for one in app.markdown if "of random maps" in one.value]
@@ -87,6 +115,43 @@ def test_heads_that_are_off_are_told_and_can_be_put_back() -> None:
     app.session_state[key] = []
     app.run()
     assert not app.exception and texts(app) == before
+
+
+def test_classes_with_heads_off_stand_beside_those_with_all_on() -> None:
+    app = settled(opened("ablation"))
+    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    whole = model.explain(photo, 112, "crop")
+    off = [("encoder", layer, head) for layer in range(8, 12) for head in range(6)]
+    app.session_state[f"off_photo_{CLASSIFIER}"] = off
+    app.run()
+    assert not app.exception
+    chart = next(one for one in app.get("plotly_chart") if one.proto.id.endswith("ablation_classes"))
+    before, after = json.loads(chart.proto.spec)["data"]
+    with without(photo_subject(model, photo, 112, "crop", 0), off):
+        now = model.probabilities(whole.fitted)
+    shown = [model.classes.index(label) for label in before["y"]]
+    assert before["x"] == pytest.approx([float(whole.probabilities[one]) for one in shown], abs=1e-4)
+    assert after["x"] == pytest.approx([float(now[one]) for one in shown], abs=1e-4) and before["x"] != after["x"]
+
+
+def test_pruning_takes_the_least_important_heads_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def recorded(evaluate: object, subject: object, heads: list, counts: list[int], tell: object) -> list:
+        taken.append(list(heads))
+        return [(count, 1.0) for count in counts]
+
+    monkeypatch.setattr("core.ui.explain.pruning.pruning", recorded)
+    app = settled(opened("ablation"))
+    next(button for button in app.button if "held-out pictures" in button.label).click()
+    settled(app.run())
+    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    first = model.explain(photo, 112, "crop").predictions[0].label
+    worth = importance(photo_subject(model, photo, 112, "crop", model.classes.index(first)))["encoder"]
+    least, chance = taken[:2]
+    values = [float(worth[layer, head]) for _, layer, head in least]
+    assert values == sorted(values) and len(set(least)) == 72
+    assert sorted(chance) == sorted(least) and chance != least
 
 
 def test_a_whole_layer_is_switched_off_and_on() -> None:
@@ -124,6 +189,36 @@ def test_work_goes_on_beside_the_page_and_is_kept() -> None:
     assert app.text[0].value == "None" and len(app.get("progress")) == 1
     time.sleep(1.5)
     assert app.run().text[0].value == "done"
+
+
+STOPPED = threading.Event()
+
+
+def test_the_cancel_button_stops_the_work_itself_and_offers_to_start_again() -> None:
+    def script() -> None:
+        import time
+
+        from core.ui import background
+        from tests.pages import test_explain
+
+        def work(on_step) -> None:
+            try:
+                for step in range(1000):
+                    on_step(step, 1000)
+                    time.sleep(0.01)
+            except background.Cancelled:
+                test_explain.STOPPED.set()
+                raise
+
+        background.result(("a long test", 1), "do it", work)
+
+    STOPPED.clear()
+    app = AppTest.from_function(script).run()
+    time.sleep(0.2)
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    assert STOPPED.wait(2), "it works on unseen"
+    assert not app.exception and not app.get("progress")
+    assert [button.label for button in app.button] == ["do it"]
 
 
 def test_cancel_stops_it_and_start_begins_again() -> None:

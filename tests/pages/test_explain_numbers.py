@@ -4,11 +4,16 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core import wording
 from core.attention.arithmetic import arithmetic
 from core.attention.statistics import NAMES, head_statistics
 from core.models.catalogue import default
+from core.models.images import open_image
 from core.models.translation import load_translator
+from core.models.vision import load_vision
+from core.samples import photos
 from core.ui import background
+from core.ui.explain.sides import CLASSIFIER
 from core.views.arithmetic import number, vector
 from tests.pages.test_pages import opened as opened_page
 from tests.pages.test_pages import views
@@ -80,6 +85,15 @@ def test_the_table_of_heads_has_the_runs_numbers() -> None:
     for name, column in zip(NAMES, ("entropy", "distance", "sink mass", "diagonal", "variation"), strict=True):
         assert own[column].tolist() == pytest.approx(found[name].flatten().tolist(), abs=1e-4)
     assert set(own["sink mostly on"]) <= {"language tag", "end mark"}
+
+
+@pytest.mark.parametrize("place", [(11, 3), (2, 0)])
+def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[int, int]) -> None:
+    test = opened("heads", lang="en", heads_at_photo=("encoder", *place))
+    photo = open_image(photos()[0].path.read_bytes())
+    share = float(load_vision(CLASSIFIER).explain(photo, 224, "crop").trace.row(*place, 0)[1:].sum())
+    assert f"Layer {place[0] + 1}, head {place[1] + 1}" in texts(test)
+    assert wording.text("heads.photo_scale", "en", share=f"{share:.0%}") in texts(test)
 
 
 def test_each_statistic_kind_and_order_is_drawn() -> None:
