@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from core.finetune import results
 from core.models import catalogue
+from core.models.translation import load_translator
 from core.views.linked import state
 from tests.pages.test_pages import opened, views
 
@@ -60,6 +62,8 @@ def test_a_head_shows_its_numbers_and_that_nothing_can_be_forgotten(head: Path, 
     accuracy = shown["Accuracy" if language == "en" else "准确率"]
     assert accuracy.value == f"{result.metrics['accuracy']:.1%}"
     assert f"{result.before['accuracy']:.1%}" in accuracy.delta, "what the frozen features alone give"
+    points = 100 * (result.metrics["accuracy"] - result.before["accuracy"])
+    assert accuracy.delta.startswith(f"{points:+.1f}"), "in points of a hundred"
     learnt = shown["Trainable parameters" if language == "en" else "可训练参数"]
     assert learnt.value == f"{result.trainable:,}" == "770", "384 x 2 weights and 2 biases"
     said = texts(test)
@@ -92,6 +96,19 @@ def test_the_head_that_moved_most_opens_in_both_cards(lora: Path) -> None:
     chosen = state.read("".join(test.query_params["view"]))
     assert chosen.heads == {"sentence": (head - 1,), "sentence2": (head - 1,)}
     assert chosen.layer(3) == layer - 1, "cross-attention has 3 layers"
+
+
+def test_before_stands_before_after(lora: Path, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[list] = []
+    monkeypatch.setattr("core.ui.linked.show", lambda parts, *rest: shown.append(parts))
+    test = after(lora)
+    sentence, base = test.text_input(key="sentence").value, catalogue.default("translation").key
+    for part, name, title in zip(shown[-1], (base, lora.name), ("Before", "After"), strict=True):
+        own = load_translator(name).translate(sentence, "deu")
+        assert part.title.startswith(title)
+        torch.testing.assert_close(part.cross.mean(), own.cross.mean(), atol=1e-5, rtol=0)
+    after(head)
+    assert [part.title.split(" ")[0] for part in shown[-1]] == ["Before", "After"]
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
