@@ -57,3 +57,34 @@ def test_heads_go_off_by_click_by_box_and_by_key(chromium, address: str) -> None
     expect(page.get_by_text("8 off").first).to_be_attached(timeout=20_000)
     assert page.locator("[data-testid=stException]").count() == 0
     page.close()
+
+
+def test_a_link_opens_what_was_clicked(chromium, address: str) -> None:
+    page = opened(chromium, address, "heads")
+    page.get_by_role("heading", name=re.compile("^Layer")).nth(1).wait_for(timeout=120_000)
+    settled(page)
+    box = page.locator("[data-testid=stPlotlyChart] .nsewdrag").first.bounding_box()
+    page.mouse.click(box["x"] + 1.5 / 6 * box["width"], box["y"] + 3.5 / 12 * box["height"])
+    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible(timeout=20_000)
+    expect(page).to_have_url(re.compile("photo_open=4-2"))
+    page.get_by_role("radio", name="distance").or_(page.get_by_role("button", name="distance")).first.click()
+    expect(page).to_have_url(re.compile("statistic=distance"))
+    settled(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible(timeout=60_000)
+    expect(page).to_have_url(re.compile("photo_open=4-2.*statistic=distance|statistic=distance.*photo_open=4-2"))
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.close()
+
+
+def test_in_a_narrow_window_the_sides_stand_one_under_the_other(chromium, address: str) -> None:
+    page = opened(chromium, address, "arithmetic")
+    layers = page.get_by_role("combobox", name="Layer")
+    photo, sentence = layers.nth(0), layers.nth(1)
+    sentence.wait_for(timeout=120_000)
+    assert sentence.bounding_box()["x"] > photo.bounding_box()["x"] + 300
+    page.set_viewport_size({"width": 1024, "height": 1600})
+    page.wait_for_timeout(500)
+    assert sentence.bounding_box()["x"] == pytest.approx(photo.bounding_box()["x"], abs=2)
+    assert sentence.bounding_box()["y"] > photo.bounding_box()["y"] + 300
+    page.close()
