@@ -126,6 +126,19 @@ def loss_of(module: nn.Module, tokenizer: MarianTokenizer, pairs: list[Pair], **
     return task.loss(module, range(8))
 
 
+def test_the_decoder_reads_the_target_one_place_later_behind_the_start_mark(small) -> None:
+    """transformers' own shift, and its loss."""
+    module, tokenizer, pairs = small
+    found, count = loss_of(module.eval(), tokenizer, pairs, smoothing=0.0)
+    expected, pieces = 0.0, 0
+    for pair in pairs[:8]:
+        source = tokenizer(pair.tagged, return_tensors="pt").input_ids
+        labels = tokenizer(text_target=pair.target, return_tensors="pt").input_ids
+        expected += module(input_ids=source, labels=labels).loss.item() * labels.shape[1]
+        pieces += labels.shape[1]
+    assert count == pieces and found.item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_rdrop_is_its_equation(small) -> None:
     module, tokenizer, pairs = small
     torch.manual_seed(1)
