@@ -5,7 +5,6 @@ In a notebook: `film_photo(...)` as the last line of a cell.
 
 import base64
 import hashlib
-import html
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.views.light import HIGH, LOW, SCALE, overlay
+from core.views.standalone import frame, page
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="film"></div>\n'
@@ -41,23 +41,15 @@ class Film:
 
     def html(self) -> str:
         """A page that opens from disk with no server and no network."""
-        body = script().replace("export default function", "function mount", 1)
         data = json.dumps(self.data, ensure_ascii=False).replace("<", "\\u003c")
-        return f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{html.escape(self.data["words"]["name"])}</title><style>body {{ margin: 16px; }} {style()}</style></head>
-<body>{MARKUP}<script type="module">
-{body}
-mount({{ data: {data}, parentElement: document.body }});
-</script></body></html>"""
+        call = f"mount({{ data: {data}, parentElement: document.body }});"
+        return page(self.data["words"]["name"], style(), MARKUP, script(), call)
 
     def save(self, path: Path | str) -> None:
         Path(path).write_text(self.html(), "utf-8")
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe style="width: 100%; height: 640px; border: 0" srcdoc="{html.escape(self.html(), quote=True)}">'
-            "</iframe>"
-        )
+        return frame(self.html(), 640)
 
 
 @cache

@@ -4,7 +4,6 @@ In a notebook: `View([ImagePart(...), SentencePart(...)])` as the last line of a
 """
 
 import base64
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,29 +12,20 @@ from pathlib import Path
 
 from core import wording
 from core.views.linked.payload import Part, pack
+from core.views.standalone import frame, page
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="sidelight"></div>\n'
+SCRIPTS = (
+    "dom", "attention", "colour", "state", "overview", "card", "picture", "words", "sentence", "passage", "bar",
+    "linked",
+)  # fmt: skip
 
 
 @cache
 def script() -> str:
     """One ES module, made of the files in the order in which they use each other."""
-    names = (
-        "dom",
-        "attention",
-        "colour",
-        "state",
-        "overview",
-        "card",
-        "picture",
-        "words",
-        "sentence",
-        "passage",
-        "bar",
-        "linked",
-    )
-    return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in names)
+    return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 
 
 @cache
@@ -45,15 +35,10 @@ def style() -> str:
 
 def standalone(payload: bytes, title: str, start: str = "") -> str:
     """A page that opens from disk with no server and no network. start: what is chosen in it (state.py)."""
-    body = script().replace("export default function", "function mount", 1)
     encoded = base64.b64encode(payload).decode()
-    return f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{html.escape(title)}</title>
-<style>body {{ margin: 16px; }} {style()}</style></head><body>{MARKUP}<script type="module">
-{body}
-const data = Uint8Array.from(atob("{encoded}"), (c) => c.charCodeAt(0));
-mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("<", chr(92) + "u003c")} }});
-</script></body></html>"""
+    call = f"""const data = Uint8Array.from(atob("{encoded}"), (c) => c.charCodeAt(0));
+mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("<", chr(92) + "u003c")} }});"""
+    return page(title, style(), MARKUP, script(), call)
 
 
 @dataclass(frozen=True)
@@ -73,5 +58,4 @@ class View:
         Path(path).write_text(self.html(), "utf-8")
 
     def _repr_html_(self) -> str:
-        style = f"width: 100%; height: {self.height}px; border: 0"
-        return f'<iframe style="{style}" srcdoc="{html.escape(self.html(), quote=True)}"></iframe>'
+        return frame(self.html(), self.height)
