@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +79,9 @@ def parts() -> list:
     return [vision_part(), sentence_part()]
 
 
-@pytest.fixture
-def page(chromium, parts: list, tmp_path) -> Iterator:
-    path = tmp_path / "view.html"
+@contextmanager
+def opened(chromium, path: Path, parts: list) -> Iterator:
+    """The view of these parts, saved at `path`, in the browser; it may not fail there."""
     path.write_text(standalone(pack(parts, WORDS), "a test"), "utf-8")
     page = chromium.new_page(viewport={"width": 1300, "height": 900})
     failures: list[str] = []
@@ -90,6 +91,12 @@ def page(chromium, parts: list, tmp_path) -> Iterator:
     yield page
     assert failures == []
     page.close()
+
+
+@pytest.fixture
+def page(chromium, parts: list, tmp_path) -> Iterator:
+    with opened(chromium, tmp_path / "view.html", parts) as page:
+        yield page
 
 
 def in_view(page, expression: str):

@@ -14,7 +14,7 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.views.linked.page import View
 from core.views.linked.payload import ImagePart, Named, TextPart
-from tests.views.test_linked import HTML, close, in_view, tokens
+from tests.views.test_linked import HTML, close, in_view, opened, tokens
 
 BOX = (10.0, 10.0, 50.0, 50.0)
 
@@ -62,16 +62,8 @@ def parts() -> list:
 
 @pytest.fixture
 def page(chromium, parts: list, tmp_path) -> Iterator:
-    path = tmp_path / "view.html"
-    View(parts).save(path)
-    page = chromium.new_page(viewport={"width": 1300, "height": 900})
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto(path.as_uri())
-    page.wait_for_selector(".say b")
-    yield page
-    assert failures == []
-    page.close()
+    with opened(chromium, tmp_path / "view.html", parts) as page:
+        yield page
 
 
 @pytest.mark.parametrize("part", [1, 2])
