@@ -101,9 +101,7 @@ def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
     module.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=False)
 
 
-def from_folder(
-    title: str, place: str | Path, model: Any, reader: Any, local_files_only: bool = True
-) -> tuple[nn.Module, Any]:
+def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple[nn.Module, Any]:
     """The model in eval mode and float32 on `device()`, with fused attention where it has it, and its reader.
 
     Raises SidelightError `model.unsupported` where the files are of another kind of model, `model.untrained_head` where
@@ -117,9 +115,9 @@ def from_folder(
             dtype=torch.float32,
             use_safetensors=True,
             attn_implementation="sdpa",
-            local_files_only=local_files_only,
+            local_files_only=True,
         )
-        found = reader.from_pretrained(place, local_files_only=local_files_only)
+        found = reader.from_pretrained(place, local_files_only=True)
     except ValueError as error:  # a configuration that this class does not know, or no fused attention
         raise SidelightError("model.unsupported", name=title) from error
     lacking = {name for name, _ in module.named_parameters()} & set(report["missing_keys"])
