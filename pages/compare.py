@@ -5,6 +5,7 @@ import streamlit as st
 from core.attention.statistics import effective_keys
 from core.errors import SidelightError
 from core.ui import inputs, linked, work
+from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.language import say, show_error
 
@@ -14,7 +15,7 @@ st.caption(say("compare.lead"))
 
 (vision_name, vision_model), (translation_name, translator) = inputs.choose_models()
 
-left, right = st.columns([2, 3])
+left, right = beside("inputs", (2, 3))
 with left:
     title, image = inputs.choose_photo()
 with right:

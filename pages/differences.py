@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.ui import inputs, link
+from core.ui.columns import beside
 from core.ui.entry import enter
-from core.ui.explain.sides import NARROW
 from core.ui.language import say
 from core.ui.lessons import quiz
 from core.ui.lessons.lesson import prepare
@@ -16,13 +16,11 @@ st.caption(say("differences.lead"))
 
 vision, translation = inputs.choose_models()
 
-st.html(NARROW)
-with st.container(key="beside_inputs"):
-    left, right = st.columns([2, 3])
-    with left:
-        photo = inputs.choose_photo()
-    with right:
-        sentence = inputs.choose_sentence(translation[1].targets)
+left, right = beside("inputs", (2, 3))
+with left:
+    photo = inputs.choose_photo()
+with right:
+    sentence = inputs.choose_sentence(translation[1].targets)
 
 section = inputs.choose_section("section", list(SECTIONS), "differences")
 left, right = st.columns([2, 1])

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.ui import inputs, link
+from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.explain import ablation, arithmetic, heads, maps, sides
 from core.ui.language import say
@@ -20,8 +21,7 @@ st.caption(say("explain.lead"))
 
 vision, translation = inputs.choose_models("explain_model", sides.CLASSIFIER)
 
-st.html(sides.NARROW)
-left, right = sides.beside("inputs")
+left, right = beside("inputs")
 with left:
     photo = inputs.choose_photo()
 with right:

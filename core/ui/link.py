@@ -25,8 +25,7 @@ def of_section() -> Iterator[None]:
 
 def read(name: str, offered: Mapping[str, Value], default: Value) -> Value:
     """What the link says under `name`, or said before another page was visited. offered: what it may say."""
-    st.session_state.setdefault("link_drawn", set()).add(name)
-    text = keep.restore_parameter(name)
+    text = _said(name)
     if text and text not in offered:
         keep.set_parameter(name, "")
     return offered.get(text, default)
@@ -34,12 +33,17 @@ def read(name: str, offered: Mapping[str, Value], default: Value) -> Value:
 
 def read_several(name: str, offered: Mapping[str, Value], default: list[Value]) -> list[Value]:
     """What the link lists under `name`, with commas, without what is not offered; `default` where it lists nothing."""
-    text = keep.restore_parameter(name)
+    text = _said(name)
     listed = ",".join(dict.fromkeys(part for part in text.split(",") if part in offered))
-    read(name, {text: None}, None)  # so that it counts as drawn
     if listed != text:
         write(name, listed, "")
     return [offered[part] for part in listed.split(",")] if listed else default
+
+
+def _said(name: str) -> str:
+    """What the link says, which is for the section that is drawn."""
+    st.session_state.setdefault("link_drawn", set()).add(name)
+    return keep.restore_parameter(name)
 
 
 def write(name: str, text: str, default: str) -> None:

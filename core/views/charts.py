@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
 CLEAR = "rgba(0,0,0,0)"
+QUIET = {"displayModeBar": False}  # plotly's settings for a figure without a tool bar
 
 _AXIS = {
     "gridcolor": "rgba(128,136,144,0.25)",

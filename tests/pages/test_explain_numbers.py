@@ -149,7 +149,7 @@ def test_a_query_is_a_patch_or_cls() -> None:
     test = opened("arithmetic", lang="en", arith_show="photo")
     patch = texts(test)
     assert "query: row 9, column 9" in patch
-    test.session_state.arith_patch = 17
+    test.query_params["patch"] = "2,2"
     test.run()
     assert "query: row 2, column 2" in texts(test)
     test.session_state.arith_asks = "CLS"
@@ -176,6 +176,6 @@ def test_what_was_chosen_in_a_longer_sentence_or_another_model_does_no_harm() ->
     assert not test.exception
     test.session_state.sentence = "Dog."
     test.session_state.heads_at_photo = ("encoder", 40, 40)
-    test.session_state.arith_patch = 9999
+    test.query_params["patch"] = "99,99"
     test.run()
     assert not test.exception and "query: row 9, column 9" in texts(test)

@@ -13,11 +13,13 @@ from core.attention.ablation import Head, all_heads, importance, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.ui import background, link
+from core.ui.columns import beside
 from core.ui.explain import sides
 from core.ui.explain.pruning import prune
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import class_name, say
 from core.views import explain as figures
+from core.views.charts import QUIET
 
 TOP = 5  # classes
 TOOLS = {"displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
@@ -25,7 +27,7 @@ TOOLS = {"displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
 
 def show(pair: Pair) -> None:
     st.caption(say("ablation.lead"))
-    columns = sides.beside("ablation")
+    columns = beside("ablation")
     for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
         if side is not None:
             with column:
@@ -79,7 +81,7 @@ def _photo(side: PhotoSide, asked: Subject, off: list[Head]) -> None:
     values = ([float(one[number]) for number in shown] for one in (before, now))
     names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))[: 1 + bool(off)]
     figure = figures.before_after(labels, *values, names)
-    st.plotly_chart(figure, key="ablation_classes", config={"displayModeBar": False})
+    st.plotly_chart(figure, key="ablation_classes", config=QUIET)
     first, now_first = (class_name(side.model.classes[int(one.argmax())]) for one in (before, now))
     if first != now_first:
         st.warning(say("ablation.class_changed", before=first, after=now_first))

@@ -13,15 +13,16 @@ from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
 from core.ui import background, film, inputs, keep, link
+from core.ui.columns import beside
 from core.ui.explain import sides as both
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
+from core.views.charts import QUIET
 from core.views.film import film_sentence
 from core.views.heads import head_grid, head_rows, head_table
 from core.views.light import lit_photo, times_even
 from core.views.linked import state
 
-QUIET = {"displayModeBar": False}
 KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
 CARDS = {"photo": "image", "sentence": "sentence"}  # as the linked view's text names them
 LEAST = 0.01  # a grid's scale ends here or later
@@ -36,10 +37,10 @@ def show(pair: Pair) -> None:
     st.caption(say(f"heads.{statistic}_help"))
     sides = [side for side in (pair.photo, pair.sentence) if side is not None]
     found = {side.kind: numbers for side in sides if (numbers := _found(side, averaged)) is not None}
-    kinds = {"photo": "encoder", "sentence": _choose_kind() if pair.sentence else "cross"}
+    kinds = {"photo": "encoder", "sentence": choose_kind("heads_kind") if pair.sentence else "cross"}
     shown = [numbers[kinds[kind]][statistic] for kind, numbers in found.items()]
     high = max([LEAST, *(float(values.max()) for values in shown)])
-    grids, opened = st.columns(2, gap="large"), both.beside("heads")
+    grids, opened = st.columns(2, gap="large"), beside("heads")
     for side, above, below in zip(sides, grids, opened, strict=False):
         if side.kind not in found:
             continue
@@ -75,11 +76,12 @@ def _choices() -> tuple[bool, str, bool]:
     return over == "samples", statistic, ordered
 
 
-def _choose_kind() -> Kind:
+def choose_kind(key: str) -> Kind:
+    """Which of a translator's attentions; the link has it under one name for all sections."""
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
         say("heads.kind"), KINDS, format_func=names.get, required=True,
-        **link.widget("attention", "heads_kind", KINDS, "cross"),
+        **link.widget("attention", key, KINDS, "cross"),
     )  # fmt: skip
 
 

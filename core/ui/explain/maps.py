@@ -12,13 +12,14 @@ from core.attention.faithfulness import Control, Curves, Verdict, control, curve
 from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
 from core.ui import background, link
+from core.ui.columns import beside
 from core.ui.explain import sides
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
+from core.views.charts import QUIET
 from core.views.light import lit_photo, times_even
 
-QUIET = {"displayModeBar": False}
 FUSIONS = ("mean", "max", "min")
 COLUMNS = 3  # of pictures
 MOST = 5  # patches or words on which the methods disagree most that are named
@@ -27,7 +28,7 @@ SURE = 0.99  # a share of random maps above this is told as more than it: ten ra
 
 def show(pair: Pair) -> None:
     options = _options()
-    left, right = sides.beside("maps")
+    left, right = beside("maps")
     for column, side, draw in ((left, pair.photo, _pictures), (right, pair.sentence, _words)):
         if side is None:
             continue

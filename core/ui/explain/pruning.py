@@ -14,6 +14,7 @@ from core.ui import background
 from core.ui.explain.sides import PhotoSide, Side
 from core.ui.language import say
 from core.views import explain as figures
+from core.views.charts import QUIET
 
 STEPS = 8  # counts of heads
 EACH, CAPTIONS = 10, 40  # held-out pictures of each class, held-out sentences
@@ -46,7 +47,7 @@ def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
     if found is not None:
         series = {say(f"ablation.{name}"): points for name, points in found.items()}
         figure = figures.pruning(series, say("ablation.heads_off"), say(f"ablation.quality_{side.kind}"))
-        st.plotly_chart(figure, key=f"pruning_{side.kind}", config={"displayModeBar": False})
+        st.plotly_chart(figure, key=f"pruning_{side.kind}", config=QUIET)
 
 
 def _evaluator(side: Side) -> tuple[int, Callable[[], float]] | None:

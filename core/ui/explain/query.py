@@ -1,20 +1,20 @@
 """Whose arithmetic is shown: a layer, a head and one query of either side, each in the link."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.attention.arithmetic import Arithmetic, arithmetic
-from core.ui import keep, link
-from core.ui.explain.heads import KINDS, traces
+from core.ui import keep, link, patches
+from core.ui.explain.heads import choose_kind, traces
 from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
-from core.views.charts import AMBER, TEAL
+from core.views.charts import AMBER, QUIET, TEAL
 from core.views.lessons import patch_picture
 
-QUIET = {"displayModeBar": False}
 MARKED = 3  # keys that are framed in the picture
 
 
@@ -72,48 +72,21 @@ def choose_in_photo(side: PhotoSide) -> Shown:
         required=True, **link.widget("asks", "arith_asks", asks, "patch"),
     )  # fmt: skip
     holder = st.container()
-    patch = _row_and_column(rows, columns) if who == "patch" else None
+    patch, take = patches.linked("patch", axis.grid)
+    if who == "patch":
+        patches.row_and_column(patch, axis.grid, "arith", take)
+    else:
+        patch = None
     position = axis.prefix.index(who) if patch is None else len(axis.prefix) + patch
-    at = say("arith.patch_at", row="{row}", column="{column}")  # filled below and by the figure
+    at = say("lessons.patch_at", row="{row}", column="{column}")  # filled below and by the figure
     labels = [*axis.prefix, *(at.format(row=n // columns + 1, column=n % columns + 1) for n in range(rows * columns))]
     shown = _shown(side, "encoder", place, position, labels, labels[position])
     with holder:
-        _picture(side, shown, patch, at)
+        _picture(side, shown, patch, at, take)
     return shown
 
 
-def _row_and_column(rows: int, columns: int) -> int:
-    numbers = {_patch_text(patch, columns): patch for patch in range(rows * columns)}
-    now = st.session_state.get("arith_patch", -1)
-    now = st.session_state.arith_patch = link.read(
-        "patch", numbers, now if 0 <= now < rows * columns else _middle(rows, columns)
-    )
-    with st.container(horizontal=True):
-        row = st.number_input(say("arith.row"), 1, rows, now // columns + 1, key=f"arith_row_{now}_{rows}") - 1
-        column = (
-            st.number_input(say("arith.column"), 1, columns, now % columns + 1, key=f"arith_col_{now}_{columns}") - 1
-        )
-    if row * columns + column != now:
-        _take_patch(row * columns + column, rows, columns)
-        st.rerun()
-    return now
-
-
-def _middle(rows: int, columns: int) -> int:
-    return rows // 2 * columns + columns // 2
-
-
-def _patch_text(patch: int, columns: int) -> str:
-    """As the page on differences has it in the link."""
-    return f"{patch // columns + 1},{patch % columns + 1}"
-
-
-def _take_patch(patch: int, rows: int, columns: int) -> None:
-    st.session_state.arith_patch = patch
-    link.write("patch", _patch_text(patch, columns), _patch_text(_middle(rows, columns), columns))
-
-
-def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str) -> None:
+def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str, take_patch: Callable[[int], None]) -> None:
     """The query framed in teal, the patches with the largest weights in amber; a click chooses another query."""
     first = len(side.result.axis.prefix)
     strongest = [key - first for key in shown.found.strongest[: MARKED + first].tolist() if key >= first]
@@ -125,7 +98,7 @@ def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str) -> None:
     def take() -> None:
         points = st.session_state.arith_picture.selection.points
         if points and "customdata" in points[0]:
-            _take_patch(int(points[0]["customdata"]), *side.result.axis.grid)
+            take_patch(int(points[0]["customdata"]))
             st.session_state.arith_asks = "patch"
             link.write("asks", "patch", "patch")
 
@@ -136,14 +109,7 @@ def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str) -> None:
 def choose_in_sentence(side: SentenceSide) -> Shown:
     """A piece as a pill; in the decoder a row is called by what it writes."""
     st.markdown(f"#### {say('arith.show_sentence')}")
-    names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
-    kind = st.segmented_control(
-        say("heads.kind"),
-        KINDS,
-        format_func=names.get,
-        required=True,
-        **link.widget("attention", "arith_kind", KINDS, "cross"),
-    )
+    kind = choose_kind("arith_kind")
     trace, translation = traces(side)[kind], side.translation
     place = _place(side, trace.layers, trace.heads, kind)
     asks = (translation.source if kind == "encoder" else translation.target).pieces

@@ -20,10 +20,6 @@ from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
-# Two sides need room: in a narrow window they stand one under the other.
-NARROW = """<style>@media (max-width: 1199px) {
-[class*="st-key-beside"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] >
-[data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }</style>"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +96,6 @@ class Pair:
 
     photo: PhotoSide | None
     sentence: SentenceSide | None
-
-
-def beside(key: str, count: int = 2) -> list[st.delta_generator.DeltaGenerator]:
-    """Columns for the sides, one under the other in a narrow window. key: a name of its own on the page."""
-    with st.container(key=f"beside_{key}"):
-        return st.columns(count, gap="large")
 
 
 def pair(

@@ -11,14 +11,14 @@ from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
 from core.ui import link, work
-from core.ui.explain.sides import beside
+from core.ui.columns import beside
 from core.ui.language import say
 from core.ui.lessons import quiz, writing
 from core.ui.lessons.lesson import Lesson, ink
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
+from core.views.charts import QUIET
 
-QUIET = {"displayModeBar": False}
 KEPT = 12  # runs of each kind that are remembered
 SIGNS = {"both": "⇄", "causal": "◣", "cross": "✕"}
 

@@ -13,10 +13,10 @@ from core.ui.lessons import choose
 from core.ui.lessons.lesson import Lesson, note
 from core.ui.lessons.measure import kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
+from core.views.charts import QUIET
 from core.views.lesson_charts import lines, pairs_of_bars, powers
 
 PARTS = ("now", "growth", "fused", "precision", "choose")
-BARE = {"displayModeBar": False}
 
 
 def show(lesson: Lesson) -> None:
@@ -135,7 +135,7 @@ def _growth(lesson: Lesson) -> None:
     with left:
         fits = _fits(points)
         st.markdown(f"**{say('cost.time')}**")
-        st.plotly_chart(powers(points, fits, say("cost.n"), say("cost.seconds")), key="growth_time", config=BARE)
+        st.plotly_chart(powers(points, fits, say("cost.n"), say("cost.seconds")), key="growth_time", config=QUIET)
     with right:
         st.markdown(f"**{say('cost.share')}**")
         shares = {
@@ -145,7 +145,7 @@ def _growth(lesson: Lesson) -> None:
             say("cost.read_time"): [(p.positions, p.attention_time) for p in at_once],
         }
         st.plotly_chart(
-            lines(shares, say("cost.n"), say("cost.attention_share"), log=True), key="growth_share", config=BARE
+            lines(shares, say("cost.n"), say("cost.attention_share"), log=True), key="growth_share", config=QUIET
         )
     work_fits = _fits(work)
     table(
@@ -204,10 +204,10 @@ def _fused(lesson: Lesson) -> None:
     names = say("cost.fused_one"), say("cost.unfused_one")
     with left:
         series = {names[0]: [one.fused * 1000 for one in found], names[1]: [one.unfused * 1000 for one in found]}
-        st.plotly_chart(pairs_of_bars(labels, series, say("cost.time_ms")), key="fused_time", config=BARE)
+        st.plotly_chart(pairs_of_bars(labels, series, say("cost.time_ms")), key="fused_time", config=QUIET)
     with right:
         series = {names[0]: [o.fused_bytes / 1e6 for o in found], names[1]: [o.unfused_bytes / 1e6 for o in found]}
-        st.plotly_chart(pairs_of_bars(labels, series, say("cost.memory_mb")), key="fused_memory", config=BARE)
+        st.plotly_chart(pairs_of_bars(labels, series, say("cost.memory_mb")), key="fused_memory", config=QUIET)
     last = found[-1]
     values = {
         "px": last.size,

@@ -5,15 +5,15 @@ import streamlit as st
 from core.lessons import inputs
 from core.lessons.inputs import Pieces
 from core.ui import link
-from core.ui.explain.sides import beside
+from core.ui.columns import beside
 from core.ui.language import say
 from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, plain
 from core.ui.lessons.pick import choose_patch, place
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
+from core.views.charts import QUIET
 
-QUIET = {"displayModeBar": False}
 CHANNELS = {"red": "#ff5a4d", "green": "#48c774", "blue": "#5b9dff"}
 NEAREST = 4  # patches whose positions count as the most similar
 

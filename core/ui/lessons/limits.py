@@ -8,10 +8,10 @@ from core.ui.language import class_name, say
 from core.ui.lessons.lesson import Lesson, note, plain
 from core.ui.lessons.measure import cell, kept, large, table
 from core.ui.lessons.quiz import Verdict, ask_option
+from core.views.charts import QUIET
 from core.views.lesson_charts import lines
 from core.views.lessons import grid_map
 
-BARE = {"displayModeBar": False}
 CUT = 0.5  # agreement: what is called little
 
 
@@ -70,7 +70,7 @@ def _photo(lesson: Lesson) -> None:
     for place, values, name in ((two, before, "before"), (three, found.attention, "after")):
         if values is not None:
             figure = grid_map(values, at, height=220, diverging=False).update_traces(showscale=False)
-            place.plotly_chart(figure, key=f"limits_{name}", config=BARE)
+            place.plotly_chart(figure, key=f"limits_{name}", config=QUIET)
             place.caption(say(f"limits.map_{name}"))
     series = {
         say("limits.agreement_photo"): [(s.strength, s.agreement) for s in curve],
@@ -80,7 +80,7 @@ def _photo(lesson: Lesson) -> None:
         label = plain(class_name(lesson.vision.predictions[0].label))
         series[say("limits.certainty_photo", label=label)] = [(s.strength, s.certainty) for s in curve]
     figure = lines(series, say("limits.strength"), "", strength).update_xaxes(tickformat=".0%")
-    st.plotly_chart(figure, key="limits_photo_curve", config=BARE)
+    st.plotly_chart(figure, key="limits_photo_curve", config=QUIET)
     shift = found.shift
     said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
@@ -121,7 +121,7 @@ def _sentence(lesson: Lesson) -> None:
         say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],
     }
     figure = lines(series, say("limits.share"), "", share).update_xaxes(tickformat=".0%")
-    st.plotly_chart(figure, key="limits_sentence_curve", config=BARE)
+    st.plotly_chart(figure, key="limits_sentence_curve", config=QUIET)
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
     values = {"agreement": f"{shift.agreement:.2f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
     note(say("limits.sentence_note", **values))

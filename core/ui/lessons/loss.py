@@ -18,13 +18,13 @@ from core.ui.language import class_name, say, show_error
 from core.ui.lessons.lesson import Lesson, minus, note, piece_name, plain
 from core.ui.lessons.measure import cell, kept, table
 from core.ui.lessons.quiz import Verdict, ask_option, ask_word
+from core.views.charts import QUIET
 from core.views.lesson_charts import against_target, pairs_of_bars, piece_losses
 from core.views.lessons import grid_map
 
 PARTS = ("classes", "sequence", "patches", "scores")
 CLASSIFIER = "vision-cifar10"  # where the chosen model has no classes
 SHOWN = 10  # classes
-BARE = {"displayModeBar": False}
 
 
 def show(lesson: Lesson) -> None:
@@ -71,7 +71,7 @@ def _classes(lesson: Lesson) -> None:
             [class_name(model.classes[c]) for c in order], [float(found.probabilities[c]) for c in order],
             [float(found.targets[c]) for c in order], (say("loss.probability"), say("loss.target")),
         )  # fmt: skip
-        st.plotly_chart(figure, key="class_loss", config=BARE)
+        st.plotly_chart(figure, key="class_loss", config=QUIET)
     pull = float(found.gradient[label])
     surer = pull > 0  # than the smoothed target asks
     furthest = min if surer else max
@@ -160,7 +160,7 @@ def _sequence(lesson: Lesson) -> None:
         pieces, [one.loss for one in found.pieces], [one.smoothed for one in found.pieces], said,
         ("−ln p", say("loss.smoothed")), say("loss.nats"),
     )  # fmt: skip
-    st.plotly_chart(figure, key="sequence_loss", config=BARE)
+    st.plotly_chart(figure, key="sequence_loss", config=QUIET)
     note(say("loss.sequence_note"))
     with st.expander(say("loss.by_piece")):
         table(
@@ -199,11 +199,11 @@ def _patches(lesson: Lesson) -> None:
         names = [say(f"loss.by_{name}") for name in ("readout", "neighbours", "mean_patch")]
         values = [found.mse, found.neighbour_mse, found.mean_mse]
         figure = pairs_of_bars(names, {"MSE": values}, "MSE")
-        st.plotly_chart(figure, key="regression", config=BARE)
+        st.plotly_chart(figure, key="regression", config=QUIET)
     with right:
         st.markdown(say("loss.error_map"))
         at = say("lessons.patch_at", row="{row}", column="{column}")
-        st.plotly_chart(grid_map(found.errors, at, diverging=False), key="regression_map", config=BARE)
+        st.plotly_chart(grid_map(found.errors, at, diverging=False), key="regression_map", config=QUIET)
     rank = "best" if found.mse <= found.neighbour_mse else "between" if found.mse <= found.mean_mse else "worst"
     note(
         say(
@@ -270,7 +270,7 @@ def _scores(lesson: Lesson) -> None:
             say("loss.recall"): [r for _, _, r in characters.lengths],
         }
         labels = [f"n = {n}" for n, _, _ in characters.lengths]
-        st.plotly_chart(pairs_of_bars(labels, series, "%"), key="chrf", config=BARE)
+        st.plotly_chart(pairs_of_bars(labels, series, "%"), key="chrf", config=QUIET)
     note(say("loss.chrf_note", precision=f"{characters.precision:.1f}", recall=f"{characters.recall:.1f}"))
 
 

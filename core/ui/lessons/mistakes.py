@@ -8,6 +8,7 @@ from core.ui.language import class_name, say
 from core.ui.lessons.lesson import Lesson, minus, note
 from core.ui.lessons.measure import cell, kept, large, measured, number, table
 from core.ui.lessons.quiz import Verdict, ask_option
+from core.views.charts import QUIET
 from core.views.lesson_charts import lines
 
 MISTAKES = ("softmax", "classifier", "one_hot", "order")
@@ -137,7 +138,7 @@ def _one_hot(lesson: Lesson) -> None:
         say("mistakes.code"): [(shift, overlap) for shift, _, overlap in found.curve],
     }
     figure = lines(series, say("mistakes.shades"), say("mistakes.cosine"))
-    st.plotly_chart(figure, key="one_hot", config={"displayModeBar": False})
+    st.plotly_chart(figure, key="one_hot", config=QUIET)
     shift, cosine, overlap = found.curve[1]
     note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.3f}"))
 

@@ -18,12 +18,11 @@ from core.ui import background, inputs, linked, work
 from core.ui.copyable import copyable
 from core.ui.language import say, show_error
 from core.ui.lessons.lesson import Lesson, plain
-from core.views.charts import probability_bars
+from core.views.charts import QUIET, probability_bars
 from core.views.lessons import piece_bars
 from core.views.linked.payload import Named
 from core.views.masks import COLOURS, coloured_photo
 
-QUIET = {"displayModeBar": False}
 SUGGESTED = {
     "detect": ("hustvl/yolos-tiny", "hustvl/yolos-small", "facebook/detr-resnet-50"),
     "segment": ("nvidia/segformer-b0-finetuned-ade-512-512", "Intel/dpt-large-ade"),

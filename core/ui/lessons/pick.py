@@ -8,10 +8,10 @@ from PIL import Image
 from core import samples
 from core.models.images import open_image
 from core.models.vision import VisionResult
-from core.ui import link
+from core.ui import patches
 from core.ui.language import language, say
 from core.ui.lessons.lesson import Lesson
-from core.views.charts import TEAL
+from core.views.charts import QUIET, TEAL
 from core.views.lessons import patch_picture
 
 
@@ -31,33 +31,13 @@ def place(patch: int, grid: tuple[int, int]) -> str:
     return say("lessons.patch_at", row=row + 1, column=column + 1)
 
 
-def middle(lesson: Lesson) -> int:
-    """The patch in the middle of the grid, counted from 0, row by row, without prefix tokens."""
-    rows, columns = lesson.vision.axis.grid
-    return rows // 2 * columns + columns // 2
-
-
 def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
     """The chosen patch, from 0 row by row; in the link as row,column under the key without its "lesson_". All sections
     share it, unless they name another key."""
-    rows, columns = lesson.vision.axis.grid
-    name = key.removeprefix("lesson_")
-    numbers = [f"{row},{column}" for row in range(1, rows + 1) for column in range(1, columns + 1)]
-    default = middle(lesson)
-    chosen = link.read(name, {number: patch for patch, number in enumerate(numbers)}, default)
-
-    def take(patch: int) -> None:
-        link.write(name, numbers[patch], numbers[default])
-
+    grid = lesson.vision.axis.grid
+    chosen, take = patches.linked(key.removeprefix("lesson_"), grid)
     patch_chart(lesson.vision, f"{key}_chart", {chosen: TEAL}, take)
-    with st.container(horizontal=True):
-        row, column = (
-            st.number_input(say(f"lessons.{name}"), 1, count, at + 1, key=f"{key}_{name}_{chosen}_{rows}_{columns}") - 1
-            for name, count, at in (("row", rows, chosen // columns), ("column", columns, chosen % columns))
-        )
-    if row * columns + column != chosen:
-        take(row * columns + column)
-        st.rerun()
+    patches.row_and_column(chosen, grid, key, take)
     return chosen
 
 
@@ -68,9 +48,8 @@ def patch_chart(
     fitted = result.fitted
     words = say("lessons.patch_at", row="{row}", column="{column}")  # the figure fills it
     figure = patch_picture(fitted.pixels, fitted.grid, words, marks)
-    config = {"displayModeBar": False}
     if on_pick is None:
-        st.plotly_chart(figure, key=key, config=config)
+        st.plotly_chart(figure, key=key, config=QUIET)
         return
 
     def take() -> None:
@@ -78,4 +57,4 @@ def patch_chart(
         if points:
             on_pick(int(points[0]["customdata"]))
 
-    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=config)
+    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=QUIET)

@@ -17,8 +17,8 @@ from core.ui.lessons.architecture import tree
 from core.ui.lessons.lesson import Lesson, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
+from core.views.charts import QUIET
 
-QUIET = {"displayModeBar": False}
 KEPT = 6  # runs that are remembered
 STAGES = ("s1", "s2", "s3", "s4", "s5")
 

@@ -20,10 +20,9 @@ from core.ui.lessons.measure import table
 from core.ui.lessons.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.lessons.quiz import Verdict
 from core.views import lessons
-from core.views.charts import AMBER, probability_bars
+from core.views.charts import AMBER, QUIET, probability_bars
 from core.views.masks import masked_photo
 
-QUIET = {"displayModeBar": False}
 CLASSIFIER = "vision-cifar10"  # for a model without classes
 ASKED = 10  # classes that are offered in the question
 MIRROR = "mirror"

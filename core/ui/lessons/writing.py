@@ -11,9 +11,8 @@ from core.ui.lessons import quiz
 from core.ui.lessons.lesson import Lesson, ink, minus, piece_name, plain
 from core.ui.lessons.quiz import Verdict
 from core.views import lesson_diagrams, lessons
-from core.views.charts import probability_bars
+from core.views.charts import QUIET, probability_bars
 
-QUIET = {"displayModeBar": False}
 COLUMNS = 8  # steps of the tree that are shown at once
 SHOWN_BEAMS = 3
 

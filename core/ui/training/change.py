@@ -14,6 +14,7 @@ from core.finetune.job import Job
 from core.models.translation import Translation
 from core.ui import inputs, keep, linked, work
 from core.ui.language import class_name, say, show_error
+from core.views.charts import QUIET
 from core.views.linked import state
 from core.views.training import drift_grid
 
@@ -108,7 +109,7 @@ def _drift(folder: Path, job: Job, what: str, moved: dict[str, Tensor]) -> None:
         figure = drift_grid(moved[name], say(f"after.drift_{name}"), diverging=name != "js", words=words)
         place.plotly_chart(
             figure, key=key, on_select=partial(_picked, key, layers, CARDS[job.task]), selection_mode="points",
-            config={"displayModeBar": False},
+            config=QUIET,
         )  # fmt: skip
     layer, head = divmod(int(moved["js"].argmax()), heads)
     found = {"layer": layer + 1, "head": head + 1}

@@ -17,6 +17,7 @@ from core.finetune.loop import Event, read_log
 from core.ui.film import show as draw_film
 from core.ui.language import class_name, language, say
 from core.ui.training.setup import method_name
+from core.views.charts import QUIET
 from core.views.film import film_photo, film_sentence
 from core.views.training import confusion, curve
 
@@ -172,7 +173,7 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
 
 
 def _plot(place: st.delta_generator.DeltaGenerator, figure: go.Figure, key: str) -> None:
-    place.plotly_chart(figure, key=key, config={"displayModeBar": False})
+    place.plotly_chart(figure, key=key, config=QUIET)
 
 
 def _answers(folder: Path, job: Job) -> None:

@@ -14,6 +14,7 @@ from core.ui.inputs import model_titles
 from core.ui.language import say, show_error
 from core.ui.training.live import MAIN, duration
 from core.ui.training.setup import method_name
+from core.views.charts import QUIET
 from core.views.training import curve
 
 MEASURES = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}
@@ -109,7 +110,6 @@ def _curves(job: Job, runs: dict[str, Path]) -> None:
     step, percent = say("finetune.step"), job.task == "vision"
     if losses:
         left, right = st.columns(2)
-        plain = {"displayModeBar": False}
-        left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=plain)
+        left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=QUIET)
         figure = curve(measured, step, say(f"finetune.{main}"), percent=percent)
-        right.plotly_chart(figure, key="others_metric", config=plain)
+        right.plotly_chart(figure, key="others_metric", config=QUIET)
