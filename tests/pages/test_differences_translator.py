@@ -71,7 +71,8 @@ def runs(trained_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def adapted(runs: Path) -> str:
     """The fine-tuned run with a stronger adapter: W + a B A with a larger a."""
-    run = next(runs.glob("*-lora-*"))
+    run = runs / "20260101-000000-lora-abcd"  # its own name: loaded models are kept by it, those of other tests too
+    shutil.copytree(max(runs.glob("*-lora-*")), run)
     place = run / "result" / "adapter_config.json"
     settings = json.loads(place.read_text("utf-8"))
     place.write_text(json.dumps(settings | {"lora_alpha": STRENGTH * settings["lora_alpha"]}))
@@ -81,7 +82,7 @@ def adapted(runs: Path) -> str:
 @pytest.fixture(scope="module")
 def smaller(runs: Path) -> str:
     """A whole model in the place of a run's result: one layer each, random weights, the same pieces."""
-    run, lora = runs / "20260101-000000-full-abcd", next(runs.glob("*-lora-*"))
+    run, lora = runs / "20260101-000000-full-abcd", max(runs.glob("*-lora-*"))  # the latest is the run as it was made
     shutil.copytree(lora, run, ignore=shutil.ignore_patterns("result"))
     small, job = tiny_translator(), replace(read_job(lora), method="full")
     small.module.save_pretrained(run / "result")
