@@ -65,7 +65,7 @@ class Passage extends Words {
     if (trace.causal) notes.unshift(view.words.causal_note);
     if (step > 1 && view.grid === "maps") notes.push(fill(view.words.sampled_note, { step }));
     this.note.textContent = [...notes, this.part.note].filter(Boolean).join(" · ");
-    this.tell(shown.weights, l);
+    this.tell(shown.weights);
   }
 
   thumbnail(trace, l, h) {
@@ -82,7 +82,7 @@ class Passage extends Words {
     return canvas;
   }
 
-  tell(weights, l) {
+  tell(weights) {
     const { words, turned, hide } = this.view, { index: i, trace } = this, who = this.name(i), [a, b] = descending(weights).filter((x) => x !== i && weights[x] > 0);
     const values = { who, first: this.name(a ?? i), share: percent(weights[a ?? i]), second: this.name(b ?? a ?? i), share2: percent(weights[b ?? a ?? i]), own: percent(weights[i]) };
     speak(this.say, a === undefined ? words.text_alone : turned ? words.text_column : words.text_row, values);
