@@ -36,10 +36,21 @@ def chromium() -> Iterator:
         browser.close()
 
 
+STILL = """() => {
+  const busy = document.querySelector('[data-test-script-state]').dataset.testScriptState === 'running';
+  const height = document.querySelector('[data-testid=stMain]').scrollHeight;
+  const drawn = document.querySelectorAll('*').length + ' ' + height;
+  if (busy || window.drawnLast !== drawn) window.stillSince = performance.now();
+  window.drawnLast = drawn;
+  return performance.now() - window.stillSince > 1000;
+}"""
+
+
 def settled(page) -> None:
-    """Wait until a page has been run to its end, and is drawn."""
-    page.wait_for_function("document.querySelector('[data-test-script-state]').dataset.testScriptState !== 'running'")
-    page.wait_for_timeout(1000)  # plotly draws after that
+    """Wait until for a whole second nothing runs and nothing is drawn: plotly draws after the page has been run, and a
+    run begins a while after the click that asks for it."""
+    page.evaluate("window.drawnLast = null")
+    page.wait_for_function(STILL, polling=100, timeout=60_000)
 
 
 @pytest.fixture(scope="session")

@@ -42,9 +42,9 @@ def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> 
 def test_a_part_of_the_diagram_is_chosen_by_a_click(page, app_address: str) -> None:
     opened(page, app_address, "architecture")
     page.get_by_role("button", name="Show me").first.click()
-    diagram = page.locator(PLOT).first
-    diagram.wait_for()
+    page.get_by_role("combobox", name="Part", exact=True).wait_for()  # other charts stand below before the diagram does
     settled(page)
+    diagram = page.locator(PLOT).first
     diagram.scroll_into_view_if_needed()
     box = diagram.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] * (1 - 3.6 / 15.9))  # decoder, layer 2

@@ -59,6 +59,22 @@ def test_heads_go_off_by_click_by_box_and_by_key(chromium, address: str) -> None
     page.close()
 
 
+def test_two_choices_made_quickly_both_count_once(chromium, address: str) -> None:
+    """The second breaks off the run of the first, before that drew the grid again."""
+    page = opened(chromium, address, "ablation")
+    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for(timeout=120_000)
+    settled(page)
+    box = page.locator("[data-testid=stPlotlyChart] .nsewdrag").nth(1).bounding_box()
+    page.mouse.click(box["x"] + 1.5 * box["width"] / 6, box["y"] + 3.5 * box["height"] / 12)
+    page.get_by_text("encoder 4·2", exact=True).wait_for()
+    page.get_by_role("button", name="Whole layer on or off").first.click()
+    expect(page).to_have_url(re.compile(r"photo_off=4-2%2C1-1%2C1-2%2C1-3%2C1-4%2C1-5%2C1-6$"))
+    settled(page)
+    assert page.url.endswith("photo_off=4-2%2C1-1%2C1-2%2C1-3%2C1-4%2C1-5%2C1-6")
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.close()
+
+
 def test_a_link_opens_what_was_clicked(chromium, address: str) -> None:
     page = opened(chromium, address, "heads")
     page.get_by_role("heading", name=re.compile("^Layer")).nth(1).wait_for(timeout=120_000)

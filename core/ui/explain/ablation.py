@@ -13,6 +13,7 @@ from core.attention.ablation import Head, all_heads, importance, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.ui import background, link
+from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.explain import sides
 from core.ui.explain.pruning import prune
@@ -121,9 +122,9 @@ def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, 
         chart = (
             f"{key}_{kind}_{st.session_state.get(f'{key}_turn', 0)}"  # a new one each time: no selection is left over
         )
-        st.plotly_chart(
-            figures.switches(values, own, title, words), key=chart, config=TOOLS,
-            on_select=partial(_toggle, chart, key, of, kind), selection_mode=("points", "box", "lasso"),
+        clickable(
+            figures.switches(values, own, title, words), chart, partial(_toggle, key, of, kind),
+            selection_mode=("points", "box", "lasso"), config=TOOLS,
         )  # fmt: skip
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         layer = left.selectbox(
@@ -135,9 +136,8 @@ def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, 
         )  # fmt: skip
 
 
-def _toggle(chart: str, key: str, of: str, kind: Kind) -> None:
-    if points := st.session_state[chart].selection.points:  # none when a selection is let go
-        _set(key, of, [(kind, *point["customdata"]) for point in points])
+def _toggle(key: str, of: str, kind: Kind, cells: list[list[int]]) -> None:
+    _set(key, of, [(kind, *cell) for cell in cells])
 
 
 def _set(key: str, of: str, heads: list[Head]) -> None:

@@ -13,11 +13,11 @@ from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
 from core.ui import background, film, inputs, keep, link
+from core.ui.clickable import clickable, drawn, is_news
 from core.ui.columns import beside
 from core.ui.explain import sides as both
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
-from core.views.charts import QUIET
 from core.views.film import film_sentence
 from core.views.heads import head_grid, head_rows, head_table
 from core.views.light import lit_photo, times_even
@@ -163,14 +163,7 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
         values, title, words=words, low=0, high=high, chosen=chosen[1:], height=300,
         order=values.argsort(dim=1, descending=True, stable=True) if ordered else None,
     )  # fmt: skip
-    key = f"heads_grid_{side.kind}"
-
-    def take() -> None:
-        points = st.session_state[key].selection.points
-        if points and "customdata" in points[0]:
-            _remember(side.kind, (kind, *map(int, points[0]["customdata"])))
-
-    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=QUIET)
+    clickable(figure, f"heads_grid_{side.kind}", lambda marks: _remember(side.kind, (kind, *map(int, marks[0]))))
     st.caption(
         say("heads.mean", value=f"{float(values.mean()):.2f}", low=f"{float(values.min()):.2f}",
             high=f"{float(values.max()):.2f}")
@@ -251,7 +244,7 @@ def _table(sides: list[Side], found: dict[str, Found]) -> None:
 
     def take() -> None:
         selected = st.session_state.heads_table.selection.rows
-        if selected and selected[0] < len(places):
+        if is_news("heads_table", selected) and selected[0] < len(places):
             side, *place = places[selected[0]]
             _remember(side, tuple(place))
             if side == "sentence":
@@ -263,6 +256,7 @@ def _table(sides: list[Side], found: dict[str, Found]) -> None:
         rows, hide_index=True, height=300, key="heads_table", on_select=take, selection_mode="single-row",
         column_config=numbers,
     )  # fmt: skip
+    drawn("heads_table")
     st.download_button(
         say("heads.download"), lambda: head_table((side.kind, kind, one) for side, kind, one in blocks).encode(),
         "heads.csv", "text/csv", icon=":material/download:", on_click="ignore", key="heads_csv",

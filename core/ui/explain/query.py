@@ -7,12 +7,13 @@ import streamlit as st
 
 from core.attention.arithmetic import Arithmetic, arithmetic
 from core.ui import keep, link, patches
+from core.ui.clickable import clickable
 from core.ui.explain.heads import choose_kind, traces
 from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
-from core.views.charts import AMBER, QUIET, TEAL
+from core.views.charts import AMBER, TEAL
 from core.views.lessons import patch_picture
 
 MARKED = 3  # keys that are framed in the picture
@@ -95,14 +96,12 @@ def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str, take_pat
         side.result.fitted.pixels, side.result.axis.grid, at, marks, values=shown.found.weights[first:].tolist()
     )
 
-    def take() -> None:
-        points = st.session_state.arith_picture.selection.points
-        if points and "customdata" in points[0]:
-            take_patch(int(points[0]["customdata"]))
-            st.session_state.arith_asks = "patch"
-            link.write("asks", "patch", "patch")
+    def take(marks: list[int]) -> None:
+        take_patch(int(marks[0]))
+        st.session_state.arith_asks = "patch"
+        link.write("asks", "patch", "patch")
 
-    st.plotly_chart(figure, key="arith_picture", on_select=take, selection_mode="points", config=QUIET)
+    clickable(figure, "arith_picture", take)
     st.caption(say("arith.picture_help"))
 
 

@@ -1,7 +1,5 @@
 """Section 3, architecture: the loaded models part by part, both directions against causal, and writing step by step."""
 
-from collections.abc import Callable
-
 import streamlit as st
 import torch
 
@@ -11,6 +9,7 @@ from core.lessons import beams, structure
 from core.lessons.beams import BeamTree
 from core.lessons.structure import Part, Ripple
 from core.ui import link, work
+from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.language import say
 from core.ui.lessons import quiz, writing
@@ -63,13 +62,12 @@ def _diagram(lesson: Lesson) -> None:
     chosen = link.widget("part", "lesson_part", parts, first)
     words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink()}
     figure = lesson_diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
-    st.plotly_chart(
-        figure,
-        key="lesson_diagram",
-        on_select=lambda: _picked(chosen["on_change"]),
-        selection_mode="points",
-        config=QUIET,
-    )
+
+    def take(marks: list[str]) -> None:
+        st.session_state.lesson_part = marks[0]
+        chosen["on_change"]()
+
+    clickable(figure, "lesson_diagram", take)
     left, right = st.columns(2, gap="large")
     with left:
         stacks = dict(zip(lesson_diagrams.STACKS, titles, strict=True))
@@ -92,13 +90,6 @@ def _name(part: Part) -> str:
         return say("lesson_arch.layer", number=part.number)
     known = f"lesson_arch.name_{'positions' if 'pos' in part.name else part.name}"
     return say(known) if known in wording.entries() else part.name
-
-
-def _picked(on_change: Callable[[], None]) -> None:
-    points = st.session_state.lesson_diagram.selection.points
-    if points:
-        st.session_state.lesson_part = points[0]["customdata"]
-        on_change()
 
 
 def _tensors(part: Part) -> None:

@@ -9,6 +9,7 @@ from core import samples
 from core.models.images import open_image
 from core.models.vision import VisionResult
 from core.ui import patches
+from core.ui.clickable import clickable
 from core.ui.language import language, say
 from core.ui.lessons.lesson import Lesson
 from core.views.charts import QUIET, TEAL
@@ -50,11 +51,5 @@ def patch_chart(
     figure = patch_picture(fitted.pixels, fitted.grid, words, marks)
     if on_pick is None:
         st.plotly_chart(figure, key=key, config=QUIET)
-        return
-
-    def take() -> None:
-        points = st.session_state[key].selection.points
-        if points:
-            on_pick(int(points[0]["customdata"]))
-
-    st.plotly_chart(figure, key=key, on_select=take, selection_mode="points", config=QUIET)
+    else:
+        clickable(figure, key, lambda marks: on_pick(int(marks[0])))

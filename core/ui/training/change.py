@@ -1,6 +1,5 @@
 """What training did to attention: the same input before and after in the linked view, and how far each head moved."""
 
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -13,8 +12,8 @@ from core.finetune import results
 from core.finetune.job import Job
 from core.models.translation import Translation
 from core.ui import inputs, keep, linked, work
+from core.ui.clickable import clickable
 from core.ui.language import class_name, say, show_error
-from core.views.charts import QUIET
 from core.views.linked import state
 from core.views.training import drift_grid
 
@@ -107,10 +106,8 @@ def _drift(folder: Path, job: Job, what: str, moved: dict[str, Tensor]) -> None:
     for place, name in zip(st.columns(3), MEASURES, strict=True):
         key = f"drift_{name}_{what}_{folder.name}"
         figure = drift_grid(moved[name], say(f"after.drift_{name}"), diverging=name != "js", words=words)
-        place.plotly_chart(
-            figure, key=key, on_select=partial(_picked, key, layers, CARDS[job.task]), selection_mode="points",
-            config=QUIET,
-        )  # fmt: skip
+        with place:
+            clickable(figure, key, lambda marks: _open(*marks[0], layers, CARDS[job.task]))
     layer, head = divmod(int(moved["js"].argmax()), heads)
     found = {"layer": layer + 1, "head": head + 1}
     if float(moved["js"].max()) < 5e-4:
@@ -120,12 +117,6 @@ def _drift(folder: Path, job: Job, what: str, moved: dict[str, Tensor]) -> None:
         say("after.drift_most", **found, value=f"{float(moved['js'][layer, head]):.2f}"),
         icon=":material/visibility:", on_click=_open, args=(layer, head, layers, CARDS[job.task]),
     )  # fmt: skip
-
-
-def _picked(key: str, layers: int, cards: tuple[str, str]) -> None:
-    points = st.session_state[key].selection.points
-    if points:
-        _open(*points[0]["customdata"], layers, cards)
 
 
 def _open(layer: int, head: int, layers: int, cards: tuple[str, str]) -> None:
