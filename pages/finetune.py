@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.finetune import jobs
-from core.ui import inputs
+from core.ui import inputs, work
 from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.ui.training import after, data, live, runs, setup
@@ -33,9 +33,11 @@ if folder is None:
                 st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
             )
         try:
-            model = setup.model_of(task, name)
+            model = work.model(task, name)  # to look at and to copy; never trained
         except SidelightError as error:
             show_error(error)
+            st.stop()
+        if model is None:
             st.stop()
         with left:
             chosen = data.choose(task, getattr(model, "targets", ()), seed)

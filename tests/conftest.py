@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 240_000  # ms that a browser waits for what must come: a slow machine is no failure
 
 
 def missing(reason: str) -> None:
@@ -31,9 +32,28 @@ def chromium() -> Iterator:
         missing("no Chromium on this machine: install the package chromium")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
+        playwright.expect.set_options(timeout=PATIENCE)
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def tab(chromium) -> Iterator[Callable]:
+    """Opens an address in a new browser's window, 1440 px wide and English unless told otherwise."""
+    contexts = []
+
+    def opened(address: str = "about:blank", **options):
+        options = {"viewport": {"width": 1440, "height": 1000}, "locale": "en-US"} | options
+        contexts.append(chromium.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 STILL = """() => {
@@ -50,7 +70,7 @@ def settled(page) -> None:
     """Wait until for a whole second nothing runs and nothing is drawn: plotly draws after the page has been run, and a
     run begins a while after the click that asks for it."""
     page.evaluate("window.drawnLast = null")
-    page.wait_for_function(STILL, polling=100, timeout=60_000)
+    page.wait_for_function(STILL, polling=100)
 
 
 @pytest.fixture(scope="session")

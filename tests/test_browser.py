@@ -6,18 +6,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.conftest import serving
+from tests.conftest import serving, settled
 
 READY = ".sidelight .say b"
 
 
 @pytest.fixture
-def page(chromium, app_address: str):
-    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
-    page.goto(app_address)
-    page.wait_for_selector(READY, timeout=90_000)
-    yield page
-    page.close()
+def page(tab, app_address: str):
+    page = tab(app_address)
+    page.wait_for_selector(READY)
+    return page
 
 
 def jpeg(colour: str) -> bytes:
@@ -59,14 +57,12 @@ def test_a_picture_can_be_pasted(page) -> None:
     expect(page.locator(".card small").first).to_contain_text("pasted.jpg")
 
 
-def test_a_deep_link_opens_its_page_on_a_new_server(chromium) -> None:
+def test_a_deep_link_opens_its_page_on_a_new_server(tab) -> None:
     with serving() as address:
-        page = chromium.new_page(locale="en-US")
-        page.goto(f"{address}/vision")
-        page.wait_for_selector(READY, timeout=90_000)
+        page = tab(f"{address}/vision")
+        page.wait_for_selector(READY)
         expect(page.get_by_role("heading", name="What a Vision Transformer looks at")).to_be_visible()
         expect(page.get_by_role("link", name="Compare")).to_be_visible()
-        page.close()
 
 
 def test_choices_survive_a_reload_and_other_pages(page) -> None:
@@ -86,28 +82,26 @@ def test_choices_survive_a_reload_and_other_pages(page) -> None:
     expect(page.get_by_label("英文句子")).to_have_value("The cat sleeps.")
 
 
-def test_a_lock_comes_back_to_the_page_and_a_link_restores_it(page, chromium) -> None:
+def test_a_lock_comes_back_to_the_page_and_a_link_restores_it(page, tab) -> None:
     page.locator(".photo").press("ArrowUp")
     page.get_by_text("in layer 11, the one chosen above").wait_for()
     page.locator(".overview canvas").first.click(position={"x": 5, "y": 5})
     page.get_by_text("in layer 1, the one chosen above").wait_for()
     page.wait_for_function("location.search.includes('depth_0~image_137.0')")
-    other = chromium.new_page(locale="en-US")
-    other.goto(page.url)
-    other.wait_for_selector(READY, timeout=90_000)
+    other = tab(page.url)
+    other.wait_for_selector(READY)
     expect(other.locator(".say").first).to_contain_text("row 9, column 9")
     other.get_by_text("in layer 1, the one chosen above").wait_for()
-    other.close()
 
 
-def test_nothing_asks_the_server_while_pointing_and_scrubbing(chromium, app_address: str) -> None:
-    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+def test_nothing_asks_the_server_while_pointing_and_scrubbing(tab, app_address: str) -> None:
+    page = tab()
     sent: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(socket.url)))
     page.on("request", lambda request: sent.append(request.url))
     page.goto(app_address)
-    page.wait_for_selector(READY, timeout=90_000)
-    page.wait_for_timeout(1500)
+    page.wait_for_selector(READY)
+    settled(page)
     assert sent, "the opening of the page is seen"
     sent.clear()
     photo = page.locator(".photo").bounding_box()
@@ -123,43 +117,38 @@ def test_nothing_asks_the_server_while_pointing_and_scrubbing(chromium, app_addr
     page.mouse.up()
     page.wait_for_function("location.search.includes('depth_')")
     assert sent, "where it came to rest is told"
-    page.close()
 
 
-def test_the_saved_view_is_small_and_opens_from_disk(page, chromium, tmp_path) -> None:
+def test_the_saved_view_is_small_and_opens_from_disk(page, tab, tmp_path) -> None:
     page.locator(".photo").press("ArrowUp")
     page.wait_for_function("location.search.includes('image_137')")
-    page.wait_for_timeout(1000)
+    settled(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as HTML").click()
     path = tmp_path / "saved.html"
     download.value.save_as(path)
     assert path.stat().st_size < 8e6
-    saved = chromium.new_page()
+    saved = tab()
     asked: list[str] = []
     saved.on("request", lambda request: asked.append(request.url))
     saved.goto(path.as_uri())
     saved.wait_for_selector(READY)
     expect(saved.locator(".say").first).to_contain_text("row 9, column 9")
     assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
-    saved.close()
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])
 def test_no_sideways_scrolling(page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(700)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     view = page.locator(".sidelight")
     assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
 
 
-def test_the_translation_is_copied_by_its_button(chromium, app_address: str) -> None:
-    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"], locale="en-US")
-    page = context.new_page()
-    page.goto(f"{app_address}/translation")
-    page.get_by_role("button", name="Copy", exact=True).click(timeout=60_000)
+def test_the_translation_is_copied_by_its_button(tab, app_address: str) -> None:
+    page = tab(f"{app_address}/translation", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy", exact=True).click()
     page.get_by_role("button", name="Copied").wait_for()
     shown = page.locator(".text p").inner_text()
     assert len(shown.split()) > 3 and page.evaluate("navigator.clipboard.readText()") == shown
-    context.close()

@@ -9,15 +9,13 @@ PLOT = ".stPlotlyChart .nsewdrag"
 
 
 @pytest.fixture
-def page(chromium):
-    page = chromium.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
-    yield page
-    page.close()
+def page(tab):
+    return tab()
 
 
 def opened(page, address: str, section: str) -> None:
     page.goto(f"{address}/differences?section={section}&lang=English")
-    page.get_by_test_id("stHeading").nth(1).wait_for(timeout=90_000)
+    page.get_by_test_id("stHeading").nth(1).wait_for()
 
 
 def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> None:
@@ -29,13 +27,13 @@ def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> 
     side = min(box["width"], box["height"])
     left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
     page.mouse.click(left + side * 2.5 / 16, top + side * 4.5 / 16)
-    expect(page.get_by_label("Row", exact=True).first).to_have_value("5", timeout=20_000)
-    expect(page.get_by_label("Column", exact=True).first).to_have_value("3", timeout=20_000)
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("5")
+    expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
     row = page.get_by_label("Row", exact=True).first
     row.fill("12")
     row.press("Enter")
     settled(page)
-    expect(page.get_by_label("Row", exact=True).first).to_have_value("12", timeout=20_000)
+    expect(page.get_by_label("Row", exact=True).first).to_have_value("12")
     expect(page.get_by_label("Column", exact=True).first).to_have_value("3")
 
 
@@ -49,7 +47,7 @@ def test_a_part_of_the_diagram_is_chosen_by_a_click(page, app_address: str) -> N
     box = diagram.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] * (1 - 3.6 / 15.9))  # decoder, layer 2
     page.get_by_text("Cross-attention:").wait_for()
-    expect(page.get_by_text("layers.1")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("layers.1")).to_be_visible()
 
 
 def test_a_link_opens_the_section_and_the_menu_writes_it(page, app_address: str) -> None:
@@ -67,7 +65,7 @@ def test_a_link_opens_the_section_and_the_menu_writes_it(page, app_address: str)
 def test_what_is_chosen_in_a_section_is_in_the_link_also_after_another_page(page, app_address: str) -> None:
     page.goto(f"{app_address}/differences?section=architecture&lang=English&answers=shown&step=5&part=nonsense")
     step = page.get_by_role("slider").first
-    step.wait_for(timeout=90_000)
+    step.wait_for()
     settled(page)
     assert step.evaluate("e => e.value || e.ariaValueNow") == "5"
     assert "part=" not in page.url, "what is not offered is dropped"
@@ -93,7 +91,7 @@ def test_what_is_chosen_in_a_section_is_in_the_link_also_after_another_page(page
 def test_no_sideways_scrolling(page, app_address: str, section: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     opened(page, app_address, section)
-    page.wait_for_timeout(1000)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     main = page.get_by_test_id("stMain")
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth + 1")

@@ -14,30 +14,27 @@ def address():
         yield found
 
 
-def opened(chromium, address: str, section: str) -> Page:
-    page = chromium.new_page(viewport={"width": 1440, "height": 1600}, locale="en-US")
-    page.goto(f"{address}/explain?explain={section}")
-    return page
+def opened(tab, address: str, section: str) -> Page:
+    return tab(f"{address}/explain?explain={section}", viewport={"width": 1440, "height": 1600})
 
 
-def test_every_map_gets_its_verdict(chromium, address: str) -> None:
-    page = opened(chromium, address, "maps")
-    expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17, timeout=240_000)
+def test_every_map_gets_its_verdict(tab, address: str) -> None:
+    page = opened(tab, address, "maps")
+    expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17)
     assert page.locator("[data-testid=stException]").count() == 0
-    page.close()
 
 
-def test_heads_go_off_by_click_by_box_and_by_key(chromium, address: str) -> None:
-    page = opened(chromium, address, "ablation")
-    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for(timeout=120_000)
+def test_heads_go_off_by_click_by_box_and_by_key(tab, address: str) -> None:
+    page = opened(tab, address, "ablation")
+    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for()
     settled(page)
     chart = page.locator("[data-testid=stPlotlyChart]").nth(1)
     plot = chart.locator(".nsewdrag").first
     box = plot.bounding_box()
     cell = (box["width"] / 6, box["height"] / 12)
     page.mouse.click(box["x"] + 1.5 * cell[0], box["y"] + 3.5 * cell[1])
-    expect(page.get_by_text("encoder 4·2", exact=True)).to_be_visible(timeout=20_000)
-    expect(page.locator(".legendtext", has_text="1 off")).to_be_attached(timeout=20_000)
+    expect(page.get_by_text("encoder 4·2", exact=True)).to_be_visible()
+    expect(page.locator(".legendtext", has_text="1 off")).to_be_attached()
     settled(page)  # another grid stands there, with a cross on that head, and perhaps lower
     chart.hover()
     chart.locator("[data-title='Box Select']").click()
@@ -47,22 +44,21 @@ def test_heads_go_off_by_click_by_box_and_by_key(chromium, address: str) -> None
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 11 * cell[1] - 2, steps=8)
     page.mouse.up()
     for head in range(1, 7):  # all of layer 11
-        expect(page.get_by_text(f"encoder 11·{head}", exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_text(f"encoder 11·{head}", exact=True)).to_be_visible()
 
     page.get_by_role("combobox", name="Heads that are off").first.focus()
     page.keyboard.type("coder 1·1")
     page.keyboard.press("ArrowDown")  # the first entry takes all that match
     page.keyboard.press("Enter")
-    expect(page.get_by_text("encoder 1·1", exact=True).first).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("8 off").first).to_be_attached(timeout=20_000)
+    expect(page.get_by_text("encoder 1·1", exact=True).first).to_be_visible()
+    expect(page.get_by_text("8 off").first).to_be_attached()
     assert page.locator("[data-testid=stException]").count() == 0
-    page.close()
 
 
-def test_two_choices_made_quickly_both_count_once(chromium, address: str) -> None:
+def test_two_choices_made_quickly_both_count_once(tab, address: str) -> None:
     """The second breaks off the run of the first, before that drew the grid again."""
-    page = opened(chromium, address, "ablation")
-    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for(timeout=120_000)
+    page = opened(tab, address, "ablation")
+    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for()
     settled(page)
     box = page.locator("[data-testid=stPlotlyChart] .nsewdrag").nth(1).bounding_box()
     page.mouse.click(box["x"] + 1.5 * box["width"] / 6, box["y"] + 3.5 * box["height"] / 12)
@@ -72,35 +68,32 @@ def test_two_choices_made_quickly_both_count_once(chromium, address: str) -> Non
     settled(page)
     assert page.url.endswith("photo_off=4-2%2C1-1%2C1-2%2C1-3%2C1-4%2C1-5%2C1-6")
     assert page.locator("[data-testid=stException]").count() == 0
-    page.close()
 
 
-def test_a_link_opens_what_was_clicked(chromium, address: str) -> None:
-    page = opened(chromium, address, "heads")
-    page.get_by_role("heading", name=re.compile("^Layer")).nth(1).wait_for(timeout=120_000)
+def test_a_link_opens_what_was_clicked(tab, address: str) -> None:
+    page = opened(tab, address, "heads")
+    page.get_by_role("heading", name=re.compile("^Layer")).nth(1).wait_for()
     settled(page)
     box = page.locator("[data-testid=stPlotlyChart] .nsewdrag").first.bounding_box()
     page.mouse.click(box["x"] + 1.5 / 6 * box["width"], box["y"] + 3.5 / 12 * box["height"])
-    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible()
     expect(page).to_have_url(re.compile("photo_open=4-2"))
     page.get_by_role("radio", name="distance").or_(page.get_by_role("button", name="distance")).first.click()
     expect(page).to_have_url(re.compile("statistic=distance"))
     settled(page)
     page.reload()
-    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Layer 4, head 2")).to_be_visible()
     expect(page).to_have_url(re.compile("photo_open=4-2.*statistic=distance|statistic=distance.*photo_open=4-2"))
     assert page.locator("[data-testid=stException]").count() == 0
-    page.close()
 
 
-def test_in_a_narrow_window_the_sides_stand_one_under_the_other(chromium, address: str) -> None:
-    page = opened(chromium, address, "arithmetic")
+def test_in_a_narrow_window_the_sides_stand_one_under_the_other(tab, address: str) -> None:
+    page = opened(tab, address, "arithmetic")
     layers = page.get_by_role("combobox", name="Layer")
     photo, sentence = layers.nth(0), layers.nth(1)
-    sentence.wait_for(timeout=120_000)
+    sentence.wait_for()
     assert sentence.bounding_box()["x"] > photo.bounding_box()["x"] + 300
     page.set_viewport_size({"width": 1024, "height": 1600})
-    page.wait_for_timeout(500)
+    settled(page)
     assert sentence.bounding_box()["x"] == pytest.approx(photo.bounding_box()["x"], abs=2)
     assert sentence.bounding_box()["y"] > photo.bounding_box()["y"] + 300
-    page.close()

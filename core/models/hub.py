@@ -3,9 +3,10 @@
 Safetensors only, never code. What was fetched once works without a network afterwards.
 """
 
+import re
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +24,8 @@ from core.models.loading import check_model_name, device, from_folder
 TIMEOUT = 3  # seconds
 WEIGHTS = ("model.safetensors", "model-*.safetensors")
 FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", *WEIGHTS)  # of the repository's top folder
+LAST = re.compile(r"model(-(\d+)-of-\2)?\.safetensors")  # of the files in the order in which they are fetched
+CHUNK = 2**20  # bytes between two looks at on_step; the client's own 10 MB take a slow line ten seconds
 
 OnStep = Callable[[int, int], None]  # (bytes fetched, of how many); may raise to stop
 
@@ -53,7 +56,7 @@ def errors(name: str, task: str | None) -> Iterator[None]:
         raise _sentence("offline", name, task) from error
     except raised.EntryNotFoundError as error:
         raise _sentence("no_safetensors", name, task) from error
-    except (raised.RepositoryNotFoundError, raised.GatedRepoError) as error:
+    except (raised.RepositoryNotFoundError, raised.GatedRepoError, raised.HFValidationError) as error:
         raise _sentence("unknown", name, task) from error
     except (raised.HTTPError, OSError) as error:
         raise _sentence("offline", name, task) from error
@@ -74,44 +77,80 @@ def from_hub(
     such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`.
     """
     name = check_model_name(name)
-    with errors(name, task):
-        online = is_reachable()
-        folder = fetch(name, task, on_step) if online else cached(name)
+    folder = obtain(name, task, on_step)
     try:  # by its folder: by its name, transformers asks the hub again, without a network for half a minute
         return from_folder(name, folder, model, reader)
     except OSError as error:  # transformers' one type for "no such file here"
-        raise _sentence("no_safetensors" if online else "offline", name, task) from error
+        raise _sentence("no_safetensors" if is_reachable() else "offline", name, task) from error
 
 
-def cached(name: str) -> Path:
-    """The folder of what was fetched before. Raises huggingface_hub's LocalEntryNotFoundError where nothing was."""
-    from huggingface_hub import hf_hub_download
+def obtain(
+    name: str, task: str | None, on_step: OnStep | None = None, repository: str = "", wanted: Sequence[str] = FILES
+) -> Path:
+    """The folder of a model's files. Those that are not here yet are fetched; where the hub does not answer, it is what
+    was fetched before. repository: the hub's name for `name`, where it is another. Raises SidelightError `model.*`."""
+    from huggingface_hub import errors as raised
 
-    return Path(hf_hub_download(name, "config.json", local_files_only=True)).parent
+    name = check_model_name(name)
+    repository = repository or name
+    with errors(name, task):
+        if is_reachable():
+            try:
+                return fetch(repository, on_step, wanted)
+            except (raised.RepositoryNotFoundError, raised.EntryNotFoundError):
+                raise
+            except (raised.HTTPError, OSError):
+                pass  # it was a proxy that could be reached, or the hub is out of order
+        return cached(repository)
 
 
-def fetch(name: str, task: str | None, on_step: OnStep | None = None) -> Path:
-    """The folder of a model's files, of which those that are not here yet are fetched.
+def is_fetched(repository: str) -> bool:
+    """Whether `obtain` has nothing large to fetch."""
+    from huggingface_hub import errors as raised
 
-    Raises SidelightError `model.no_safetensors`, `model.too_large`, and what huggingface_hub raises.
-    """
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    try:
+        return cached(repository).is_dir()
+    except (raised.LocalEntryNotFoundError, raised.HFValidationError):
+        return False
 
-    info = HfApi(constants.ENDPOINT).model_info(name, files_metadata=True)
-    files = {file.rfilename: file.size or 0 for file in info.siblings if _is_wanted(file.rfilename, FILES)}
-    weights = sum(size for file, size in files.items() if _is_wanted(file, WEIGHTS))
-    if not weights:
-        raise _sentence("no_safetensors", name, task)
-    _check_memory(name, 4 * info.safetensors.total if info.safetensors else weights)
-    done, folder = 0, Path()
-    for file, size in files.items():
-        bar = _bar(done, sum(files.values()), on_step)
-        folder = Path(hf_hub_download(name, file, tqdm_class=bar)).parent
-        done += size
+
+def cached(repository: str) -> Path:
+    """The folder of what was fetched before. Raises huggingface_hub's LocalEntryNotFoundError where the weights are not
+    all here."""
+    from huggingface_hub import errors as raised
+    from huggingface_hub import snapshot_download
+
+    folder = Path(snapshot_download(repository, allow_patterns=list(WEIGHTS), local_files_only=True))
+    if not any(LAST.fullmatch(file.name) for file in folder.iterdir()):
+        raise raised.LocalEntryNotFoundError(f"the weights of {repository} are not all here")
     return folder
 
 
-def _is_wanted(file: str, patterns: tuple[str, ...]) -> bool:
+def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] = FILES) -> Path:
+    """The folder of a repository's files, of which those that are not here yet are fetched, the weights last.
+
+    wanted: patterns of files. Raises SidelightError `model.too_large`, and what huggingface_hub raises.
+    """
+    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import errors as raised
+
+    info = HfApi(constants.ENDPOINT).model_info(repository, files_metadata=True)
+    files = {file.rfilename: file.size or 0 for file in info.siblings if _is_wanted(file.rfilename, wanted)}
+    weights = sum(size for file, size in files.items() if _is_wanted(file, WEIGHTS))
+    if not weights:
+        raise raised.EntryNotFoundError(f"{repository} has no safetensors")
+    _check_memory(repository, 4 * info.safetensors.total if info.safetensors else weights)
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK
+    done, total, folder = 0, sum(files.values()), Path()
+    for file in sorted(files, key=lambda file: (_is_wanted(file, WEIGHTS), file)):
+        if on_step:
+            on_step(done, total)
+        folder = Path(hf_hub_download(repository, file, tqdm_class=_bar(done, total, on_step))).parent
+        done += files[file]
+    return folder
+
+
+def _is_wanted(file: str, patterns: Sequence[str]) -> bool:
     return "/" not in file and any(fnmatch(file, pattern) for pattern in patterns)
 
 

@@ -150,11 +150,11 @@ def estimate(model: VisionModel, size: int, fit: Fit, image_size: tuple[int, int
     return Estimate(tokens, model.operations(tokens) / model.rate(), numbers * 4 / 1e6)
 
 
-def load_vision(name: str) -> VisionModel:
+def load_vision(name: str, on_step: hub.OnStep | None = None) -> VisionModel:
     """A model of the catalogue by its key, or any timm classification ViT by name. Raises SidelightError `model.*`."""
     card = catalogue.card(name)
     if card is None:
-        return _load_hub(loading.check_model_name(name).removeprefix("timm/"))
+        return _load_hub(_timm_name(name), fetch_vision(name, on_step))
     return load_vision_card(card)
 
 
@@ -194,21 +194,34 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
     )
 
 
-def _load_hub(name: str) -> VisionModel:
+def _timm_name(name: str) -> str:
+    return loading.check_model_name(name).removeprefix("timm/")
+
+
+def hub_repository(name: str) -> str:
+    """Where the hub keeps a timm model's weights. Raises SidelightError `model.bad_name`, `model.unknown`."""
+    name = _timm_name(name)
     try:
         config = timm.models.get_pretrained_cfg(name)
     except RuntimeError:  # the architecture is known, its tag is not
         config = None
     if config is None or not config.hf_hub_id:
         raise SidelightError("model.unknown", name=name, bundled=catalogue.default("vision").title)
-    from huggingface_hub import hf_hub_download
+    return config.hf_hub_id
 
-    with hub.errors(name, "vision"):
-        file = hf_hub_download(config.hf_hub_id, "model.safetensors", local_files_only=not hub.is_reachable())
+
+def fetch_vision(name: str, on_step: hub.OnStep | None = None) -> Path:
+    """The weights of a timm model, fetched where they are not here yet. Raises SidelightError `model.*`."""
+    file = "model.safetensors"
+    return hub.obtain(_timm_name(name), "vision", on_step, hub_repository(name), [file]) / file
+
+
+def _load_hub(name: str, weights: Path) -> VisionModel:
+    overlay = {"file": str(weights)}
     try:
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, dynamic_img_size=True)
+        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, dynamic_img_size=True)
     except TypeError:  # the architecture has one input size
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file})
+        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     return _wrap(name, module)
 
 

@@ -6,6 +6,7 @@ Streamlit's caches drop the least recently used entry when full.
 import gc
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from threading import Condition
 from typing import Any
 
@@ -14,14 +15,16 @@ from cachetools import LRUCache, cached
 from PIL import Image
 
 from core.errors import SidelightError
-from core.models import catalogue
+from core.models import catalogue, hub
 from core.models.answering import load_answerer
 from core.models.decoding import OnStep
 from core.models.detection import load_detector
 from core.models.generation import load_generator
+from core.models.loading import check_model_name
 from core.models.segmentation import load_segmenter
 from core.models.translation import Translation, Translator, load_translator
-from core.models.vision import VisionModel, VisionResult, load_vision
+from core.models.vision import VisionModel, VisionResult, fetch_vision, hub_repository, load_vision
+from core.ui import background
 from core.ui.language import say, show_error
 
 MODELS_KEPT = 3  # of each kind
@@ -61,25 +64,66 @@ def translator(name: str) -> Translator:
     return model
 
 
+LOAD: dict[str, Callable[[str], Any]] = {"vision": vision_model, "translation": translator}
+
+
 def vision_or_bundled(name: str) -> tuple[str, VisionModel]:
     """The model and its key; where it cannot be had, why not, and the bundled one."""
-    return _or_bundled("vision", vision_model, name)
+    return _or_bundled("vision", name)
 
 
 def translator_or_bundled(name: str) -> tuple[str, Translator]:
     """As `vision_or_bundled`."""
-    return _or_bundled("translation", translator, name)
+    return _or_bundled("translation", name)
 
 
-def _or_bundled(task: str, load: Callable[[str], Any], name: str) -> tuple[str, Any]:
+def _or_bundled(task: str, name: str) -> tuple[str, Any]:
     try:
-        with st.spinner(say("work.loading")):
-            return name, load(name)
+        if found := model(task, name):
+            return name, found
+        st.caption(say("work.meanwhile"))
     except SidelightError as error:
         show_error(error)
         st.caption(say(f"{task}.fallback"))
     name = catalogue.default(task).key
-    return name, load(name)
+    return name, LOAD[task](name)
+
+
+def model(task: str, name: str) -> VisionModel | Translator | None:
+    """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again once
+    it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError."""
+    if not (_is_here(task, name) or _is_fetched_now(task, name)):
+        return None
+    with st.spinner(say("work.loading")):
+        return LOAD[task](name)
+
+
+def _is_here(task: str, name: str) -> bool:
+    """Raises SidelightError for what is no model's name."""
+    if catalogue.card(name):
+        return True
+    return hub.is_fetched(hub_repository(name) if task == "vision" else check_model_name(name))
+
+
+def _is_fetched_now(task: str, name: str) -> bool:
+    """Begins at once; after Cancel or an error, which is raised here again, when Start is pressed."""
+    key, title = ("fetch", task, name), say("work.fetch", name=name)
+    waiting: set = st.session_state.setdefault("fetches_that_wait", set())
+
+    def fetch(on_step: background.OnStep) -> Path:
+        return fetch_vision(name, on_step) if task == "vision" else hub.obtain(name, task, on_step)
+
+    found = None
+    if key not in waiting:
+        try:
+            found = background.result(key, title, fetch)
+        except SidelightError:
+            waiting.add(key)
+    if key in waiting:
+        found = background.result(key, title, fetch, wait=True)
+    if st.session_state.get("cancelled_work") == key:
+        waiting.add(key)
+    return found is not None
 
 
 @cached(LRUCache(HUB_KEPT), key=lambda task, name, on_step: (task, name), condition=Condition())

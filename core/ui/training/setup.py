@@ -16,7 +16,6 @@ from core.models.loading import precisions
 from core.models.pieces import unknown_letters
 from core.models.translation import Translator
 from core.models.vision import VisionModel
-from core.ui import work
 from core.ui.language import say, show_error
 from core.ui.training.data import Chosen
 
@@ -25,12 +24,6 @@ BATCHES = (8, 16, 32, 64)
 SIDES = (98, 112, 168, 224)  # px
 UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is said
 SCHEDULES = ("cosine", "linear", "constant_with_warmup")
-
-
-def model_of(task: Task, name: str) -> VisionModel | Translator:
-    """The shared model, to look at and to copy; never trained. Raises SidelightError."""
-    with st.spinner(say("work.loading")):
-        return work.vision_model(name) if task == "vision" else work.translator(name)
 
 
 def choose(task: Task, base: str, model: VisionModel | Translator, chosen: Chosen, seed: int) -> Job:
