@@ -1,17 +1,19 @@
 """A hub that needs no network: models laid into its cache as its own client would leave them, or served over HTTP."""
 
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 COMMIT = "0" * 40
+BLOCK = 2**16  # bytes
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -30,8 +32,9 @@ def lay(folder: Path, name: str, *parts: Any) -> None:
 
 
 @contextmanager
-def served(monkeypatch: pytest.MonkeyPatch, root: Path, cache: Path) -> Iterator[list[str]]:
-    """The folders under `root` ("organisation/name") as a hub on this machine; gives the paths that were asked for."""
+def server(root: Path, gate: Event | None = None, pause: float = 0.0) -> Iterator[tuple[str, list[str]]]:
+    """The folders under `root` ("organisation/name") as a hub on this machine: its address, and the paths that were
+    asked for. gate: weights are not sent before it is set. pause: seconds before each 64 KiB of them."""
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -52,16 +55,22 @@ def served(monkeypatch: pytest.MonkeyPatch, root: Path, cache: Path) -> Iterator
                 files = [{"rfilename": one.name, "size": one.stat().st_size} for one in (root / name).iterdir()]
                 return self.send(json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode(), body)
             place = root / name / file.split("/", 1)[1]
-            return self.send(place.read_bytes(), body) if place.is_file() else self.missing("EntryNotFound")
+            if not place.is_file():
+                return self.missing("EntryNotFound")
+            self.send(place.read_bytes(), body, place.suffix == ".safetensors")
 
-        def send(self, data: bytes, body: bool) -> None:
+        def send(self, data: bytes, body: bool, slowly: bool = False) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("ETag", f'"{sha256(data).hexdigest()}"')
             self.send_header("X-Repo-Commit", COMMIT)
             self.end_headers()
-            if body:
-                self.wfile.write(data)
+            if body and slowly and gate:
+                gate.wait(60)
+            for start in range(0, len(data) if body else 0, BLOCK):
+                time.sleep(pause if slowly else 0)
+                with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has cancelled
+                    self.wfile.write(data[start : start + BLOCK])
 
         def missing(self, code: str) -> None:
             self.send_response(404)
@@ -72,16 +81,23 @@ def served(monkeypatch: pytest.MonkeyPatch, root: Path, cache: Path) -> Iterator
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr("urllib.request.getproxies", dict)
-    Thread(target=server.serve_forever, daemon=True).start()
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    Thread(target=listening.serve_forever, daemon=True).start()
     try:
-        yield asked
+        yield f"http://127.0.0.1:{listening.server_port}", asked
     finally:
-        server.shutdown()
+        listening.shutdown()
+
+
+@contextmanager
+def served(monkeypatch: pytest.MonkeyPatch, root: Path, cache: Path, gate: Event | None = None) -> Iterator[list[str]]:
+    """`server` as the hub of this process; gives the paths that were asked for."""
+    with server(root, gate) as (address, asked):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            address + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+        monkeypatch.setattr("urllib.request.getproxies", dict)
+        yield asked

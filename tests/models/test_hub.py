@@ -75,6 +75,7 @@ def test_fetching_can_be_stopped_and_goes_on(root: Path, tmp_path: Path, monkeyp
         ("tiny/none", None, "no model called tiny/none"),
         ("tiny/old", None, "does not come as safetensors"),
         ("../old", None, "not a model name"),
+        ("tiny/a--b", None, "no model called tiny/a--b"),
     ],
 )
 def test_what_cannot_be_had_gets_a_sentence(root: Path, tmp_path: Path, monkeypatch, name, task, said) -> None:
@@ -101,6 +102,38 @@ def test_without_a_network_what_is_not_here_is_said_to_be_out_of_reach(tmp_path:
     for name in ("tiny/none", "tiny/half"):
         with pytest.raises(SidelightError, match="cannot be reached"):
             hub.from_hub(name, None, *KINDS)
+
+
+def test_what_was_cut_off_is_not_taken_for_a_whole_model(tmp_path: Path, monkeypatch) -> None:
+    tiny().save_pretrained(tmp_path / "hub" / NAME, max_shard_size="60KB")
+    hf.YolosImageProcessor().save_pretrained(tmp_path / "hub" / NAME)
+    shards = sorted(file.name for file in (tmp_path / "hub" / NAME).glob("model-*"))
+    size = sum(file.stat().st_size for file in (tmp_path / "hub" / NAME).iterdir())
+    last = size - (tmp_path / "hub" / NAME / shards[-1]).stat().st_size
+
+    def stop(done: int, total: int) -> None:
+        assert total == size
+        if done == last:
+            raise InterruptedError
+
+    with served(monkeypatch, tmp_path / "hub", tmp_path / "cache") as asked:
+        assert not hub.is_fetched(NAME)
+        with pytest.raises(SidelightError):  # InterruptedError is an OSError: as if the connection had broken
+            hub.obtain(NAME, None, stop)
+        assert [path.rsplit("/", 1)[1] for path in asked][-len(shards) + 1 :] == shards[:-1], "the weights come last"
+        assert len(shards) > 2 and not hub.is_fetched(NAME)
+        hub.obtain(NAME, None)
+        assert hub.is_fetched(NAME)
+
+
+def test_what_was_fetched_is_used_where_only_a_proxy_answers(root: Path, tmp_path: Path, monkeypatch) -> None:
+    with served(monkeypatch, root, tmp_path / "cache"):
+        hub.from_hub(NAME, None, *KINDS)
+    monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy"})
+    assert hub.is_reachable(), "nothing listens any more, but that cannot be told"
+    assert hub.from_hub(NAME, None, *KINDS)[0].config.num_detection_tokens == 5
+    with pytest.raises(SidelightError, match="cannot be reached"):
+        hub.from_hub("tiny/none", None, *KINDS)
 
 
 @pytest.mark.parametrize("module", ["core.models.translation", "core.models.vision", "core.finetune.methods"])

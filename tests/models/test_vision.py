@@ -1,9 +1,13 @@
 """The bundled Vision Transformer and the rules for loading others."""
 
+from pathlib import Path
+
+import psutil
 import pytest
 import timm
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from core import samples
 from core.errors import SidelightError
@@ -12,6 +16,7 @@ from core.models.catalogue import BUNDLED
 from core.models.images import open_image
 from core.models.loading import check_model_name, device, verified_weights
 from core.models.vision import VisionModel, estimate, load_vision
+from tests.models.hub import offline, served
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +112,74 @@ def test_without_a_network_the_sentence_names_the_bundled_model(monkeypatch: pyt
         load_vision("vit_small_patch32_384")
     with pytest.raises(SidelightError, match="no model called"):
         load_vision("vit_small_patch32_384.no_such_tag")
+
+
+@pytest.fixture
+def timm_hub(tmp_path: Path) -> Path:
+    """timm's smallest Vision Transformer, with random weights."""
+    folder = tmp_path / "hub" / "timm" / "test_vit.r160_in1k"
+    folder.mkdir(parents=True)
+    save_file(timm.create_model("test_vit").state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    return tmp_path / "hub"
+
+
+def test_a_timm_model_is_fetched_once_with_progress(timm_hub: Path, tmp_path: Path, monkeypatch) -> None:
+    weights, steps = timm_hub / "timm" / "test_vit.r160_in1k" / "model.safetensors", []
+    with served(monkeypatch, timm_hub, tmp_path / "cache") as asked:
+        model = load_vision("timm/test_vit", lambda *step: steps.append(step))
+        assert [path for path in asked if "/resolve/" in path] == [
+            f"/timm/{weights.parent.name}/resolve/main/{weights.name}"
+        ]
+    size = weights.stat().st_size
+    assert len(steps) > 2 and steps[0] == (0, size) and steps == sorted(steps) and steps[-1] == (size, size)
+    offline(monkeypatch, tmp_path / "cache")
+    again = load_vision("test_vit.r160_in1k")
+    picture = Image.new("RGB", (64, 64), "red")
+    assert torch.equal(*(one.explain(picture, 160, "crop").probabilities for one in (model, again)))
+    state = load_file(weights)
+    assert torch.equal(again.module.head.weight.cpu(), state["head.weight"]), "these weights, no others"
+
+
+def test_weights_that_were_fetched_alone_need_no_network(timm_hub: Path, tmp_path: Path, monkeypatch) -> None:
+    """As in caches of timm itself: no config.json beside them."""
+    offline(monkeypatch, tmp_path / "cache")
+    place = tmp_path / "cache" / "models--timm--test_vit.r160_in1k"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("0" * 40)
+    (place / "snapshots").mkdir()
+    (timm_hub / "timm" / "test_vit.r160_in1k" / "config.json").unlink()
+    (timm_hub / "timm" / "test_vit.r160_in1k").rename(place / "snapshots" / ("0" * 40))
+    assert load_vision("test_vit").default_size == 160
+
+
+def test_fetching_a_timm_model_can_be_stopped(timm_hub: Path, tmp_path: Path, monkeypatch) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stop
+
+    with served(monkeypatch, timm_hub, tmp_path / "cache"):
+        with pytest.raises(Stop):
+            load_vision("test_vit", stop)
+        assert load_vision("test_vit").patch == 16
+
+
+def test_a_timm_model_that_cannot_be_had_is_not_fetched(timm_hub: Path, tmp_path: Path, monkeypatch) -> None:
+    (timm_hub / "timm" / "test_vit2.r160_in1k").mkdir()
+    (timm_hub / "timm" / "test_vit2.r160_in1k" / "pytorch_model.bin").write_bytes(b"a pickle")
+    memory = psutil.virtual_memory()
+    with served(monkeypatch, timm_hub, tmp_path / "cache") as asked:
+        with pytest.raises(SidelightError, match="test_vit2 does not come as safetensors.*ViT-S/14"):
+            load_vision("timm/test_vit2")
+        with pytest.raises(SidelightError, match="no model called test_vit3"):
+            load_vision("test_vit3")
+        monkeypatch.setattr("core.models.hub.psutil.virtual_memory", lambda: memory._replace(available=1000))
+        with pytest.raises(SidelightError, match="needs 0.* GB of memory"):
+            load_vision("test_vit")
+        assert not [path for path in asked if "/resolve/" in path]
 
 
 def test_the_bundled_classifier_names_the_cat_and_keeps_its_attention_clean() -> None:
