@@ -13,7 +13,7 @@ st.caption(say("models.lead"))
 
 for card in BUNDLED:
     with st.container(border=True):
-        st.markdown(card.readme(language()))
+        st.markdown(card.readme(language()).replace("# ", "### ", 1))  # its title is a section of this page
         st.caption(say("models.file", megabytes=f"{card.weights.stat().st_size / 1e6:.1f}", sha256=card.sha256))
 st.caption(say("models.more"))
 

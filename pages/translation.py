@@ -41,7 +41,7 @@ rows = [
     {
         say("translation.step"): number,
         say("translation.piece"): step.piece,
-        say("translation.probability"): step.probability,
+        say("translation.probability"): 100 * step.probability,
         say("translation.entropy"): step.entropy,
         say("translation.alternatives"): " · ".join(f"{piece} {chance:.1%}" for piece, chance in step.alternatives),
     }
@@ -51,7 +51,7 @@ st.dataframe(
     rows,
     hide_index=True,
     column_config={
-        say("translation.probability"): st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+        say("translation.probability"): st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.1f%%"),
         say("translation.entropy"): st.column_config.NumberColumn(format="%.2f"),
     },
 )

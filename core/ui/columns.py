@@ -7,7 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 NARROW = """<style>@media (max-width: 1199px) {
 [class*="st-key-beside"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] >
-[data-testid="stColumn"] { min-width: calc(100% - 1.5rem); } }</style>"""
+[data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
+[class*="st-key-beside"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] { row-gap: 1.5rem; }
+}</style>"""
 
 
 def beside(key: str, widths: int | Sequence[int] = 2) -> list[DeltaGenerator]:

@@ -31,8 +31,8 @@ def show(parts: list[payload.Part], name: str, tall: int = 448) -> None:
     key = f"linked_{name}"
     data, start = _packed(parts, tall), _view_text()  # the view reads the link when it is mounted
     _component(data=data, key=key, default={"view": ""}, on_view_change=lambda: _take(key))
-    left, right, _ = st.columns([1, 1, 3])
-    left.download_button(
+    below = st.container(horizontal=True)
+    below.download_button(
         say("view_page.save"),
         lambda: page.standalone(data, "Sidelight", start).encode(),
         file_name="sidelight.html",
@@ -40,16 +40,14 @@ def show(parts: list[payload.Part], name: str, tall: int = 448) -> None:
         icon=":material/download:",
         on_click="ignore",
         help=say("view_page.save_help"),
-        width="stretch",
     )
-    right.download_button(
+    below.download_button(
         say("view_page.numbers"),
         lambda: _numbers(parts, state.read(start)),
         file_name="sidelight.zip" if len(parts) > 1 else "sidelight.csv",
         icon=":material/table:",
         on_click="ignore",
         help=say("view_page.numbers_help"),
-        width="stretch",
     )
 
 
