@@ -82,9 +82,9 @@ def test_the_steps_of_a_translation_are_its_own_and_a_limit_that_cuts_it_off_is_
     table = test.dataframe[0].value
     steps = translation.steps
     assert table[wording.text("translation.piece")].tolist() == [one.piece for one in steps]
-    for name in ("probability", "entropy"):
+    for name, unit in (("probability", 100), ("entropy", 1)):  # per cent, bits
         shown = table[wording.text(f"translation.{name}")].tolist()
-        assert shown == pytest.approx([getattr(one, name) for one in steps], abs=1e-4)
+        assert shown == pytest.approx([unit * getattr(one, name) for one in steps], rel=1e-4)
     assert not test.warning, "nothing is cut off"
     test.slider(key="limit").set_value(10).run()
     assert [one.value for one in test.warning] == [wording.text("translation.stopped", "en", limit=10)]
