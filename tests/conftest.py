@@ -113,7 +113,7 @@ def serving(**environment: str) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)  # it ends what it has begun
 
 
 @pytest.fixture(scope="session")

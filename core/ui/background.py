@@ -11,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 from cachetools import LRUCache
+from streamlit import runtime
+from streamlit.runtime import RuntimeState
 
 from core.ui.language import say
 
@@ -36,8 +38,13 @@ class Work:
 
     def on_step(self, done: int, total: int) -> None:
         self.done, self.total = done, total
-        if self.stop.is_set():
+        if self.stop.is_set() or _is_stopping():
             raise Cancelled
+
+
+def _is_stopping() -> bool:
+    """Whether the server was told to stop; it would wait until all that was begun, or waits its turn, is done."""
+    return runtime.exists() and runtime.get_instance().state in (RuntimeState.STOPPING, RuntimeState.STOPPED)
 
 
 @st.cache_resource(show_spinner=False)
@@ -78,10 +85,16 @@ def result(
     if found is None:
         with lock:
             found = kept[key] = Work()
-            found.future = pool.submit(work, found.on_step)
+            found.future = pool.submit(_do, work, found)
     with place.container():
         st.fragment(_progress, run_every=EVERY)(found, key, name, title, heavy)
     return None
+
+
+def _do(work: Callable[[OnStep], Any], told: Work) -> Any:
+    if _is_stopping():
+        raise Cancelled
+    return work(told.on_step)
 
 
 def _progress(work: Work, key: Hashable, name: str, title: str, heavy: bool) -> None:
