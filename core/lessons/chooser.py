@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from core.finetune import results
 from core.models import catalogue
 
 Task = Literal["classify", "foreground", "translate", "summarise"]
@@ -35,7 +36,6 @@ _DEIT = "https://arxiv.org/abs/2012.12877"
 _DINO = "https://arxiv.org/abs/2304.07193"
 _T5 = "https://arxiv.org/abs/1910.10683"
 _HUB = "https://huggingface.co/"
-SIZES = {"vision": 22.06e6, "translation": 8.09e6}  # of the bundled models, which are what is fine-tuned here
 VIT, CIFAR, MARIAN = "vision-vit-s-14", "vision-cifar10", "translation-en-de-fr-cs-zh"
 
 KNOWN = (
@@ -96,17 +96,24 @@ KNOWN = (
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """Those that are known, the bundled ones with their titles, and what was fine-tuned here."""
+    """Those that are known, the bundled ones with their titles, and what was fine-tuned here, if it can be read."""
     titles = {card.key: card.title for card in catalogue.BUNDLED}
     known = [_titled(one, titles) for one in KNOWN]
     trained = [
         Candidate(
-            card.key, card.title, "classify" if card.task == "vision" else "translate", SIZES[card.task], card.licence,
-            "non-commercial" not in card.licence, True, "", "", True,
+            card.key, card.title, "classify" if card.task == "vision" else "translate", _merged(card, result),
+            card.licence, "non-commercial" not in card.licence, True, "", "", True,
         )
         for card in catalogue.trained()
+        if (result := results.read(card.folder.parent))
     ]  # fmt: skip
     return (*known, *trained)
+
+
+def _merged(card: catalogue.ModelCard, result: results.Result) -> int:
+    """The parameters of what was fine-tuned here: they were counted with the adapter, which is merged for use."""
+    adapter = (card.folder / "adapter_config.json").exists()
+    return result.parameters - (result.trainable if adapter else 0)
 
 
 def _titled(one: Candidate, titles: dict[str, str]) -> Candidate:

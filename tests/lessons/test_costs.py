@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from core.lessons import chooser, cost, precision
-from core.models.catalogue import BUNDLED
-from core.models.vision import fused
+from core.models.catalogue import BUNDLED, trained
+from core.models.translation import load_translator
+from core.models.vision import fused, load_vision
 from tests.finetune.models import tiny_translator, tiny_vision
 from tests.lessons.conftest import SENTENCE, TARGET
 
@@ -165,3 +166,13 @@ def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:
     sizes = {one.name: one.parameters for one in chooser.KNOWN if one.here}
     assert sizes[chooser.VIT] == pytest.approx(cost.parameters(vision.module), rel=0.001)
     assert sizes[chooser.MARIAN] == pytest.approx(cost.parameters(translator.module), rel=0.001)
+
+
+def test_sizes_of_what_was_fine_tuned_are_those_of_the_models(trained_runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDELIGHT_RUNS", str(trained_runs))
+    sizes = {one.name: one.parameters for one in chooser.candidates()}
+    cards = trained()
+    assert {card.weights.name for card in cards} == {"model.safetensors", "adapter_model.safetensors"}
+    for card in cards:
+        model = load_vision(card.key) if card.task == "vision" else load_translator(card.key)
+        assert sizes[card.key] == cost.parameters(model.module)
