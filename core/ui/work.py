@@ -90,8 +90,8 @@ def _or_bundled(task: str, name: str) -> tuple[str, Any]:
 
 
 def model(task: str, name: str) -> VisionModel | Translator | None:
-    """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again once
-    it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError."""
+    """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again
+    once it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError."""
     if not (_is_here(task, name) or _is_fetched_now(task, name)):
         return None
     with st.spinner(say("work.loading")):
