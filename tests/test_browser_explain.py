@@ -1,4 +1,4 @@
-"""The Explain page in a real browser: every map gets its verdict, heads are switched off by click, box and keys."""
+"""The Explain page in a real browser: maps come first and get their verdicts, heads go off by click, box and keys."""
 
 import re
 
@@ -18,9 +18,26 @@ def opened(tab, address: str, section: str) -> Page:
     return tab(f"{address}/explain?explain={section}", viewport={"width": 1440, "height": 1600})
 
 
-def test_every_map_gets_its_verdict(tab, address: str) -> None:
-    page = opened(tab, address, "maps")
+# Whether some frame was painted with a picture and without any figure, or the place of one.
+ALONE = """requestAnimationFrame(function look() {
+  const picture = document.querySelector("[data-testid=stImage] img")?.naturalWidth;
+  if (picture && !document.querySelector(".stPlotlyChart")) window.picturesAlone = true;
+  requestAnimationFrame(look);
+})"""
+
+
+def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(tab, address: str) -> None:
+    page = tab(viewport={"width": 1440, "height": 1600})
+    page.add_init_script(ALONE)
+    page.goto(f"{address}/explain")
+    picture = page.locator("[data-testid=stImage] img").nth(8)
+    expect(page.get_by_text("not yet measured against random maps")).to_have_count(17)
+    page.locator(".st-key-explain_words .main-svg").first.wait_for()
+    assert page.evaluate("window.picturesAlone"), "they waited for plotly"
+    before = picture.bounding_box()
     expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17)
+    assert picture.bounding_box() == pytest.approx(before, abs=2)
+    page.locator(".st-key-deletion_photo .main-svg").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
 
 

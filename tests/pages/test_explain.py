@@ -56,6 +56,19 @@ def test_every_section_is_drawn_in_both_languages(section: str, language: str) -
     assert app.session_state["explain"] == section
 
 
+def test_maps_come_before_their_checks_and_before_any_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "result", lambda *given, **how: None)  # all of it is still to come
+    unchecked = wording.text("explain.unchecked", "en")
+    app = opened("maps")
+    for _ in range(2):
+        assert not app.exception and len(app.get("image")) == 9 + 1, "nine methods, and where they disagree"
+        assert sum(unchecked in one.value for one in app.markdown) == 9 + 8
+        assert "of random maps" not in "".join(one.value for one in app.markdown)
+        app.run()  # as the browser asks once it has painted that
+    assert len(app.get("plotly_chart")) == 3, "the words' maps and both sides' agreement"
+    assert not opened("maps").get("plotly_chart"), "in the first run of a session"
+
+
 def test_every_map_is_checked_on_this_input() -> None:
     app = settled(opened("maps"))
     assert not app.exception

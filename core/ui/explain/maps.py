@@ -13,11 +13,10 @@ from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
 from core.ui import background, link
 from core.ui.columns import beside
-from core.ui.explain import sides
+from core.ui.explain import painted, sides
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
-from core.views.charts import QUIET
 from core.views.light import lit_photo, times_even
 
 FUSIONS = ("mean", "max", "min")
@@ -46,6 +45,7 @@ def show(pair: Pair) -> None:
             _agreement(side, asked, found)
             _download(side, asked, found)
     _explanations()
+    painted.then_figures()
 
 
 def _options() -> Options:
@@ -128,7 +128,7 @@ def _words(side: SentenceSide, asked: Subject, found: dict[str, Tensor], told: d
     st.caption(say("explain.words_scale"))
     rows = {say(f"method.{name}"): times_even(per_unit(one, asked.units)) for name, one in found.items()}
     figure = figures.method_words(rows, sides.unit_names(asked), say("explain.scale"))
-    st.plotly_chart(figure, key="explain_words", config=QUIET)
+    painted.chart(figure, "explain_words")
     for method in METHODS.values():
         left, right = st.columns([1, 2])
         with left:
@@ -146,8 +146,8 @@ def _name(name: str) -> None:
 
 def _verdict(verdict: Verdict | None) -> None:
     """One sentence: better than which share of random maps."""
-    if verdict is None:
-        st.caption(say("explain.unchecked"))
+    if verdict is None:  # as tall as what will stand there
+        st.markdown(f":gray[{say('explain.unchecked')}]", help=say("explain.better_help"))
         return
     if verdict.share > SURE:
         text, colour = say("explain.better_most"), "green"
@@ -182,7 +182,8 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
             say(f"explain.{what}_x"), say("explain.sure"), say("explain.random"), names[chosen],
         )  # fmt: skip
         place.caption(say(f"explain.{what}"))
-        place.plotly_chart(figure, key=f"{what}_{side.kind}", config=QUIET)
+        with place:
+            painted.chart(figure, f"{what}_{side.kind}")
 
 
 def _agreement(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
@@ -190,7 +191,7 @@ def _agreement(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
         st.caption(say("explain.agreement_help"))
         rows = torch.stack([per_unit(one, asked.units) for one in found.values()])
         names = [say(f"method.{name}") for name in found]
-        st.plotly_chart(figures.agreement(spearman(rows), names), key=f"agreement_{side.kind}", config=QUIET)
+        painted.chart(figures.agreement(spearman(rows), names), f"agreement_{side.kind}")
         apart = disagreement(rows)
         if isinstance(side, PhotoSide):
             left, right = st.columns(2)
