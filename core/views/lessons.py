@@ -5,7 +5,7 @@ Words come from outside."""
 import base64
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -45,27 +45,27 @@ def data_uri(image: Image.Image) -> str:
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _picture_key(pixels: Image.Image, grid: tuple[int, int], patch_px: int) -> tuple:
-    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest(), pixels.size, grid, patch_px
+def _picture_key(pixels: Image.Image, *cut: Hashable) -> tuple:
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest(), pixels.size, cut
 
 
 # Encoding takes 20 ms; a section shows the same picture twice, and again whenever something is chosen in it.
 @cached(LRUCache(24), key=_picture_key, lock=Lock())
-def _cut_up_uri(pixels: Image.Image, grid: tuple[int, int], patch_px: int) -> str:
-    return data_uri(cut_up(pixels, grid, patch_px))
+def _cut_up_uri(pixels: Image.Image, grid: tuple[int, int], patch_px: int, gap: int) -> str:
+    return data_uri(cut_up(pixels, grid, patch_px, gap))
 
 
 def patch_picture(
     pixels: Image.Image, grid: tuple[int, int], at: str, marks: Mapping[int, str] = {},
-    height: int = 360, values: Sequence[float] | None = None,
+    height: int = 360, values: Sequence[float] | None = None, gap: int = GAP,
 ) -> go.Figure:  # fmt: skip
     """The picture cut into its patches, each of which can be clicked (customdata: its number, row by row from 0).
 
     at: what hovering says, with {row} and {column}. marks: the colour of a frame, by patch.
-    values: a number a patch, said on hovering.
+    values: a number a patch, said on hovering. gap: px between patches.
     """
     rows, columns = grid
-    cut = _cut_up_uri(pixels, grid, min(PATCH_PX, max(8, 640 // max(grid))))
+    cut = _cut_up_uri(pixels, grid, min(PATCH_PX, max(8, 640 // max(grid))), gap)
     figure = go.Figure()
     figure.add_layout_image(
         source=cut, x=-0.5, y=-0.5, sizex=columns, sizey=rows, xref="x", yref="y",

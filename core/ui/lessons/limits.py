@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.lessons import limits
+from core.models.vision import VisionResult
 from core.ui import link
 from core.ui.language import class_name, say
 from core.ui.lessons.lesson import Lesson, note, plain
@@ -10,9 +11,11 @@ from core.ui.lessons.measure import cell, kept, large, table
 from core.ui.lessons.quiz import Verdict, ask_option
 from core.views.charts import QUIET
 from core.views.lesson_charts import lines
-from core.views.lessons import grid_map
+from core.views.lessons import patch_picture
+from core.views.light import lit_photo, times_even
 
 CUT = 0.5  # agreement: what is called little
+SIDE = 240  # px, of the pictures
 
 
 def show(lesson: Lesson) -> None:
@@ -64,14 +67,7 @@ def _photo(lesson: Lesson) -> None:
     strength = _share("strength")
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
-    one, two, three = st.columns(3)
-    one.image(found.image, say("limits.corrupted"), width=200)  # as tall as the maps
-    before, at = limits.reading_map(lesson.vision), say("lessons.patch_at", row="{row}", column="{column}")
-    for place, values, name in ((two, before, "before"), (three, found.attention, "after")):
-        if values is not None:
-            figure = grid_map(values, at, height=220, diverging=False).update_traces(showscale=False)
-            place.plotly_chart(figure, key=f"limits_{name}", config=QUIET)
-            place.caption(say(f"limits.map_{name}"))
+    _pictures(lesson.vision, found)
     series = {
         say("limits.agreement_photo"): [(s.strength, s.agreement) for s in curve],
         say("limits.drift"): [(s.strength, s.drift) for s in curve],
@@ -85,6 +81,23 @@ def _photo(lesson: Lesson) -> None:
     said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
     note(said + say("limits.photo_note", agreement=f"{shift.agreement:.2f}", drift=drift))
+
+
+def _pictures(clean: VisionResult, spoilt: limits.Photo) -> None:
+    """The spoilt photo, and where either looks, as light on it."""
+    one, two, three = st.columns(3)
+    one.image(spoilt.image, width=SIDE)
+    one.caption(say("limits.corrupted"))
+    at, before = say("lessons.patch_at", row="{row}", column="{column}"), limits.reading_map(clean)
+    lit = ((two, "before", clean.fitted.pixels, before), (three, "after", spoilt.image, spoilt.attention))
+    for place, name, photo, values in lit:
+        if values is not None:
+            shown = lit_photo(photo, times_even(values))
+            numbers = values.flatten().tolist()
+            figure = patch_picture(shown, clean.axis.grid, at, height=SIDE + 8, values=numbers, gap=0)
+            figure.update_xaxes(constraintoward="left")
+            place.plotly_chart(figure, key=f"limits_{name}", config=QUIET)
+            place.caption(say(f"limits.map_{name}"))
 
 
 def _sentence(lesson: Lesson) -> None:
