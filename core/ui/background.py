@@ -1,6 +1,7 @@
 """What takes seconds: computed beside the page, kept for everybody who asks for the same, with progress and Cancel.
 
 A rerun, a click elsewhere or another page does not lose it. Two at a time: a sentence need not wait for a photo.
+What is fetched waits for a network, not for a processor, and takes neither's place.
 """
 
 import threading
@@ -48,44 +49,51 @@ def _is_stopping() -> bool:
 
 
 @st.cache_resource(show_spinner=False)
-def _desk() -> tuple[ThreadPoolExecutor, dict[bool, LRUCache], threading.Lock]:
-    """Who works, what is kept (by whether it is heavy), and the lock for that."""
+def _desk() -> tuple[dict[bool, ThreadPoolExecutor], dict[bool, LRUCache], threading.Lock]:
+    """Who works (by whether they fetch), what is kept (by whether it is heavy), and the lock for that."""
     return (
-        ThreadPoolExecutor(2, "sidelight-work"),
+        {False: ThreadPoolExecutor(2, "sidelight-work"), True: ThreadPoolExecutor(8, "sidelight-fetch")},
         {False: LRUCache(KEPT), True: LRUCache(HEAVY_KEPT)},
         threading.Lock(),
     )
 
 
 def result(
-    key: Hashable, title: str, work: Callable[[OnStep], Any], wait: bool = False, heavy: bool = False
+    key: Hashable,
+    title: str,
+    work: Callable[[OnStep], Any],
+    wait: bool = False,
+    heavy: bool = False,
+    fetch: bool = False,
 ) -> Any | None:
     """What `work` gives for this key, or None while it is not there; then progress, Cancel or Start is drawn here, and
     the page runs again once it is there.
 
-    wait: it begins when Start is pressed, else at once. What `work` raises is raised here; with `wait`, it can be
-    started again. heavy: the result is large, and few such are kept.
+    wait: it begins when Start is pressed, else at once. heavy: the result is large, and few such are kept. fetch: it
+    comes from a network. What `work` raises is raised here; with `wait` or `fetch`, Start is offered again.
     """
-    pool, desk, lock = _desk()
+    pools, desk, lock = _desk()
     kept = desk[heavy]
     with lock:
         found: Work | None = kept.get(key)
     failed, place, name = None, st.empty(), f"work_{hash(key)}"
     if found and found.future.done() and not found.future.cancelled():
         failed = found.future.exception()
-        if not failed or not (wait or isinstance(failed, Cancelled)):
+        if not failed or not (wait or fetch or isinstance(failed, Cancelled)):
             return found.future.result()
         found = None
-    if found is None and (wait or st.session_state.get("cancelled_work") == key):
+    error = None if isinstance(failed, Cancelled) else failed
+    cancelled = st.session_state.setdefault("cancelled_work", set())  # by this person: others go on
+    if found is None and (wait or error or key in cancelled):
         if not place.button(title, key=f"{name}_start", icon=":material/play_arrow:"):
-            if failed and not isinstance(failed, Cancelled):
-                raise failed
+            if error:
+                raise error
             return None
-        st.session_state.cancelled_work = None
+        cancelled.discard(key)
     if found is None:
         with lock:
             found = kept[key] = Work()
-            found.future = pool.submit(_do, work, found)
+            found.future = pools[fetch].submit(_do, work, found)
     with place.container():
         st.fragment(_progress, run_every=EVERY)(found, key, name, title, heavy)
     return None
@@ -106,7 +114,7 @@ def _progress(work: Work, key: Hashable, name: str, title: str, heavy: bool) -> 
     if right.button(say("background.cancel"), key=f"{name}_cancel", width="stretch"):
         work.stop.set()
         work.future.cancel()
-        st.session_state.cancelled_work = key
+        st.session_state.cancelled_work.add(key)
         with _desk()[2]:
             _desk()[1][heavy].pop(key, None)
         st.rerun(scope="app")

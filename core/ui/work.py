@@ -106,24 +106,12 @@ def _is_here(task: str, name: str) -> bool:
 
 
 def _is_fetched_now(task: str, name: str) -> bool:
-    """Begins at once; after Cancel or an error, which is raised here again, when Start is pressed."""
-    key, title = ("fetch", task, name), say("work.fetch", name=name)
-    waiting: set = st.session_state.setdefault("fetches_that_wait", set())
+    """Raises SidelightError where it cannot be fetched."""
 
     def fetch(on_step: background.OnStep) -> Path:
         return fetch_vision(name, on_step) if task == "vision" else hub.obtain(name, task, on_step)
 
-    found = None
-    if key not in waiting:
-        try:
-            found = background.result(key, title, fetch)
-        except SidelightError:
-            waiting.add(key)
-    if key in waiting:
-        found = background.result(key, title, fetch, wait=True)
-    if st.session_state.get("cancelled_work") == key:
-        waiting.add(key)
-    return found is not None
+    return background.result(("fetch", task, name), say("work.fetch", name=name), fetch, fetch=True) is not None
 
 
 @cached(LRUCache(HUB_KEPT), key=lambda task, name, on_step: (task, name), condition=Condition())

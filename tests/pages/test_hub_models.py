@@ -195,6 +195,13 @@ def test_two_windows_fetch_once_and_a_cancel_in_one_is_not_one_in_the_other(gate
     assert not starts(first), "what is here is here for all"
 
 
+def test_work_does_not_wait_for_what_is_fetched() -> None:
+    test = opened("compare", lang="en", **CHOSEN["compare"])
+    assert len(bars(test)) == 2, "as many as are worked on at a time"
+    work = background._desk()[0][False].submit(lambda: "done")
+    assert work.result(5) == "done" and len(bars(test.run())) == 2
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_what_cannot_be_fetched_gets_a_sentence_and_can_be_tried_again(
     language: str, used: set[str], gate: Event, tmp_path: Path
