@@ -50,7 +50,7 @@ def areas(subject: Subject, seed: int) -> Numbers:
     """Deletion, insertion and gap of every method, and the mean of random orders."""
     found = maps(subject)
     orders = [faithfulness.order(one, subject.units) for one in found.values()]
-    orders += faithfulness.random_orders(subject.units, RANDOM, seed)
+    orders += faithfulness.random_orders(subject, RANDOM, seed)
     curves = faithfulness.curves(subject, orders, subject.fills[0], batch=64)
     measured = {"deletion": curves.deletion_area, "insertion": curves.insertion_area, "gap": curves.gap}
     numbers = {

@@ -66,7 +66,7 @@ def test_areas_are_those_of_the_methods_and_of_random_orders() -> None:
     assert {"raw", "relevance", "random"} <= set(found)
     for numbers in found.values():
         assert numbers["gap"] == pytest.approx(numbers["insertion"] - numbers["deletion"], abs=1e-9)
-    assert len(random_orders(subject.units, 3, 4)) == 3
+    assert len(random_orders(subject, 3, 4)) == 3
 
 
 def test_an_interval_is_the_mean_and_its_standard_errors() -> None:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
+from core.attention.axes import PatchAxis
 from core.attention.subject import Subject
 
 OnStep = Callable[[int, int], None]  # (passes of one item done, all); may raise to stop
 RANDOM = 10  # orders
+SMOOTH = 0.65  # patches, the width (sd) of the blur, so that they are as smooth as maps: `benchmarks.smoothness`
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +106,19 @@ def order(relevance: Tensor, units: Tensor) -> Tensor:
     return found.argsort(descending=True, stable=True)
 
 
-def random_orders(units: Tensor, count: int = RANDOM, seed: int = 0) -> list[Tensor]:
-    """`count` random orders of the units, always the same ones for a seed."""
+def random_orders(subject: Subject, count: int = RANDOM, seed: int = 0) -> list[Tensor]:
+    """`count` random orders of the units, always the same ones for a seed.
+
+    Words in any order. Patches in the order of blurred noise, in which neighbours are as alike as in the methods' maps
+    (`SMOOTH`): the gaps of scattered orders spread less, so a map that is smooth, whatever it shows, beats them easily.
+    """
     draw = torch.Generator().manual_seed(seed)
-    return [torch.randperm(int(units.max()) + 1, generator=draw) for _ in range(count)]
+    if not isinstance(subject.axis, PatchAxis):
+        return [torch.randperm(int(subject.units.max()) + 1, generator=draw) for _ in range(count)]
+    edge = math.ceil(4 * SMOOTH)
+    noise = torch.randn(count, *(side + 2 * edge for side in subject.axis.grid), generator=draw)
+    blurred = gaussian_blur(noise, [2 * edge + 1] * 2, [SMOOTH] * 2)[:, edge:-edge, edge:-edge]
+    return list(blurred.flatten(1).argsort(descending=True))
 
 
 def curves(
@@ -151,7 +163,7 @@ def control(
     """`curves` of `count` random orders. Raises ValueError for less than two, which have no spread."""
     if count < 2:
         raise ValueError("one random order has no spread")
-    return Control(curves(subject, random_orders(subject.units, count, seed), fill, steps, batch, on_step))
+    return Control(curves(subject, random_orders(subject, count, seed), fill, steps, batch, on_step))
 
 
 def beats(gap: float, control: Control) -> float:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from core.attention.axes import PatchAxis
 from core.attention.faithfulness import (
     Control,
     Curves,
@@ -45,7 +47,7 @@ def areas_by_hand(weights: list[float], chosen: list[int], ends: list[int]) -> t
 @given(weights=NUMBERS, steps=st.integers(1, 30), seed=st.integers(0, 999))
 def test_areas_of_a_linear_model(weights: list[float], steps: int, seed: int) -> None:
     subject = linear(weights)
-    orders = random_orders(subject.units, 3, seed)
+    orders = random_orders(subject, 3, seed)
     found = curves(subject, orders, "mask", steps)
     ends = [round(float(fraction) * len(weights)) for fraction in found.fractions]
     assert ends[0] == 0 and ends[-1] == len(weights) and len(ends) == min(steps, len(weights)) + 1
@@ -136,7 +138,7 @@ def test_raising_in_on_step_stops() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        curves(linear([1.0] * 20), random_orders(torch.arange(20), 4), "mask", batch=4, on_step=on_step)
+        curves(linear([1.0] * 20), random_orders(linear([1.0] * 20), 4), "mask", batch=4, on_step=on_step)
     assert [done for done, _ in told] == [0, 4, 8] and told[0][1] > 8
     told.clear()
     curves(linear([1.0, 2.0]), [torch.arange(2)], "mask", on_step=lambda done, total: told.append((done, total)))
@@ -144,11 +146,45 @@ def test_raising_in_on_step_stops() -> None:
 
 
 def test_random_orders_are_permutations_and_always_the_same() -> None:
-    units = torch.tensor([-1, 0, 1, 1, 2, 3, -1])
-    first, again, other = random_orders(units, 12), random_orders(units, 12), random_orders(units, 12, seed=1)
-    assert len(first) == 12 and all(sorted(one.tolist()) == [0, 1, 2, 3] for one in first)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    words = linear([1.0] * 7, words=[0, 0, 1, 1, 2, 3, 4], marks=[0, 6])
+    for subject, count in ((words, 4), (photo([1.0] * 12, (3, 4)), 12)):
+        first, again, other = random_orders(subject, 12), random_orders(subject, 12), random_orders(subject, 12, seed=1)
+        assert len(first) == 12 and all(sorted(one.tolist()) == list(range(count)) for one in first)
+        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+        assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def photo(weights: list[float], grid: tuple[int, int]) -> Subject:
+    """The linear model of a picture: CLS, which says nothing, and a weight a patch."""
+    axis = PatchAxis(grid, ("CLS",), (0, 0, 1, 1), (1, 1))
+    return replace(linear([0.0, *weights]), axis=axis)
+
+
+def test_random_orders_of_patches_are_as_smooth_as_maps_in_both_directions_and_up_to_the_edge() -> None:
+    ranks = torch.stack([one.argsort() for one in random_orders(photo([1.0] * 192, (12, 16)), 400)]).double()
+    ranks = ((ranks - ranks.mean()) / ranks.std(correction=0)).reshape(400, 12, 16)
+    for pairs in (ranks[:, 1:] * ranks[:, :-1], ranks[:, :, 1:] * ranks[:, :, :-1], ranks[:, 0, 1:] * ranks[:, 0, :-1]):
+        assert float(pairs.mean()) == pytest.approx(0.48, abs=0.04)
+    far = float((ranks[:, 6:] * ranks[:, :-6]).mean())  # nearly independent: what is near is alike, and all sum to 0
+    assert far == pytest.approx(-0.03, abs=0.02)
+    assert float(ranks.mean(0).abs().max()) < 0.25, "no place comes first in all of them"
+
+
+def test_a_smooth_map_of_nothing_is_no_better_than_chance_where_the_model_reads_regions() -> None:
+    """The model reads one square. Maps that know nothing of it, but are smooth, must be told as chance: one in twenty
+    may beat 95%. Against scattered orders they do so more often, which is why those are no opponents."""
+    square = torch.zeros(12, 12)
+    square[2:6, 3:7] = 1
+    subject = photo(square.flatten().tolist(), (12, 12))
+    own = random_orders(subject, 400, seed=7)
+    found = curves(subject, own, "mask")
+
+    def too_good(against: Control) -> float:
+        return sum(verdict.share > 0.95 for verdict in verdicts(found, against)) / len(own)
+
+    scattered = [torch.randperm(144, generator=torch.Generator().manual_seed(n)) for n in range(200)]
+    assert too_good(control(subject, "mask", count=200)) == pytest.approx(0.05, abs=0.03)
+    assert too_good(Control(curves(subject, scattered, "mask"))) > 0.1
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 19, 40])
