@@ -1,11 +1,12 @@
 """`python -m benchmarks.browser`: what a person waits for, measured in headless Chromium against a warm server.
 
-`--parts pages`: every page and every section of the page on differences, from navigation in a new session (nothing in
-the browser's cache) to two moments. *First*: the end of the first frame that shows something of the page's own, below
-what is chosen: in a section the first text or figure of its body, on the pages with a linked view its explanation (the
-words under the picture), on Explain the first picture, on Fine-tune and Models the first heading under the title.
-*Rest*: the end of the frame after the last change of the document, once the script has ended, every figure is drawn,
-every picture is loaded and nothing has changed for a second.
+`--parts pages`: every page and every section of the pages on explaining and on differences, from navigation in a new
+session (nothing in the browser's cache) to two moments. *First*: the end of the first frame that shows something of the
+page's own, below what is chosen: in a section on differences the first text or figure of its body, on the pages with a
+linked view its explanation (the words under the picture), on Explain the first picture, in its other sections the first
+figure, on Fine-tune and Models the first heading under the title. *Rest*: the end of the frame after the last change of
+the document, once the script has ended, no work goes on beside it, every figure is drawn, every picture is loaded and
+nothing has changed for a second.
 
 `--parts movements`: from a pointer move and from a change of layer or head to the painted frame, for 256 and 1,369
 patches, in a saved view.
@@ -50,6 +51,9 @@ OWN = {
 } | {
     f"Differences: {name}": (f"/differences?section={name}", f"{BODY} p, {BODY} h3, {BODY} .main-svg")
     for name in SECTIONS
+} | {
+    f"Explain: {name}": (f"/explain?explain={name}", "[data-testid=stMain] .main-svg")
+    for name in ("heads", "ablation", "arithmetic")
 }  # fmt: skip
 # Runs before the page's own scripts. A change is timed at the end of the frame that shows it.
 WATCH = """(own) => {
@@ -78,7 +82,8 @@ AT_REST = """() => {
   const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
   const drawn = [...document.querySelectorAll(".stPlotlyChart")].every((one) => one.querySelector(".main-svg"));
   const loaded = [...document.querySelectorAll("img")].every((one) => one.complete);
-  return first && script !== "running" && drawn && loaded && performance.now() - last > 1000;
+  const working = document.querySelector("[data-testid=stProgress]");
+  return first && script !== "running" && !working && drawn && loaded && performance.now() - last > 1000;
 }"""
 # The time from an action to the end of the frame that shows it.
 TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
@@ -107,7 +112,7 @@ def visit(browser: Browser, path: str, own: str) -> tuple[float, float]:
     page = browser.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
     page.add_init_script(f"({WATCH})({json.dumps(own)})")
     page.goto(ADDRESS + path, wait_until="commit")
-    page.wait_for_function(AT_REST, timeout=120_000)
+    page.wait_for_function(AT_REST, timeout=240_000)
     times = page.evaluate("window.sidelightTimes")
     page.close()
     return times["first"] / 1000, times["last"] / 1000
