@@ -1,5 +1,6 @@
 """Figures of explanations: methods over words, deletion and insertion, agreement, and what changes without heads."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 from core.views.charts import AMBER, CLEAR, GREY, TEAL, house, plain
 from core.views.light import HIGH, LOW, SCALE
 
-BAND = "rgba(128,136,144,0.25)"
+FAINT = "rgba(128,136,144,0.25)"
 OFF = "#d6337c"  # seen on both ends of the ramp
 
 
@@ -45,7 +46,7 @@ def curves(
     """
     figure, x = go.Figure(), list(fractions)
     figure.add_scatter(
-        x=[*x, *reversed(x)], y=[*random[1], *reversed(random[0])], fill="toself", fillcolor=BAND, mode="lines",
+        x=[*x, *reversed(x)], y=[*random[1], *reversed(random[0])], fill="toself", fillcolor=FAINT, mode="lines",
         line={"width": 0}, name=plain(random_name), hoverinfo="skip",
     )  # fmt: skip
     for name, values in sorted(series.items(), key=lambda item: item[0] == chosen):
@@ -94,22 +95,26 @@ def before_after(
 
 
 def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: Mapping[str, str]) -> go.Figure:
-    """One number a head, (L, H), a row a layer, teal below 0 and brown above; a cross on each head that is off.
+    """One number a head, (L, H), a row a layer: teal below 0, brown above, grey while all are NaN, not yet measured; a
+    cross on each head that is off.
 
     Markers lie on the cells, as Streamlit reports no click or lasso on a heatmap; customdata is (layer, head) from 0.
     words: "layer", "head", and "cell" for hovering: "layer {layer}, head {head}: {value}".
     """
     layers, heads = values.shape
     cells = [(layer, head) for layer in range(layers) for head in range(heads)]
-    end = max(1e-4, float(values.abs().max()))
+    end = max(1e-4, float(values.nan_to_num().abs().max()))
+    known = not values.isnan().any()
     figure = go.Figure(
         go.Heatmap(
-            z=values.tolist(), x0=1, y0=1, xgap=1, ygap=1, hoverinfo="skip", zmin=-end, zmax=end, colorscale="BrBG_r",
-            colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5, "tickformat": ".2~g"},
+            z=values.nan_to_num().tolist(), x0=1, y0=1, xgap=1, ygap=1, hoverinfo="skip", zmin=-end, zmax=end,
+            colorscale="BrBG_r" if known else [[0, FAINT], [1, FAINT]],
+            colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5, "tickformat": ".2~g"}
+            | ({} if known else {"tickvals": []}),
         )
     )  # fmt: skip
     said = [
-        words["cell"].format(layer=layer + 1, head=head + 1, value=f"{float(values[layer, head]):+.4f}")
+        words["cell"].format(layer=layer + 1, head=head + 1, value=_signed(float(values[layer, head])))
         for layer, head in cells
     ]
     solid = {"marker": {"opacity": 1}}
@@ -125,6 +130,10 @@ def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: 
     figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode=False)
     house(figure, 150 + 16 * layers)
     return figure.update_layout(title={"text": plain(title), "font_size": 14, "x": 0, "y": 0.98}, margin_t=34)
+
+
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.4f}"
 
 
 def pruning(series: Mapping[str, Sequence[tuple[int, float]]], x_title: str, y_title: str) -> go.Figure:

@@ -58,6 +58,13 @@ def test_a_head_that_is_off_is_crossed_where_it_stands() -> None:
     assert cells.zmax == -cells.zmin == pytest.approx(0.4), "zero in the middle"
 
 
+def test_heads_that_are_not_measured_yet_show_no_number_but_can_be_chosen() -> None:
+    cells, crosses = explain.switches(torch.full((2, 3), torch.nan), [(1, 0)], "title", WORDS).data
+    assert {colour for _, colour in cells.colorscale} == {explain.FAINT} and list(cells.colorbar.tickvals) == []
+    assert np.isfinite(cells.z).all(), "a cell without a number is not drawn"
+    assert crosses.text[0] == "layer 1, head 1: –" and len(crosses.customdata) == 6
+
+
 def test_pruning_draws_the_measured_order_before_chance() -> None:
     own, chance = explain.pruning(
         {"least": [(0, 0.9), (9, 0.8)], "chance": [(0, 0.9), (9, 0.3)]}, "heads", "quality"

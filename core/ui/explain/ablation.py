@@ -116,7 +116,7 @@ def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, 
     cell = say("ablation.cell", layer="{layer}", head="{head}", value="{value}")  # the figure fills it
     words = {"layer": say("ablation.layer"), "head": say("ablation.head_axis"), "cell": cell}
     for kind, trace in asked.traces.items():
-        values = torch.zeros(trace.layers, trace.heads) if grids is None else grids[kind]
+        values = torch.full((trace.layers, trace.heads), torch.nan) if grids is None else grids[kind]
         own = [(layer, head) for one, layer, head in off if one == kind]
         title = say("ablation.grid", kind=say(f"ablation.{kind}"))
         chart = (
