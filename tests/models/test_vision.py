@@ -64,6 +64,17 @@ def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit
     assert estimate(bundled, 112, fit, image.size).tokens == len(bundled.explain(image, 112, fit).axis)
 
 
+def test_a_busy_moment_does_not_stay_in_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
+    clock = iter([0.0, 8.0, 10.0, 12.0, 20.0, 29.0])  # a pass of 8 s, then one of 2 s, then one of 9 s
+    monkeypatch.setattr(vision.time, "perf_counter", lambda: next(clock))
+    image = Image.new("RGB", (224, 224))
+    assert estimate(model, 224, "crop", image.size).seconds == pytest.approx(8)
+    for _ in range(2):
+        model.explain(image, 224, "crop")
+        assert estimate(model, 224, "crop", image.size).seconds == pytest.approx(2)
+
+
 def test_a_model_with_a_head_names_its_best_classes() -> None:
     model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
     predictions = model.explain(Image.new("RGB", (64, 64)), 224, "crop").predictions
