@@ -17,7 +17,7 @@ from core.attention.subject import Subject
 
 OnStep = Callable[[int, int], None]  # (passes of one item done, all); may raise to stop
 RANDOM = 10  # orders
-SMOOTH = 0.65  # patches, the width (sd) of the blur, so that they are as smooth as maps: `benchmarks.smoothness`
+SMOOTH = 0.75  # patches, the width (sd) of the blur, so that they are as smooth as maps: `benchmarks.smoothness`
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,9 +164,9 @@ def test_random_orders_of_patches_are_as_smooth_as_maps_in_both_directions_and_u
     ranks = torch.stack([one.argsort() for one in random_orders(photo([1.0] * 192, (12, 16)), 400)]).double()
     ranks = ((ranks - ranks.mean()) / ranks.std(correction=0)).reshape(400, 12, 16)
     for pairs in (ranks[:, 1:] * ranks[:, :-1], ranks[:, :, 1:] * ranks[:, :, :-1], ranks[:, 0, 1:] * ranks[:, 0, :-1]):
-        assert float(pairs.mean()) == pytest.approx(0.48, abs=0.04)
+        assert float(pairs.mean()) == pytest.approx(0.6, abs=0.04)
     far = float((ranks[:, 6:] * ranks[:, :-6]).mean())  # nearly independent: what is near is alike, and all sum to 0
-    assert far == pytest.approx(-0.03, abs=0.02)
+    assert far == pytest.approx(-0.04, abs=0.02)
     assert float(ranks.mean(0).abs().max()) < 0.25, "no place comes first in all of them"
 
 
