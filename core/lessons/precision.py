@@ -52,8 +52,7 @@ def converted(module: nn.Module, precision: str) -> nn.Module:
     """A copy of the module. int8: the weights of its linear layers; what goes in is quantised as it comes.
 
     torch 2.14 marks torch.ao's eager quantisation as deprecated in favour of the package torchao; it still works, and
-    is faster: torchao 0.18 takes 1.7 times as long for a picture and 1.8 times for a sentence (the bundled models, one
-    core of an EPYC, not compiled).
+    was the faster of the two for both bundled models when torchao 0.18 was tried on a CPU, not compiled.
     """
     if precision == "int8":
         with warnings.catch_warnings():
