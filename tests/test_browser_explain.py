@@ -18,25 +18,30 @@ def opened(tab, address: str, section: str) -> Page:
     return tab(f"{address}/explain?explain={section}", viewport={"width": 1440, "height": 1600})
 
 
-# Whether some frame was painted with a picture and without any figure, or the place of one.
-ALONE = """requestAnimationFrame(function look() {
+# Of all frames: whether one had a picture and no figure nor the place of one; the most maps not measured yet.
+WATCH = """window.unmeasured = 0;
+requestAnimationFrame(function look() {
   const picture = document.querySelector("[data-testid=stImage] img")?.naturalWidth;
   if (picture && !document.querySelector(".stPlotlyChart")) window.picturesAlone = true;
+  const said = [...document.querySelectorAll("[data-testid=stMarkdown]")].map((one) => one.textContent);
+  const now = said.filter((text) => text.startsWith("not yet measured against random maps")).length;
+  window.unmeasured = Math.max(window.unmeasured, now);
   requestAnimationFrame(look);
 })"""
 
 
 def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(tab, address: str) -> None:
     page = tab(viewport={"width": 1440, "height": 1600})
-    page.add_init_script(ALONE)
+    page.add_init_script(WATCH)
     page.goto(f"{address}/explain")
     picture = page.locator("[data-testid=stImage] img").nth(8)
-    expect(page.get_by_text("not yet measured against random maps")).to_have_count(17)
+    picture.wait_for()
     page.locator(".st-key-explain_words .main-svg").first.wait_for()
     assert page.evaluate("window.picturesAlone"), "they waited for plotly"
     before = picture.bounding_box()
     expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17)
     assert picture.bounding_box() == pytest.approx(before, abs=2)
+    assert page.evaluate("window.unmeasured") >= 17, "maps waited for their checks"
     page.locator(".st-key-deletion_photo .main-svg").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
 
@@ -63,9 +68,12 @@ def test_heads_go_off_by_click_by_box_and_by_key(tab, address: str) -> None:
     for head in range(1, 7):  # all of layer 11
         expect(page.get_by_text(f"encoder 11·{head}", exact=True)).to_be_visible()
 
-    page.get_by_role("combobox", name="Heads that are off").first.focus()
+    box = page.get_by_role("combobox", name="Heads that are off").first
+    box.focus()
     page.keyboard.type("coder 1·1")
-    page.keyboard.press("ArrowDown")  # the first entry takes all that match
+    expect(box).to_have_attribute("aria-activedescendant", re.compile("select_matches"))  # all of them
+    page.keyboard.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", re.compile("option-0$"))  # the one that was typed
     page.keyboard.press("Enter")
     expect(page.get_by_text("encoder 1·1", exact=True).first).to_be_visible()
     expect(page.get_by_text("8 off").first).to_be_attached()
