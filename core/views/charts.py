@@ -6,10 +6,11 @@ import plotly.graph_objects as go
 
 TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
 CLEAR = "rgba(0,0,0,0)"
+FAINT = "rgba(128,136,144,0.25)"  # grid lines, bands, what has no number yet
 QUIET = {"displayModeBar": False}  # plotly's settings for a figure without a tool bar
 
 _AXIS = {
-    "gridcolor": "rgba(128,136,144,0.25)",
+    "gridcolor": FAINT,
     "zerolinecolor": "rgba(128,136,144,0.4)",
     "automargin": True,
 }

@@ -7,10 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import AMBER, CLEAR, GREY, TEAL, house, plain
+from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain
 from core.views.light import HIGH, LOW, SCALE
 
-FAINT = "rgba(128,136,144,0.25)"
 OFF = "#d6337c"  # seen on both ends of the ramp
 
 
