@@ -32,7 +32,7 @@ from core.models.catalogue import default
 from core.models.images import open_image
 from core.models.translation import load_translator
 from core.models.vision import load_vision
-from core.ui.lessons.sections import SECTIONS
+from core.ui.differences.sections import SECTIONS
 from core.views.linked.page import View
 from core.views.linked.payload import ImagePart, SentencePart
 
@@ -143,7 +143,7 @@ def saved_view(size: int, folder: Path) -> Path:
     """The bundled models' attention of one sample photo at `size` px and of its caption, as one HTML file."""
     photo = samples.photos()[0]
     image = open_image(photo.path.read_bytes())
-    vision = load_vision(default("vision").key).explain(image, size, "crop")
+    vision = load_vision(default("vision").key).run(image, size, "crop")
     spoken = load_translator(default("translation").key).translate(photo.caption, "deu")
     axes = (spoken.source, spoken.target)
     sentence = SentencePart(*axes, spoken.encoder, spoken.decoder, spoken.cross, "English to German")

@@ -39,7 +39,7 @@ def gallery(model: VisionModel) -> None:
     for photo in samples.photos():
         image = open_image(photo.path.read_bytes())
         for size in (112, 224, 448):
-            best = model.explain(image, size, "crop").predictions[:2]
+            best = model.run(image, size, "crop").predictions[:2]
             print(
                 f"{photo.file:<18} {size} px: " + ", ".join(f"{p.label} {p.probability:.0%}" for p in best), flush=True
             )

@@ -70,7 +70,7 @@ def vision(count: int) -> Iterator[Numbers]:
     chosen = torch.linspace(0, len(held_out) - 1, count).round().long()
     for number in chosen.tolist():
         image = Image.fromarray(held_out.images[number].permute(1, 2, 0).numpy())
-        seen = model.explain(image, 112, "stretch").predictions[0].label
+        seen = model.run(image, 112, "stretch").predictions[0].label
         yield areas(photo_subject(model, image, 112, "stretch", model.classes.index(seen)), number)
 
 
@@ -88,7 +88,7 @@ def objects(count: int) -> Iterator[Numbers]:
     for number in (1, 2):
         taken = 0
         for drawn, scene in enumerate(scenes(DRAWN * count, number), 1):
-            seen = [one.label for one in model.explain(scene.image, SIDE, "stretch").predictions[:number]]
+            seen = [one.label for one in model.run(scene.image, SIDE, "stretch").predictions[:number]]
             if set(seen) != set(scene.masks):
                 continue
             taken += 1

@@ -16,7 +16,7 @@ from core import samples
 from core.attention.ablation import without
 from core.attention.methods import explain
 from core.attention.subject import Subject
-from core.lessons.cost import peak_bytes
+from core.differences.cost import peak_bytes
 from core.models.images import open_image
 from core.models.subjects import photo_subject, vision_subject
 from core.models.vision import load_vision
@@ -33,14 +33,14 @@ def rollout() -> None:
     """Rollout and a recorded pass with rollout after it, at 518 px; what rollout adds to the memory at its highest."""
     asked, model = subject(518), load_vision("vision-vit-s-14")
     photo = open_image(samples.photos()[0].path.read_bytes())
-    images = model.pixels(model.explain(photo, 518, "crop").fitted.pixels)
+    images = model.pixels(model.run(photo, 518, "crop").fitted.pixels)
 
     def plain() -> None:
         with torch.inference_mode():
             model.module(images)
 
     def whole() -> None:
-        explain(vision_subject(model, model.explain(photo, 518, "crop"), target=0), "rollout")  # asks for no class
+        explain(vision_subject(model, model.run(photo, 518, "crop"), target=0), "rollout")  # asks for no class
 
     seconds = take_turns({"plain": plain, "rollout": lambda: explain(asked, "rollout"), "whole": whole}, rounds=8)
     rows = {

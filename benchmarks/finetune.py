@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.browser import ADDRESS, serve
 from benchmarks.timing import table, take_turns
-from core.finetune import data, jobs, methods, results
+from core.finetune import data, methods, results, worker
 from core.finetune.features import features, fit_head
 from core.finetune.job import Job, default_job, new_run, set_status
 from core.finetune.loop import read_log
@@ -44,7 +44,7 @@ def train(job: Job, found: data.PictureData | data.PairData) -> tuple[float, res
     folder = new_run(catalogue.runs_folder(), job)
     data.save(found, folder / "data")
     set_status(folder, "running", queued=time.time())  # not queued: a server's worker would take it
-    for _ in jobs.train_here(folder):
+    for _ in worker.train_here(folder):
         pass
     return time.perf_counter() - start, results.read(folder)
 
@@ -133,9 +133,9 @@ def page() -> None:
             )
             for _ in range(TURNS):
                 first.append(_through_the_page(browser))
-                steps["page"].append(_between_steps(jobs.runs()[0]))
+                steps["page"].append(_between_steps(worker.runs()[0]))
                 train(default_job("vision", "lora"), data.bundled_pictures(CLASSES[0], EACH))
-                steps["alone"].append(_between_steps(jobs.runs()[0]))
+                steps["alone"].append(_between_steps(worker.runs()[0]))
                 print(f"  a step: page {steps['page'][-1]:.3f} s, alone {steps['alone'][-1]:.3f} s", flush=True)
             for _ in range(TURNS):
                 cancelled.append(_cancelled(browser))

@@ -44,7 +44,7 @@ def main() -> None:
     model = classifier()
     alike: list[float] = []
     for photo in samples.photos():
-        result = model.explain(open_image(photo.path.read_bytes()), SIDE, "crop")
+        result = model.run(open_image(photo.path.read_bytes()), SIDE, "crop")
         subject = vision_subject(model, result, model.classes.index(result.predictions[0].label))
         orders = [order(torch.nan_to_num(one), subject.units) for one in maps(subject).values()]
         grid = result.axis.grid

@@ -1,7 +1,7 @@
 """Every sentence a person reads, in English and Chinese.
 
-`assets/wording/*.json` hold `{"key": {"en": "...", "zh": "..."}}`, one file a topic, with `{name}` for values.
-The library's errors use the same files, so that a page can show them in its own language.
+`assets/wording/<language>/<topic>.json` hold `{"key": "..."}` with `{name}` for values: a further language is one more
+folder. The library's errors use the same files, so that a page can show them in its own language.
 """
 
 import json
@@ -16,11 +16,13 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 def entries() -> dict[str, dict[str, str]]:
     """All wording: key -> language -> text. Raises ValueError where two files give the same key."""
     merged: dict[str, dict[str, str]] = {}
-    for path in sorted((ASSETS / "wording").glob("*.json")):
-        for key, texts in json.loads(path.read_text("utf-8")).items():
-            if key in merged:
-                raise ValueError(f"{path.name} repeats the key {key}")
-            merged[key] = texts
+    for language in LANGUAGES:
+        for path in sorted((ASSETS / "wording" / language).glob("*.json")):
+            for key, text in json.loads(path.read_text("utf-8")).items():
+                texts = merged.setdefault(key, {})
+                if language in texts:
+                    raise ValueError(f"{language}/{path.name} repeats the key {key}")
+                texts[language] = text
     return merged
 
 

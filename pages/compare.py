@@ -24,7 +24,7 @@ with right:
 vision = translation = None
 parts = []
 try:
-    vision = work.explain_image(vision_name, image, work.side(vision_model), "crop")
+    vision = work.run_image(vision_name, image, work.side(vision_model), "crop")
     if part := linked.image_part(vision, title, image):
         parts.append(part)
 except SidelightError as error:

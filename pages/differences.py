@@ -4,11 +4,11 @@ import streamlit as st
 
 from core.ui import inputs, link
 from core.ui.columns import beside
+from core.ui.differences import quiz
+from core.ui.differences.lesson import prepare
+from core.ui.differences.sections import SECTIONS
 from core.ui.entry import enter
 from core.ui.language import say
-from core.ui.lessons import quiz
-from core.ui.lessons.lesson import prepare
-from core.ui.lessons.sections import SECTIONS
 
 enter("pages/differences.py")
 st.title(say("differences.title"))

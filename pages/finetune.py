@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune import jobs
+from core.finetune import worker
 from core.ui import inputs, work
 from core.ui.entry import enter
+from core.ui.finetune import after, data, live, runs, setup
 from core.ui.language import say, show_error
-from core.ui.training import after, data, live, runs, setup
 
 enter("pages/finetune.py")
 live.ensure_worker()
@@ -56,5 +56,5 @@ if folder is None:
                     runs.open_run(started)
 else:
     live.show(folder)
-    if jobs.state_of(folder).state == "finished":
+    if worker.state_of(folder).state == "finished":
         after.show(folder)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.models.catalogue import BUNDLED
 from core.ui.entry import enter
+from core.ui.finetune import compare_runs
 from core.ui.language import language, say
-from core.ui.training import others
 
 enter("pages/models.py")
 st.title(say("models.title"))
@@ -18,4 +18,4 @@ for card in BUNDLED:
 st.caption(say("models.more"))
 
 st.subheader(say("models.trained"))
-others.listed()
+compare_runs.listed()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.models.vision import estimate
-from core.ui import inputs, linked, segmentation, work
+from core.ui import foreground, inputs, linked, work
 from core.ui.entry import enter
 from core.ui.language import class_name, say, show_error
 from core.views.charts import probability_bars
@@ -44,7 +44,7 @@ if cost.seconds > ASK_ABOVE and run not in agreed:
     agreed.add(run)
 
 try:
-    result = work.explain_image(name, image, size, fit)
+    result = work.run_image(name, image, size, fit)
 except SidelightError as error:
     show_error(error)
     st.stop()
@@ -63,4 +63,4 @@ else:
 
 st.subheader(say("vision.foreground"))
 st.caption(say("vision.foreground_help"))
-segmentation.show(result, image)
+foreground.show(result, image)

@@ -78,7 +78,7 @@ def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed."""
     from core.finetune import data
     from core.finetune.job import Job, new_run
-    from core.finetune.training import train
+    from core.finetune.train import train
     from core.models.catalogue import default
 
     root = tmp_path_factory.mktemp("runs")

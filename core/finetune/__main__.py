@@ -16,7 +16,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from core.errors import SidelightError
-from core.finetune import data, jobs, methods
+from core.finetune import data, methods, worker
 from core.finetune.job import default_job, new_run, set_status, write_json
 from core.models import catalogue
 from core.models.loading import device
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder = _folder(options) if state.is_main_process else options.run
         if folder is None:
             raise SystemExit("several processes need --run FOLDER")
-        for event in jobs.train_here(folder, lock=state.is_main_process):
+        for event in worker.train_here(folder, lock=state.is_main_process):
             if state.is_main_process and (event.metrics or event.step % options.print_every == 0):
                 print(json.dumps(asdict(event)), flush=True)
         if state.is_main_process:
-            print(f"{folder}: {jobs.status(folder).state} (processes: {state.num_processes})")
+            print(f"{folder}: {worker.status(folder).state} (processes: {state.num_processes})")
     except SidelightError as error:
         sys.exit(str(error))
 

@@ -16,7 +16,7 @@ from core.finetune.job import Job
 from core.finetune.learning import INTERIM_PAIRS, INTERIM_PICTURES, VARIATION, ScoredTask
 from core.finetune.methods import METHODS, Task
 from core.finetune.score import translate_all
-from core.finetune.training import EVALUATIONS
+from core.finetune.train import EVALUATIONS
 from core.models.loading import mixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel

@@ -36,7 +36,7 @@ class PhotoFilm:
 
     def take(self, step: int, module: nn.Module) -> None:
         model = replace(self.model, module=module, prefix=prefix_names(module), classes=())
-        result = model.explain(self.probe, self.side, "crop")
+        result = model.run(self.probe, self.side, "crop")
         if result.trace is None:  # such models are not filmed, and the page says so
             return
         if not self.taken:

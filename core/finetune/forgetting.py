@@ -36,7 +36,7 @@ def object_shares(model: VisionModel, scenes: int) -> list[float]:
     size = PATCHES * model.patch if PATCHES * model.patch in model.sizes else model.default_size
     found = []
     for scene, box in _scenes(scenes):
-        trace = model.explain(scene, size, "stretch").trace
+        trace = model.run(scene, size, "stretch").trace
         if trace is None:
             raise ValueError("the model's attention cannot be recorded")
         row = cls_attention(trace)

@@ -61,7 +61,7 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
 
 def photo_subject(model: VisionModel, image: Image.Image, size: int, fit: Fit, target: int | None = None) -> Subject:
     """`vision_subject` of an upright RGB image."""
-    return vision_subject(model, model.explain(image, size, fit), target)
+    return vision_subject(model, model.run(image, size, fit), target)
 
 
 def _without_patches(pixels: Tensor, kept: Tensor, axis: PatchAxis, fill: str, patch: int) -> Tensor:

@@ -79,7 +79,7 @@ class VisionModel:
     temperature: float = 1.0
     _rate: float = 0.0  # multiply-adds a second
 
-    def explain(self, image: Image.Image, size: int, fit: Fit) -> VisionResult:
+    def run(self, image: Image.Image, size: int, fit: Fit) -> VisionResult:
         """Run the model on an upright RGB image at `size` px and keep its attention."""
         fitted = fit_image(image, fit if len(self.sizes) > 1 or fit != "native" else "stretch", size, self.patch)
         axis = PatchAxis(fitted.grid, self.prefix, fitted.image_box, image.size)

@@ -130,8 +130,8 @@ def forget(name: str) -> None:
 
 
 @st.cache_resource(max_entries=EXPLANATIONS_KEPT, show_spinner=False)
-def _explained(name: str, digest: str, size: int, fit: str, _image: Image.Image) -> VisionResult:
-    return vision_model(name).explain(_image, size, fit)
+def _ran(name: str, digest: str, size: int, fit: str, _image: Image.Image) -> VisionResult:
+    return vision_model(name).run(_image, size, fit)
 
 
 # Not st.cache_resource: that allows no drawing, such as progress, from inside.
@@ -149,10 +149,10 @@ def _translated(
     return translator(name).translate(sentence, target, beams, max_pieces, top_k, on_step=on_step)
 
 
-def explain_image(name: str, image: Image.Image, size: int, fit: str) -> VisionResult:
+def run_image(name: str, image: Image.Image, size: int, fit: str) -> VisionResult:
     """The model's prediction and attention on an image. Raises SidelightError."""
     with st.spinner(say("work.image"), show_time=True):
-        return _explained(name, digest(image), size, fit, image)
+        return _ran(name, digest(image), size, fit, image)
 
 
 def side(model: VisionModel) -> int:

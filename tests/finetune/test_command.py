@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from core.finetune import __main__ as command
-from core.finetune import jobs, results
+from core.finetune import results, worker
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
 from core.finetune.loop import Event, read_log
@@ -56,7 +56,7 @@ def test_class_folders_make_a_run_that_is_listed(
     data = class_folders(tmp_path / "data")
     options = words("--task", "vision", "--method", "lora", "--data", data, "--epochs", 3, "--side", 64)
     command.main([*options, "--precision", "no"])
-    (folder,) = jobs.runs()
+    (folder,) = worker.runs()
     assert folder.parent == runs and status(folder).state == "finished"
     assert [card.key for card in catalogue.cards("vision") if card.is_trained] == [folder.name]
     made = read_job(folder)
@@ -75,7 +75,7 @@ def test_class_folders_make_a_run_that_is_listed(
 def test_a_table_makes_a_run_that_is_listed(runs: Path, tmp_path: Path) -> None:
     options = words("--task", "translation", "--method", "ia3", "--data", table(tmp_path), "--epochs", 2)
     command.main([*options, *words("--language", "de", "--batch", 12, "--run", runs / "mine", "--rate", "0.03")])
-    assert jobs.runs() == [runs / "mine"] and read_job(runs / "mine").rate == 0.03
+    assert worker.runs() == [runs / "mine"] and read_job(runs / "mine").rate == 0.03
     assert [card.key for card in catalogue.cards("translation") if card.is_trained] == ["mine"]
     assert set(results.read(runs / "mine").metrics) == {"bleu", "chrf"}
     assert dataset.load(runs / "mine" / "data").language == "de"
@@ -87,9 +87,9 @@ def test_a_run_that_was_paused_goes_on(runs: Path, tmp_path: Path) -> None:
     folder = command._folder(
         command._options([*options, *words("--data", class_folders(tmp_path / "data"), "--epochs", 6, "--batch", 6)])
     )
-    for event in jobs.train_here(folder):
+    for event in worker.train_here(folder):
         if event.step == 9:
-            jobs.request(folder, "pause")
+            worker.request(folder, "pause")
     assert status(folder).state == "paused"
     command.main(options)
     assert status(folder).state == "finished" and results.read(folder).steps == len(read_log(folder)) > 9
@@ -106,7 +106,7 @@ def test_bad_data_ends_in_a_sentence(runs: Path, tmp_path: Path, task: str, data
         command.main(words("--task", task, "--data", tmp_path / data))
     sentence = caught.value.code  # a text, which Python prints before it ends with 1
     assert isinstance(sentence, str) and sentence.endswith(".") and len(sentence.split()) > 4
-    assert not runs.exists() and not jobs.runs()
+    assert not runs.exists() and not worker.runs()
 
 
 def test_a_new_run_needs_data(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SidelightError
-from core.finetune import learning, results, training
+from core.finetune import learning, results, train
 from core.finetune.job import ask, status
 from core.finetune.loop import read_log
 from core.models import catalogue
@@ -27,16 +27,16 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int) -> None:
     wanted = job(task, method, varied=True, epochs=3)
     whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
-    losses = [event.loss for event in training.train(whole)]
+    losses = [event.loss for event in train.train(whole)]
     first = []
-    for event in training.train(broken):
+    for event in train.train(broken):
         first.append(event)
         if event.step == at:
             ask(broken, "pause")
     assert [event.step for event in first] == list(range(1, at + 1))
     assert status(broken).state == "paused" and not (broken / "request").exists()
     assert not (broken / "result").exists()
-    second = list(training.train(broken))
+    second = list(train.train(broken))
     assert second[0].step == at + 1 and second[0].seconds > first[-1].seconds
     assert [event.loss for event in (*first, *second)] == pytest.approx(losses, rel=1e-5)
     assert len(read_log(broken)) == len(losses) and status(broken).state == "finished"
@@ -46,7 +46,7 @@ def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int
 
 def test_finish_ends_early_with_a_result(tmp_path: Path) -> None:
     folder = run_of(tmp_path, job("vision", "lora", epochs=50))
-    for event in training.train(folder):
+    for event in train.train(folder):
         if event.step == 9:
             ask(folder, "finish")
     assert status(folder).state == "finished" and results.read(folder).steps == 9
@@ -60,9 +60,9 @@ def test_what_was_cut_off_while_its_result_was_measured_needs_no_more_training(
     with monkeypatch.context() as patch:
         patch.setattr(learning.PictureLearning, "measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            list(training.train(folder))
+            list(train.train(folder))
     assert status(folder).state == "running" and results.read(folder) is None and not catalogue.trained()
-    assert list(training.train(folder)) == []
+    assert list(train.train(folder)) == []
     assert status(folder).state == "finished" and results.read(folder).steps == len(read_log(folder))
 
 
@@ -70,10 +70,10 @@ def test_what_was_cut_off_while_its_result_was_measured_needs_no_more_training(
 def test_a_rate_that_is_too_high_ends_in_a_sentence(tmp_path: Path, task: str, method: str) -> None:
     folder = run_of(tmp_path, job(task, method, rate=1e30))
     with pytest.raises(SidelightError) as caught:
-        list(training.train(folder))
+        list(train.train(folder))
     now = status(folder)
-    assert caught.value.code == "training.not_finite" and "1e+30" in caught.value.sentence("en")
-    assert now.state == "failed" and now.error[0] == "training.not_finite" and now.ended >= now.started
+    assert caught.value.code == "train.not_finite" and "1e+30" in caught.value.sentence("en")
+    assert now.state == "failed" and now.error[0] == "train.not_finite" and now.ended >= now.started
     assert SidelightError(now.error[0], **now.error[1]).sentence("zh") == caught.value.sentence("zh")
     assert results.read(folder) is None
 
@@ -86,14 +86,14 @@ def test_another_mistake_is_not_taken_for_a_rate_that_is_too_high(
 
     monkeypatch.setattr(learning.PictureLearning, "probes", broken)
     with pytest.raises(ValueError, match="a bug"):
-        list(training.train(run_of(tmp_path, job("vision", "head"))))
+        list(train.train(run_of(tmp_path, job("vision", "head"))))
 
 
 @pytest.mark.parametrize(("patience", "evaluations"), [(0, 6), (1, 2), (2, 3)])
 def test_patience_ends_what_gets_no_better(tmp_path: Path, patience: int, evaluations: int) -> None:
     """A rate so small that nothing moves: the first evaluation is the best."""
     folder = run_of(tmp_path, job("vision", "head", rate=1e-20, epochs=6, patience=patience))
-    events = list(training.train(folder))
+    events = list(train.train(folder))
     assert sum(bool(event.metrics) for event in events) == evaluations
     assert len(events) == 4 * evaluations and results.read(folder).steps == len(events)
 
@@ -103,7 +103,7 @@ def test_runs_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
     found = []
     for precision in ("no", "bf16", "no"):
         wanted = job("vision", "head", precision=precision, epochs=2)
-        found.append([event.loss for event in training.train(run_of(tmp_path, wanted))])
+        found.append([event.loss for event in train.train(run_of(tmp_path, wanted))])
     assert found[0] == found[2] != found[1] and found[1] == pytest.approx(found[0], rel=0.03)
 
 
@@ -111,5 +111,5 @@ def test_damaged_data_ends_in_a_sentence(tmp_path: Path) -> None:
     folder = run_of(tmp_path, job("vision", "head"))
     (folder / "data" / "pictures.safetensors").write_bytes(b"no")
     with pytest.raises(SidelightError) as caught:
-        list(training.train(folder))
+        list(train.train(folder))
     assert caught.value.code == "data.saved_damaged" and status(folder).state == "failed"

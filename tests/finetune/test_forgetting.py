@@ -25,7 +25,7 @@ BUNDLED = "vision-vit-s-14"
 def looking(where: Callable[[Tensor], Tensor], grid: int = 16) -> VisionModel:
     """A model whose CLS attention is softmax(where(scores)): how far each patch is from the ground, (grid^2,)."""
 
-    def explain(image: Image.Image, size: int, fit: str) -> VisionResult:
+    def run(image: Image.Image, size: int, fit: str) -> VisionResult:
         axis = PatchAxis((grid, grid), ("CLS",), (0, 0, *image.size), image.size)
         pixels = pil_to_tensor(image.resize((grid, grid), Image.Resampling.BOX)).flatten(1).T.float()  # (grid^2, 3)
         ground = torch.tensor([image.getpixel(corner) for corner in ((0, 0), (335, 0), (0, 335), (335, 335))]).float()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.finetune import estimate, methods, training
+from core.finetune import estimate, methods, train
 from core.finetune.learning import Learning, open_learning
 from core.finetune.loop import Run
 from core.models.prompts import add_registers
@@ -73,7 +73,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory):
             folder = run_of(tmp_path_factory.mktemp("runs"), job(task, method))
             learning = open_learning(folder, job(task, method), data_of(task))
             whole = getattr(learning, "whole", None) or learning.task.module
-            settings = training.settings_of(learning.job, len(learning.task.batches(0)))
+            settings = train.settings_of(learning.job, len(learning.task.batches(0)))
             settings, before = replace(settings, every=settings.steps), hashes(whole)
             run = Run(learning.task, settings, folder, methods.companion(learning.task.module))
             assert len(list(run.train())) >= 8
@@ -159,7 +159,7 @@ def test_adalora_needs_no_ranks_or_steps_to_spare(
     """One rank, one step, two steps: the importance of a rank is known before the first is given up."""
     in_place(monkeypatch, tmp_path)
     folder = run_of(tmp_path, job("vision", "adalora", **changes))
-    assert list(training.train(folder))
+    assert list(train.train(folder))
     kept = json.loads((folder / "result" / "adapter_config.json").read_text())["rank_pattern"]
     assert any(any(ranks) for ranks in kept.values())
 
@@ -229,7 +229,7 @@ def rows_sum_to_1(trace, keys: int) -> None:
 def test_learnt_registers_are_positions_like_others(trained, tmp_path: Path) -> None:
     found = trained("vision", "prompt")
     found.learning.export(found.run.learnt.eval(), tmp_path)
-    result = loaded("vision", tmp_path).explain(found.learning.film.probe, 64, "stretch")
+    result = loaded("vision", tmp_path).run(found.learning.film.probe, 64, "stretch")
     assert result.axis.prefix == ("CLS", *(f"register {n}" for n in range(1, 9)))
     rows_sum_to_1(result.trace, 9 + 8 * 8)
     assert result.trace.layers == LAYERS["vision"]

@@ -74,7 +74,7 @@ def test_a_vision_result_comes_back_with_the_same_predictions(runs: Path) -> Non
     back = results.unpack(results.pack(sent), runs)
     assert back != sent and results.read(back) == results.read(sent)
     photo = open_image((samples.FOLDER / "cat.jpg").read_bytes())
-    first, second = (load_vision(run.name).explain(photo, 224, "crop") for run in (sent, back))
+    first, second = (load_vision(run.name).run(photo, 224, "crop") for run in (sent, back))
     assert first.predictions == second.predictions
     assert {prediction.label for prediction in second.predictions} == {"cat", "ship"}
     assert torch.equal(first.features, second.features)

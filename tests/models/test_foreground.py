@@ -36,7 +36,7 @@ def test_a_flower_on_grey_is_cut_out() -> None:
     flower = open_image(next(p for p in samples.photos() if p.file == "flower.jpg").path.read_bytes())
     image = Image.new("RGB", (336, 336), (128, 128, 128))
     image.paste(flower.crop((150, 60, 470, 380)).resize((126, 126)), (105, 105))
-    result = load_vision("vision-vit-s-14").explain(image, 224, "stretch")
+    result = load_vision("vision-vit-s-14").run(image, 224, "stretch")
     planted = torch.zeros(16, 16, dtype=torch.bool)
     planted[5:11, 5:11] = True
     for score in (attention_score(result.trace), feature_score(result.features)):

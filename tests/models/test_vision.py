@@ -31,7 +31,7 @@ def test_attention_of_the_bundled_model_finds_a_planted_object(bundled: VisionMo
     for place in ((20, 20), (200, 190)):
         image = Image.new("RGB", (336, 336), (128, 128, 128))
         image.paste(flower, place)
-        result = bundled.explain(image, 224, "stretch")
+        result = bundled.run(image, 224, "stretch")
         row = result.trace.mean([9, 10])[0, 1:].reshape(16, 16)
         x0, y0 = (round(c * 16 / 336) for c in place)
         inside = row[y0 : y0 + 5, x0 : x0 + 5].sum() / row.sum()
@@ -53,7 +53,7 @@ def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
     image = Image.new("RGB", (300, 200))
     image.paste("white", (170, 90, 195, 115))
     for fit in ("crop", "letterbox", "stretch", "native"):
-        result = model.explain(image, 224, fit)
+        result = model.run(image, 224, fit)
         left, top, right, bottom = result.axis.patch_box(int(result.trace.row(0, 0, 0).argmax()))
         assert right > 170 and left < 195 and bottom > 90 and top < 115, fit
 
@@ -61,7 +61,7 @@ def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
 @pytest.mark.parametrize("fit", ["crop", "letterbox", "stretch", "native"])
 def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit: str) -> None:
     image = Image.new("RGB", (200, 120))
-    assert estimate(bundled, 112, fit, image.size).tokens == len(bundled.explain(image, 112, fit).axis)
+    assert estimate(bundled, 112, fit, image.size).tokens == len(bundled.run(image, 112, fit).axis)
 
 
 def test_a_busy_moment_does_not_stay_in_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +71,13 @@ def test_a_busy_moment_does_not_stay_in_the_estimate(monkeypatch: pytest.MonkeyP
     image = Image.new("RGB", (224, 224))
     assert estimate(model, 224, "crop", image.size).seconds == pytest.approx(8)
     for _ in range(2):
-        model.explain(image, 224, "crop")
+        model.run(image, 224, "crop")
         assert estimate(model, 224, "crop", image.size).seconds == pytest.approx(2)
 
 
 def test_a_model_with_a_head_names_its_best_classes() -> None:
     model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
-    predictions = model.explain(Image.new("RGB", (64, 64)), 224, "crop").predictions
+    predictions = model.run(Image.new("RGB", (64, 64)), 224, "crop").predictions
     assert len(predictions) == 5 and 0 < sum(p.probability for p in predictions) <= 1
     assert [p.probability for p in predictions] == sorted((p.probability for p in predictions), reverse=True)
     assert model.classes[0].startswith("tench")
@@ -147,7 +147,7 @@ def test_a_timm_model_is_fetched_once_with_progress(timm_hub: Path, tmp_path: Pa
     offline(monkeypatch, tmp_path / "cache")
     again = load_vision("test_vit.r160_in1k")
     picture = Image.new("RGB", (64, 64), "red")
-    assert torch.equal(*(one.explain(picture, 160, "crop").probabilities for one in (model, again)))
+    assert torch.equal(*(one.run(picture, 160, "crop").probabilities for one in (model, again)))
     state = load_file(weights)
     assert torch.equal(again.module.head.weight.cpu(), state["head.weight"]), "these weights, no others"
 
@@ -197,7 +197,7 @@ def test_the_bundled_classifier_names_the_cat_and_keeps_its_attention_clean() ->
     model = load_vision("vision-cifar10")
     cat = open_image(next(p for p in samples.photos() if p.file == "cat.jpg").path.read_bytes())
     for size in (112, 224):
-        result = model.explain(cat, size, "crop")
+        result = model.run(cat, size, "crop")
         assert result.predictions[0].label == "cat" and result.predictions[0].probability > 0.8
         assert result.trace.problems == () and result.trace.layers == 12
     assert len(model.classes) == 10 and 0 < model.temperature < 2

@@ -6,7 +6,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ui.lessons.sections import SECTIONS
+from core.ui.differences.sections import SECTIONS
 from tests.pages.test_pages import opened
 
 OTHER = {

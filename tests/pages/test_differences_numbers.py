@@ -9,7 +9,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core import samples, wording
-from core.lessons import limits, loss, mathematics, structure
+from core.differences import limits, loss, mathematics, structure
 from core.models import foreground
 from core.models.images import open_image
 from core.models.translation import Translation, Translator, load_translator
@@ -38,7 +38,7 @@ def vision() -> VisionModel:
 
 @pytest.fixture(scope="module")
 def seen(vision: VisionModel) -> VisionResult:
-    return vision.explain(open_image(PHOTO.path.read_bytes()), 224, "crop")
+    return vision.run(open_image(PHOTO.path.read_bytes()), 224, "crop")
 
 
 def drawn(test: AppTest, name: str) -> list[dict]:
@@ -114,7 +114,7 @@ def test_the_loss_of_a_class_is_smoothed_by_what_the_slider_says(smoothing: floa
     test = part_of("loss", "loss_part", "classes", vision_model="vision-cifar10")
     test.slider(key="loss_smoothing").set_value(smoothing).run()
     model = load_vision("vision-cifar10")
-    fitted = model.explain(open_image(PHOTO.path.read_bytes()), 224, "crop").fitted
+    fitted = model.run(open_image(PHOTO.path.read_bytes()), 224, "crop").fitted
     logits = loss.class_logits(model, fitted.pixels)
     best = int(logits.argmax())
     wanted = loss.class_loss(logits, best, smoothing)

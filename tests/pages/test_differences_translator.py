@@ -11,9 +11,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.differences import precision
 from core.finetune import results
 from core.finetune.job import read_job
-from core.lessons import precision
 from core.models import catalogue
 from core.models.translation import load_translator
 from tests.finetune.models import tiny_translator

@@ -82,7 +82,7 @@ def test_each_verdict_stands_beside_its_own_method_and_the_best_one_leads() -> N
     app = settled(opened("maps"))
     told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][:9]
     model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
-    first = model.explain(photo, 112, "crop").predictions[0].label
+    first = model.run(photo, 112, "crop").predictions[0].label
     asked = photo_subject(model, photo, 112, "crop", model.classes.index(first))
     orders = [order(torch.nan_to_num(explain(asked, name)), asked.units) for name in METHODS]
     found = curves(asked, orders, asked.fills[0])
@@ -133,7 +133,7 @@ def test_heads_that_are_off_are_told_and_can_be_put_back() -> None:
 def test_classes_with_heads_off_stand_beside_those_with_all_on() -> None:
     app = settled(opened("ablation"))
     model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
-    whole = model.explain(photo, 112, "crop")
+    whole = model.run(photo, 112, "crop")
     off = [("encoder", layer, head) for layer in range(8, 12) for head in range(6)]
     app.session_state[f"off_photo_{CLASSIFIER}"] = off
     app.run()
@@ -159,7 +159,7 @@ def test_pruning_takes_the_least_important_heads_first(monkeypatch: pytest.Monke
     next(button for button in app.button if "held-out pictures" in button.label).click()
     settled(app.run())
     model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
-    first = model.explain(photo, 112, "crop").predictions[0].label
+    first = model.run(photo, 112, "crop").predictions[0].label
     worth = importance(photo_subject(model, photo, 112, "crop", model.classes.index(first)))["encoder"]
     least, chance = taken[:2]
     values = [float(worth[layer, head]) for _, layer, head in least]

@@ -91,7 +91,7 @@ def test_the_table_of_heads_has_the_runs_numbers() -> None:
 def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[int, int]) -> None:
     test = opened("heads", lang="en", heads_at_photo=("encoder", *place))
     photo = open_image(photos()[0].path.read_bytes())
-    share = float(load_vision(CLASSIFIER).explain(photo, 224, "crop").trace.row(*place, 0)[1:].sum())
+    share = float(load_vision(CLASSIFIER).run(photo, 224, "crop").trace.row(*place, 0)[1:].sum())
     assert f"Layer {place[0] + 1}, head {place[1] + 1}" in texts(test)
     assert wording.text("heads.photo_scale", "en", share=f"{share:.0%}") in texts(test)
 

@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.finetune import jobs
+from core.finetune import worker
 from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status
 from core.finetune.methods import METHODS
-from core.ui.training import live
+from core.ui.finetune import live
 from tests.finetune.models import data_of, job
 from tests.finetune.person import packed, plain_files, table
 from tests.pages.test_pages import opened
@@ -138,7 +138,7 @@ def test_the_button_puts_a_job_into_the_queue(task: str, runs: Path) -> None:
     (start,) = [button for button in test.button if button.label == say("start")]
     start.click().run()
     assert not test.exception
-    (run,) = jobs.runs()
+    (run,) = worker.runs()
     wanted = read_job(run)
     assert (wanted.task, wanted.method, status(run).state) == (task, "ia3", "queued")
     assert wanted.rate == METHODS["ia3"].rate[task] and wanted.owner
@@ -180,7 +180,7 @@ def test_a_run_that_was_cut_off_is_shown_as_paused(runs: Path) -> None:
 
 def test_a_run_that_is_being_trained_can_be_asked(runs: Path) -> None:
     folder = waiting(runs, "running")
-    with jobs._locked(folder / ".lock", 0):
+    with worker._locked(folder / ".lock", 0):
         test = page(run_chosen=folder.name)
         assert labels(test) >= {say("pause"), say("finish"), say("cancel")}
         test.button(key=f"finish_{folder.name}").click().run()

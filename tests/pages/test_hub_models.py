@@ -18,7 +18,7 @@ from core.errors import SidelightError
 from core.models.catalogue import default
 from core.models.vision import load_vision
 from core.ui import background, work
-from core.ui.training import live
+from core.ui.finetune import live
 from tests.models.hub import served
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened
@@ -116,7 +116,7 @@ def weights(asked: list[str]) -> list[str]:
 def used(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The models that were run since it was last cleared."""
     used: set[str] = set()
-    for name in ("explain_image", "translate"):
+    for name in ("run_image", "translate"):
         run = getattr(work, name)
         monkeypatch.setattr(
             work, name, lambda model, *given, run=run, **more: (used.add(model), run(model, *given, **more))[1]

@@ -19,7 +19,7 @@ TRANSLATOR, VISION, CLASSES = "translation-en-de-fr-cs-zh", "vision-vit-s-14", "
 
 
 def seen(name: str = VISION) -> VisionResult:
-    return load_vision(name).explain(open_image(PHOTO.path.read_bytes()), 224, "crop")
+    return load_vision(name).run(open_image(PHOTO.path.read_bytes()), 224, "crop")
 
 
 def captions(test: AppTest) -> list[str]:

@@ -7,10 +7,10 @@ import torch
 
 from core.ui import link
 from core.ui.columns import beside
+from core.ui.differences.lesson import piece_name
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
 from core.ui.explain.sides import Pair, PhotoSide
 from core.ui.language import say
-from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
 from core.views.arithmetic import SHOWN, number
 from core.views.charts import QUIET, probability_bars

@@ -118,7 +118,7 @@ def _photos(side: PhotoSide, on_step: background.OnStep) -> Found:
     def seen() -> Iterator[AttentionTrace]:
         for number, photo in enumerate(photos):
             on_step(number, len(photos))
-            yield side.model.explain(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").trace
+            yield side.model.run(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").trace
 
     return {"encoder": average_statistics(seen())}
 

@@ -8,13 +8,13 @@ import streamlit as st
 from core.attention.arithmetic import Arithmetic, arithmetic
 from core.ui import keep, link, patches
 from core.ui.clickable import clickable
+from core.ui.differences.lesson import piece_name
 from core.ui.explain.heads import choose_kind, traces
 from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
-from core.ui.lessons.lesson import piece_name
 from core.views import arithmetic as written
 from core.views.charts import AMBER, TEAL
-from core.views.lessons import patch_picture
+from core.views.differences.figures import patch_picture
 
 MARKED = 3  # keys that are framed in the picture
 

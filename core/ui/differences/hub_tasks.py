@@ -1,0 +1,161 @@
+"""Other tasks, within section 2: a model of the hub by its name, its answer, and its attention in the linked view."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import samples
+from core.attention.trace import AttentionTrace
+from core.differences.tasks import summary_prompt
+from core.errors import SidelightError
+from core.models.answering import Answer
+from core.models.detection import Detection
+from core.models.generation import Continuation
+from core.models.segmentation import Segmentation
+from core.models.translation import Translation
+from core.ui import background, inputs, linked, work
+from core.ui.copyable import copyable
+from core.ui.differences.lesson import Lesson, plain
+from core.ui.language import say, show_error
+from core.views.charts import QUIET, probability_bars
+from core.views.differences.figures import piece_bars
+from core.views.linked.payload import Named
+from core.views.masks import COLOURS, coloured_photo
+
+SUGGESTED = {
+    "detect": ("hustvl/yolos-tiny", "hustvl/yolos-small", "facebook/detr-resnet-50"),
+    "segment": ("nvidia/segformer-b0-finetuned-ade-512-512", "Intel/dpt-large-ade"),
+    "summary": ("google-t5/t5-small", "facebook/bart-large-cnn"),
+    "answer": ("distilbert/distilbert-base-cased-distilled-squad", "deepset/roberta-base-squad2"),
+    "generate": ("distilbert/distilgpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B"),
+}
+SIDES = (256, 384, 512, 640, 800)  # px of a photo's shortest edge
+LEAST = 0.1  # probability of an object that is kept at all
+LONGEST = 4000  # characters that are typed
+
+
+def show(lesson: Lesson) -> None:
+    """The tasks in a row; the chosen one waits for Start, because its model has to be fetched once."""
+    st.caption(say("lesson_hub.lead"))
+    task = inputs.choose_section("hub_task", list(SUGGESTED), "lesson_hub")
+    titles = {name: name for name in SUGGESTED[task]}
+    name = inputs.choose_named(
+        f"hub_{task}", titles, SUGGESTED[task][0], say("lesson_hub.model"), say("lesson_hub.model_help")
+    )
+    try:
+        SHOW[task](lesson, name)
+    except SidelightError as error:
+        show_error(error)
+
+
+def _run(task: str, name: str, given: tuple, use: Callable[[Any, background.OnStep], Any]) -> Any | None:
+    """What `use` makes of the model, once Start was pressed. Raises SidelightError."""
+
+    def fetch_and_use(on_step: background.OnStep) -> Any:
+        return use(work.hub_model(task, name, on_step=on_step), on_step)
+
+    key, title = ("hub", task, name, *given), say("lesson_hub.run", name=plain(name))
+    return background.result(key, title, fetch_and_use, wait=True, heavy=True)
+
+
+def _detect(lesson: Lesson, name: str) -> None:
+    left, right = st.columns(2)
+    side = left.select_slider(say("lesson_hub.side"), SIDES, 512, key="hub_side", help=say("lesson_hub.side_help"))
+    least = right.slider(say("lesson_hub.least"), LEAST, 0.95, 0.5, 0.05, format="percent", key="hub_least")
+    found: Detection | None = _run(
+        "detect", name, (work.digest(lesson.image), side), lambda model, _: model.detect(lesson.image, side, LEAST)
+    )
+    if found is None:
+        return
+    objects = [one for one in found.objects if one.probability >= least]
+    st.markdown(say("lesson_hub.objects", count=len(objects), least=f"{least:.0%}", all=len(found.objects)))
+    told = ("by_token" if found.axis.suffix else "by_decoder") if objects else "no_objects"
+    st.caption(say(f"lesson_hub.{told}"))
+    first = found.axis.patches.stop if found.axis.suffix else len(found.axis)
+    asked = bool(found.axis.suffix or found.cross)
+    named = [
+        Named(first + one.query if asked else None, f"{one.label} {one.probability:.0%}", one.box) for one in objects
+    ]
+    _picture(lesson, name, found, named, found.cross)
+
+
+def _segment(lesson: Lesson, name: str) -> None:
+    found: Segmentation | None = _run(
+        "segment", name, (work.digest(lesson.image),), lambda model, _: model.segment(lesson.image)
+    )
+    if found is None:
+        return
+    shown = list(found.shares)[: len(COLOURS)]
+    left, right = st.columns(2, gap="large")
+    left.image(coloured_photo(lesson.image, found.classes, shown), width="stretch")
+    figure = probability_bars([found.labels[one] for one in shown], [found.shares[one] for one in shown])
+    figure.update_traces(marker_color=[f"rgb{colour}" for colour in COLOURS])
+    right.plotly_chart(figure, key="hub_shares", config=QUIET)
+    if len(found.shares) > len(shown):
+        right.caption(say("lesson_hub.more_classes", count=len(found.shares) - len(shown)))
+    _picture(lesson, name, found)
+
+
+def _picture(
+    lesson: Lesson,
+    name: str,
+    found: Detection | Segmentation,
+    named: Sequence[Named] = (),
+    cross: AttentionTrace | None = None,
+) -> None:
+    if found.trace is not None and found.left_out:
+        st.caption(say("lesson_hub.left_out", shown=found.trace.layers, count=found.left_out))
+    if part := linked.image_part(found, name, lesson.image, named, cross):
+        linked.show([part], "hub_image", tall=560)
+
+
+def _summary(lesson: Lesson, name: str) -> None:
+    text = _typed("summary")
+    found: Translation | None = _run(
+        "summary", name, (text,), lambda model, on_step: model.translate(summary_prompt(model, text), on_step=on_step)
+    )
+    if found is not None:
+        copyable(found.text, "hub_summary_written")
+        linked.show([linked.sentence_part(found, None, name)], "hub_sentence")
+
+
+def _answer(lesson: Lesson, name: str) -> None:
+    question, context = _typed("question", 68), _typed("context")
+    found: Answer | None = _run("answer", name, (question, context), lambda model, _: model.answer(question, context))
+    if found is None:
+        return
+    names = [one.text or say("lesson_hub.no_answer") for one in found.spans]
+    figure = probability_bars(names, [one.probability for one in found.spans])
+    st.plotly_chart(figure, key="hub_spans", config=QUIET)
+    st.caption(say("lesson_hub.spans"))
+    best = found.spans[0]
+    linked.show([linked.text_part(found.trace, name, range(best.first, best.last + 1))], "hub_text")
+
+
+def _generate(lesson: Lesson, name: str) -> None:
+    prompt = _typed("prompt", 68)
+    left, right = st.columns(2)
+    count = left.slider(say("lesson_hub.pieces"), 5, 100, 30, key="hub_pieces")
+    heat = right.slider(say("lesson_hub.heat"), 0.0, 1.5, 0.0, 0.1, key="hub_heat", help=say("lesson_hub.heat_help"))
+    found: Continuation | None = _run(
+        "generate", name, (prompt, count, heat),
+        lambda model, on_step: model.go_on(prompt, count, heat, on_step=on_step),
+    )  # fmt: skip
+    if found is None:
+        return
+    st.markdown(f"{plain(prompt.strip())} **{plain(found.text.strip())}**")
+    pieces = [step.piece for step in found.steps]
+    figure = piece_bars(pieces, [step.probability for step in found.steps], say("lesson_task.step_probability"))
+    st.plotly_chart(figure, key="hub_steps", config=QUIET)
+    written = range(found.prompt, len(found.axis))
+    linked.show([linked.text_part(found.trace, name, written)], "hub_text")
+
+
+def _typed(name: str, height: int = 160) -> str:
+    """A text of one's own, a passage at first."""
+    text = samples.passages()[name]
+    return st.text_area(say(f"lesson_hub.{name}_text"), text, height, LONGEST, key=f"hub_{name}_text")
+
+
+SHOW = {"detect": _detect, "segment": _segment, "summary": _summary, "answer": _answer, "generate": _generate}

@@ -1,0 +1,156 @@
+"""Strengths and limits, each as a small experiment on one's own photo and sentence."""
+
+import streamlit as st
+
+from core.differences import limits
+from core.models.vision import VisionResult
+from core.ui import link
+from core.ui.differences.lesson import Lesson, note, plain
+from core.ui.differences.measure import cell, kept, large, table
+from core.ui.differences.quiz import Verdict, ask_option
+from core.ui.language import class_name, say
+from core.views.charts import QUIET
+from core.views.differences.charts import lines
+from core.views.differences.figures import patch_picture
+from core.views.light import lit_photo, times_even
+
+CUT = 0.5  # agreement: what is called little
+SIDE = 240  # px, of the pictures
+
+
+def show(lesson: Lesson) -> None:
+    st.markdown(say("limits.lead"))
+    _memory(lesson)
+    st.divider()
+    st.markdown(f"#### {say('limits.shift')}")
+    note(say("limits.shift_why"))
+    _photo(lesson)
+    st.divider()
+    _sentence(lesson)
+
+
+def _memory(lesson: Lesson) -> None:
+    st.markdown(f"#### {say('limits.parallel')}")
+    traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
+    traces |= {kind: getattr(lesson.translation, kind) for kind in ("encoder", "decoder", "cross")}
+    rows = []
+    for name, trace in traces.items():
+        maps, vectors = limits.memory(trace)
+        steps = len(lesson.translation.target) if name in ("decoder", "cross") else 1
+        size = f"{len(trace.query_axis)}\u00a0×\u00a0{len(trace.key_axis)}"
+        rows.append([say(f"maths.{name}"), size, str(steps), f"{large(maps)}B", f"{large(vectors)}B"])
+    table(["", "N × N", say("limits.steps"), say("limits.maps"), say("limits.vectors")], rows)
+    note(say("limits.parallel_note", n=len(lesson.translation.target)))
+
+
+def _photo(lesson: Lesson) -> None:
+    st.markdown(f"**{say('limits.photo')}**")
+    kind = st.segmented_control(
+        say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=None, required=True,
+        label_visibility="collapsed", **link.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
+    ) or limits.KINDS[0]  # fmt: skip
+
+    def shifted(strength: float) -> limits.Photo:
+        return kept(
+            "photo_shift", (lesson.picture_run, kind, strength),
+            lambda: limits.photo_shift(lesson.vision_model, lesson.vision, kind, strength),
+        )  # fmt: skip
+
+    def check(choice: str) -> Verdict:
+        mid = shifted(0.5).shift.agreement
+        return Verdict(choice == _much(mid), say("limits.q_photo_answer", agreement=f"{mid:.2f}"))
+
+    options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
+    question = say("limits.q_photo", kind=say(f"limits.{kind}").lower())
+    if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
+        return
+    strength = _share("strength")
+    found = shifted(strength)
+    curve = [shifted(step).shift for step in limits.STRENGTHS]
+    _pictures(lesson.vision, found)
+    series = {
+        say("limits.agreement_photo"): [(s.strength, s.agreement) for s in curve],
+        say("limits.drift"): [(s.strength, s.drift) for s in curve],
+    }
+    if curve[0].certainty is not None:
+        label = plain(class_name(lesson.vision.predictions[0].label))
+        series[say("limits.certainty_photo", label=label)] = [(s.strength, s.certainty) for s in curve]
+    figure = lines(series, say("limits.strength"), "", strength).update_xaxes(tickformat=".0%")
+    st.plotly_chart(figure, key="limits_photo_curve", config=QUIET)
+    shift = found.shift
+    said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
+    drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
+    note(said + say("limits.photo_note", agreement=f"{shift.agreement:.2f}", drift=drift))
+
+
+def _pictures(clean: VisionResult, spoilt: limits.Photo) -> None:
+    """The spoilt photo, and where either looks, as light on it."""
+    one, two, three = st.columns(3)
+    one.image(spoilt.image, width=SIDE)
+    one.caption(say("limits.corrupted"))
+    at, before = say("lessons.patch_at", row="{row}", column="{column}"), limits.reading_map(clean)
+    lit = ((two, "before", clean.fitted.pixels, before), (three, "after", spoilt.image, spoilt.attention))
+    for place, name, photo, values in lit:
+        if values is not None:
+            shown = lit_photo(photo, times_even(values))
+            numbers = values.flatten().tolist()
+            figure = patch_picture(shown, clean.axis.grid, at, height=SIDE + 8, values=numbers, gap=0)
+            figure.update_xaxes(constraintoward="left")
+            place.plotly_chart(figure, key=f"limits_{name}", config=QUIET)
+            place.caption(say(f"limits.map_{name}"))
+
+
+def _sentence(lesson: Lesson) -> None:
+    st.markdown(f"**{say('limits.sentence')}**")
+
+    def shifted(share: float) -> tuple[str, limits.Shift]:
+        return kept(
+            "sentence_shift", (lesson.sentence_run, share),
+            lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
+        )  # fmt: skip
+
+    def check(choice: str) -> Verdict:
+        changed, mid = shifted(0.5)
+        values = {"agreement": f"{mid.agreement:.2f}", "source": plain(changed), "said": plain(mid.said)}
+        return Verdict(choice == _much(mid.agreement), say("limits.q_sentence_answer", **values))
+
+    options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
+    if not ask_option(lesson, "limits_sentence", say("limits.q_sentence"), options, check):
+        return
+    share = _share("share")
+    changed, shift = shifted(share)
+    curve = [shifted(step)[1] for step in limits.STRENGTHS]
+    table(
+        ["", say("limits.source"), say("limits.translation")],
+        [
+            [say("limits.clean"), cell(lesson.sentence), cell(lesson.translation.text)],
+            [say("limits.misspelt"), _marked(lesson.sentence, changed), cell(shift.said)],
+        ],
+        texts=3,
+    )
+    series = {
+        say("limits.agreement_sentence"): [(s.strength, s.agreement) for s in curve],
+        say("limits.certainty_sentence"): [(s.strength, s.certainty) for s in curve],
+        say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],
+    }
+    figure = lines(series, say("limits.share"), "", share).update_xaxes(tickformat=".0%")
+    st.plotly_chart(figure, key="limits_sentence_curve", config=QUIET)
+    drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
+    values = {"agreement": f"{shift.agreement:.2f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
+    note(say("limits.sentence_note", **values))
+
+
+def _share(name: str) -> float:
+    """A slider over 0 to 100 %."""
+    chosen = link.widget(name, f"limits_{name}", range(0, 101, 5), 50)
+    return st.slider(say(f"limits.{name}"), 0, 100, step=5, format="%d%%", **chosen) / 100
+
+
+def _much(agreement: float) -> str:
+    return "keeps" if agreement > 0.9 else "some" if agreement > CUT else "loses"
+
+
+def _marked(sentence: str, changed: str) -> str:
+    """The misspelt sentence, its changed words bold."""
+    pairs = zip(sentence.split(" "), changed.split(" "), strict=True)
+    return " ".join(f"**{cell(new)}**" if new != old and cell(new) else cell(new) for old, new in pairs)

@@ -1,0 +1,87 @@
+"""The mathematics: one formula for both models, with their numbers; and what breaks where it is got wrong."""
+
+import streamlit as st
+
+from core.differences import mathematics
+from core.ui.differences import mistakes
+from core.ui.differences.lesson import Lesson, note
+from core.ui.differences.measure import kept, table
+from core.ui.differences.quiz import Verdict, ask_option
+from core.ui.language import say
+
+FORMULA = (
+    r"Q = X W_Q, \quad K = X W_K, \quad V = X W_V",
+    r"\mathrm{head}_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^{\top}}{\sqrt{d_k}}\right) V_h, \quad h \le H",
+    r"\mathrm{MultiHead}(X) = \left[\,\mathrm{head}_1 \mid \dots \mid \mathrm{head}_H\,\right] W_O",
+)
+KINDS = ("vision", "encoder", "decoder", "cross")
+
+
+def show(lesson: Lesson) -> None:
+    st.subheader(say("maths.title"))
+    for line in FORMULA:
+        st.latex(line)
+    _symbols(mathematics.symbols(lesson.vision, lesson.translator, lesson.translation))
+    note(say("maths.read"))
+    if lesson.vision.trace is None:
+        st.info(say("maths.no_trace"))
+    _scaling(lesson)
+    st.divider()
+    mistakes.show(lesson)
+
+
+def _symbols(bound: tuple[mathematics.Symbols, ...]) -> None:
+    rows = [
+        (r"$N$", [f"{one.queries}" if one.queries == one.keys else f"{one.queries} × {one.keys}" for one in bound]),
+        (r"$D$", [str(one.width) for one in bound]),
+        (r"$H$", [str(one.heads) for one in bound]),
+        (r"$d_k$", [str(one.head_width) for one in bound]),
+        (r"$1/\sqrt{d_k}$", [f"{one.scale:.4f}" for one in bound]),
+        (r"$L$", [str(one.layers) for one in bound]),
+        (r"$L H N N$", [f"{one.weights:,}" for one in bound]),
+    ]
+    table(["", *(say(f"maths.{one.name}") for one in bound)], [[name, *values] for name, values in rows])
+
+
+def _scaling(lesson: Lesson) -> None:
+    """Ask, then show, what dividing by sqrt(d_k) does in the middle layer of each kind."""
+    found = kept("scaling", lesson.run, lambda: _measure(lesson))
+    st.markdown(f"#### {say('maths.scaling')}")
+
+    def check(choice: str) -> Verdict:
+        one = found["encoder"]
+        sharper = one.entropy_plain < one.entropy
+        right = choice == ("sharper" if sharper else "flatter")
+        values = {"before": f"{one.entropy:.2f}", "after": f"{one.entropy_plain:.2f}", "even": f"{one.uniform:.2f}"}
+        return Verdict(right, say("maths.q_scaling_answer", **values))
+
+    options = {name: say(f"maths.q_{name}") for name in ("sharper", "flatter", "same")}
+    if not ask_option(lesson, "maths_scaling", say("maths.q_scaling"), options, check):
+        return
+    table(
+        [say("maths.layer"), *(_place(kind, layer) for kind, (layer, _) in _placed(lesson))],
+        [
+            [say("maths.spread"), *(f"{one.spread_plain:.1f} → {one.spread:.1f}" for one in found.values())],
+            [say("maths.entropy"), *(f"{one.entropy_plain:.2f} → {one.entropy:.2f}" for one in found.values())],
+            [say("maths.uniform"), *(f"{one.uniform:.2f}" for one in found.values())],
+            [say("maths.largest"), *(f"{one.largest_plain:.0%} → {one.largest:.0%}" for one in found.values())],
+            [say("maths.total"), *(f"{one.total:.4f}" for one in found.values())],
+            [say("maths.deviation"), *(f"{one.deviation:.0e}" for one in found.values())],
+        ],
+    )
+    note(say("maths.scaling_note"))
+
+
+def _place(kind: str, layer: int) -> str:
+    return f"{say(f'maths.{kind}')} · {say('lesson_arch.layer', number=layer + 1)}"
+
+
+def _placed(lesson: Lesson) -> list[tuple[str, tuple[int, object]]]:
+    """The middle layer of each kind of attention that was recorded."""
+    traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
+    traces |= {kind: getattr(lesson.translation, kind) for kind in KINDS[1:]}
+    return [(kind, (trace.layers // 2, trace)) for kind, trace in traces.items()]
+
+
+def _measure(lesson: Lesson) -> dict[str, mathematics.Scaling]:
+    return {kind: mathematics.scaling(trace, layer) for kind, (layer, trace) in _placed(lesson)}

@@ -1,0 +1,198 @@
+"""The box on common mistakes: each is run on the loaded models beside the right version."""
+
+import streamlit as st
+
+from core.differences import mistakes
+from core.ui import link
+from core.ui.differences.lesson import Lesson, minus, note
+from core.ui.differences.measure import cell, kept, large, measured, number, table
+from core.ui.differences.quiz import Verdict, ask_option
+from core.ui.language import class_name, say
+from core.views.charts import QUIET
+from core.views.differences.charts import lines
+
+MISTAKES = ("softmax", "classifier", "one_hot", "order")
+LATEX = {
+    "right": r"$\mathrm{softmax}(QK^\top/\sqrt{d_k})\,V$",
+    "unscaled": r"$\mathrm{softmax}(QK^\top)\,V$",
+    "scale_after": r"$\mathrm{softmax}(QK^\top)/\sqrt{d_k}\;V$",
+    "after_value": r"$\mathrm{softmax}(QK^\top V/\sqrt{d_k})$",
+}
+
+
+def show(lesson: Lesson) -> None:
+    with st.container(border=True):
+        st.markdown(f"#### {say('mistakes.title')}")
+        chosen = st.segmented_control(
+            say("mistakes.title"), MISTAKES, format_func=lambda name: say(f"mistakes.{name}"), default=None,
+            required=True, label_visibility="collapsed", **link.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
+        )  # fmt: skip
+        chosen = chosen or MISTAKES[0]
+        note(say(f"mistakes.{chosen}_why"))
+        {"softmax": _softmax, "classifier": _classifier, "one_hot": _one_hot, "order": _order}[chosen](lesson)
+
+
+def limit(lesson: Lesson) -> int:
+    """Output pieces after which a broken translator is stopped."""
+    return 2 * len(lesson.translation.target) + 8
+
+
+def _softmax(lesson: Lesson) -> None:
+    traces = [t for t in (lesson.vision.trace, lesson.translation.encoder) if t]
+    rows = kept(
+        "softmax_rows", lesson.run,
+        lambda: [[mistakes.rows_of(t, t.layers // 2, f) for t in traces] for f in mistakes.FORMULAS],
+    )  # fmt: skip
+    names = " / ".join([say("maths.vision")] * (len(traces) - 1) + [say("maths.encoder")])
+    table(
+        [names, say("mistakes.total"), say("mistakes.entropy"), say("mistakes.off")],
+        [
+            [LATEX[row[0].formula], *(" / ".join(column) for column in zip(*map(_row, row), strict=True))]
+            for row in rows
+        ],
+    )
+    note(say("mistakes.softmax_rows"))
+    source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
+    size = lesson.vision.fitted.pixels.width
+    found = measured(
+        "wrong_formulas", lesson.run, 3,
+        lambda tell: mistakes.outcomes(
+            lesson.vision_model, lesson.image, size, lesson.translator, source, limit(lesson),
+            tell=lambda done: tell(done / len(mistakes.FORMULAS)),
+        ),
+    )  # fmt: skip
+    if found is None:
+        return
+    classes = bool(found[0].predictions)
+    table(
+        [
+            "",
+            *([say("mistakes.prediction")] if classes else []),
+            say("mistakes.text"),
+            "chrF",
+            say("mistakes.similarity"),
+        ],
+        [
+            [
+                LATEX[one.formula],
+                *([_label(one.predictions)] if classes else []),
+                cell(one.text) or "–",
+                f"{one.chrf:.0f}",
+                f"{one.similarity:.2f}",
+            ]
+            for one in found
+        ],
+        texts=2 + classes,
+    )
+    survived = [LATEX[one.formula] for one in found[1:] if one.text == found[0].text]
+    note(say("mistakes.survived", formulas=", ".join(survived)) if survived else say("mistakes.none_survived"))
+
+
+def _row(one: mistakes.Rows) -> tuple[str, str, str]:
+    return minus(number(one.total)), "–" if one.entropy is None else f"{one.entropy:.2f}", f"{one.deviation:.0%}"
+
+
+def _label(predictions: tuple) -> str:
+    return f"{cell(class_name(predictions[0].label))} {predictions[0].probability:.0%}"
+
+
+def _classifier(lesson: Lesson) -> None:
+    source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
+    found = kept(
+        "classified", lesson.sentence_run, lambda: mistakes.classified(lesson.translator, source, lesson.translation)
+    )
+    classes = len(lesson.vision_model.classes)
+    table(
+        [say("mistakes.what"), say("mistakes.says"), say("mistakes.outputs")],
+        [
+            [
+                say("mistakes.vision_head"),
+                _label(lesson.vision.predictions) if classes else say("mistakes.no_head"),
+                str(classes) if classes else "–",
+            ],
+            [
+                say("mistakes.one_class"),
+                ", ".join(f"{cell(piece)} {p:.1%}" for piece, p in found.first[:3]),
+                f"{found.vocabulary:,}",
+            ],
+            [say("mistakes.apart", n=found.pieces), cell(found.apart), f"$10^{{{found.sequences:.0f}}}$"],
+            [say("mistakes.chain"), cell(lesson.translation.text), f"$10^{{{found.sequences:.0f}}}$"],
+        ],
+        texts=2,
+    )
+    note(say("mistakes.classifier_note", n=found.pieces, vocabulary=f"{found.vocabulary:,}", chrf=f"{found.chrf:.0f}"))
+
+
+def _one_hot(lesson: Lesson) -> None:
+    found = kept("one_hot", lesson.picture_run, lambda: mistakes.one_hot(lesson.vision_model, lesson.vision.fitted))
+    table(
+        ["", say("mistakes.as_numbers"), say("mistakes.as_codes")],
+        [
+            [say("mistakes.input_size"), f"{found.numbers:,}", f"{found.codes:,}"],
+            [say("mistakes.weights"), large(found.weights), large(found.weights_then)],
+            [say("mistakes.distance"), r"$\lvert a-b\rvert$", r"$\sqrt{2}$"],
+        ],
+    )
+    series = {
+        say("mistakes.embedding"): [(shift, cosine) for shift, cosine, _ in found.curve],
+        say("mistakes.code"): [(shift, overlap) for shift, _, overlap in found.curve],
+    }
+    figure = lines(series, say("mistakes.shades"), say("mistakes.cosine"))
+    st.plotly_chart(figure, key="one_hot", config=QUIET)
+    shift, cosine, overlap = found.curve[1]
+    note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.3f}"))
+
+
+def _order(lesson: Lesson) -> None:
+    source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
+    picture = kept(
+        "picture_order", lesson.picture_run,
+        lambda: mistakes.picture_order(lesson.vision_model, lesson.vision.fitted),
+    )  # fmt: skip
+    options = {name: say(f"mistakes.q_{name}") for name in ("nothing", "little", "much")}
+
+    def check(choice: str) -> Verdict:
+        values = {"without": f"{picture.without:.4f}", "with_": f"{picture.with_positions:.2f}"}
+        actual = "nothing" if picture.without > 0.9999 else "little" if picture.without > 0.9 else "much"
+        return Verdict(choice == actual, say("mistakes.q_order_answer", **values))
+
+    if picture and not ask_option(lesson, "maths_order", say("mistakes.q_order"), options, check):
+        return
+    left, right = st.columns([1, 2], gap="large")
+    if picture:
+        with left:
+            st.image(picture.shuffled, say("mistakes.shuffled_picture"), width="stretch")
+        with right:
+            _picture_table(picture)
+    else:
+        st.info(say("mistakes.no_table_vision"))
+    words = kept(
+        "word_order", lesson.sentence_run,
+        lambda: mistakes.word_order(lesson.translator, source, lesson.translation, limit(lesson)),
+    )  # fmt: skip
+    if words is None:
+        st.info(say("mistakes.no_table_text"))
+        return
+    ordered, mixed = cell(lesson.sentence), cell(words.shuffled)
+    table(
+        [say("mistakes.source"), say("mistakes.with_positions"), say("mistakes.without_positions")],
+        [
+            [ordered, cell(words.texts[0]), cell(words.texts[2])],
+            [mixed, cell(words.texts[1]), cell(words.texts[3])],
+        ],
+        texts=3,
+    )
+    same = words.texts[2] == words.texts[3]
+    note(say("mistakes.words_same" if same else "mistakes.words_differ", difference=f"{words.difference:.0e}"))
+
+
+def _picture_table(picture: mistakes.Order) -> None:
+    labels = [f" ({cell(class_name(label))})" for label in picture.labels] or [""] * 4
+    table(
+        [say("mistakes.read_off"), say("mistakes.with_positions"), say("mistakes.without_positions")],
+        [
+            [say("mistakes.in_order"), "1.000" + labels[0], "1.0000" + labels[2]],
+            [say("mistakes.mixed"), f"{picture.with_positions:.3f}{labels[1]}", f"{picture.without:.4f}{labels[3]}"],
+        ],
+    )
+    note(say("mistakes.zeroed", zeroed=f"{picture.zeroed:.2f}"))

@@ -1,0 +1,164 @@
+"""Predict, then reveal: a question is answered first, then the run answers it, with its numbers.
+
+The first answer counts. Another photo, sentence or model asks again; how many were answered and right is kept.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.models.vision import VisionResult
+from core.ui import keep
+from core.ui.differences.lesson import Lesson, piece_name
+from core.ui.differences.pick import patch_chart
+from core.ui.language import say
+from core.views.charts import AMBER, TEAL
+from core.views.differences.figures import VIOLET
+
+SHOWN = "shown"  # as the link says it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """text: what the run says, with its numbers, in Markdown. patches: those that are the answer, to be marked. yours:
+    what it says of the choice, left out where there was none."""
+
+    right: bool
+    text: str
+    patches: tuple[int, ...] = ()
+    yours: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    run: str
+    choice: Any
+    right: bool
+
+
+def ask_option(
+    lesson: Lesson, key: str, question: str, options: Mapping[str, str], check: Callable[[str], Verdict]
+) -> bool:
+    """One of a few options, label by name. Returns whether it was answered (or given up): the time to show more."""
+    return _ask_pills(lesson, key, question, list(options), options.__getitem__, check)
+
+
+def ask_word(lesson: Lesson, key: str, question: str, words: Sequence[str], check: Callable[[int], Verdict]) -> bool:
+    """A word or piece, by its index: as typed or written, not as Markdown."""
+    return _ask_pills(lesson, key, question, list(range(len(words))), lambda i: piece_name(words[i]), check)
+
+
+def ask_patch(
+    lesson: Lesson,
+    key: str,
+    question: str,
+    check: Callable[[int], Verdict],
+    asked: Sequence[int] = (),
+    picture: VisionResult | None = None,
+) -> bool:
+    """A patch, from 0 row by row, by a click in the picture (the lesson's own, or another). asked: patches that the
+    question is about, in teal."""
+    with st.container(border=True):
+        given = _given(lesson, key)
+        _pose(question, given)
+        verdict = check(given.choice) if given and given.choice is not None else None
+        marks = dict.fromkeys(check(0).patches, AMBER) if given else {}
+        marks |= dict.fromkeys(asked, TEAL)
+        if verdict:
+            marks[given.choice] = VIOLET
+        take = None if given else (lambda patch: _record(lesson, key, patch, check(patch).right))
+        patch_chart(picture or lesson.vision, f"quiz_{key}_{lesson.run}_{bool(given)}", marks, take)
+        if given:
+            st.caption(say("quiz.colours" if verdict else "quiz.colours_shown"))
+        _reveal(lesson, key, given, verdict, check, 0)
+    return given is not None
+
+
+def progress() -> tuple[int, int]:
+    """(questions answered, answered right) in this session."""
+    answers = [answer for answer in _answers().values() if answer.choice is not None]
+    return len(answers), sum(answer.right for answer in answers)
+
+
+def choose_all() -> None:
+    """Whether every answer is shown without asking, for who explains; the link carries it as `answers`."""
+    if "answers_shown" not in st.session_state:
+        st.session_state.answers_shown = keep.restore_parameter("answers") == SHOWN
+    st.toggle(
+        say("quiz.all"), key="answers_shown", help=say("quiz.all_help"),
+        on_change=lambda: keep.set_parameter("answers", SHOWN if st.session_state.answers_shown else ""),
+    )  # fmt: skip
+
+
+def show_progress() -> None:
+    answered, right = progress()
+    if answered:
+        st.caption(say("quiz.progress", answered=answered, right=right))
+    elif not st.session_state.get("answers_shown"):
+        st.caption(say("quiz.none"))
+
+
+def _ask_pills(
+    lesson: Lesson,
+    key: str,
+    question: str,
+    options: list[Any],
+    label: Callable[[Any], str],
+    check: Callable[[Any], Verdict],
+) -> bool:
+    with st.container(border=True):
+        given = _given(lesson, key)
+        _pose(question, given)
+        widget = f"quiz_{key}_{lesson.run}"
+
+        def take() -> None:
+            choice = st.session_state[widget]
+            if choice is not None:
+                _record(lesson, key, choice, check(choice).right)
+
+        if given is None:
+            st.pills(question, options, format_func=label, key=widget, label_visibility="collapsed", on_change=take)
+        elif given.choice is not None:
+            st.markdown(say("quiz.chosen", choice=label(given.choice)))
+        verdict = check(given.choice) if given and given.choice is not None else None
+        _reveal(lesson, key, given, verdict, check, options[0])
+    return given is not None
+
+
+def _pose(question: str, given: Answer | None) -> None:
+    """The question; where the answer is shown without one, nobody is asked to predict."""
+    st.markdown(f"**{say('quiz.question' if given and given.choice is None else 'quiz.predict')}** {question}")
+
+
+def _reveal(
+    lesson: Lesson, key: str, given: Answer | None, verdict: Verdict | None, check: Callable, some: Any
+) -> None:
+    """The run's answer, or a way to see it without answering, which does not count."""
+    if given is None:
+        st.button(
+            say("quiz.skip"), key=f"skip_{key}_{lesson.run}", type="tertiary",
+            on_click=_record, args=(lesson, key, None, False),
+        )  # fmt: skip
+    elif verdict is None:
+        st.info(check(some).text, icon=":material/visibility:")
+    elif verdict.right:
+        st.success(f"**{say('quiz.right')}** {verdict.text} {verdict.yours}", icon=":material/check_circle:")
+    else:
+        st.warning(f"**{say('quiz.wrong')}** {verdict.text} {verdict.yours}", icon=":material/change_circle:")
+
+
+def _answers() -> dict[str, Answer]:
+    return st.session_state.setdefault("quiz_answers", {})
+
+
+def _given(lesson: Lesson, key: str) -> Answer | None:
+    answer = _answers().get(key)
+    if answer and answer.run == lesson.run:
+        return answer
+    return Answer(lesson.run, None, False) if st.session_state.get("answers_shown") else None
+
+
+def _record(lesson: Lesson, key: str, choice: Any, right: bool) -> None:
+    _answers()[key] = Answer(lesson.run, choice, right)

@@ -1,0 +1,124 @@
+"""Autoregressive writing, within section 3: each step with what else was likely and what it read, and the beam tree."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.differences.beams import BeamTree
+from core.ui import link
+from core.ui.differences import quiz
+from core.ui.differences.lesson import Lesson, ink, minus, piece_name, plain
+from core.ui.differences.quiz import Verdict
+from core.ui.language import say
+from core.views.charts import QUIET, probability_bars
+from core.views.differences import diagrams, figures
+
+COLUMNS = 8  # steps of the tree that are shown at once
+SHOWN_BEAMS = 3
+
+
+def show(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
+    st.subheader(say("lesson_arch.decode"))
+    if _ask_read(lesson):
+        st.caption(say("lesson_arch.decode_help"))
+        _scrub(lesson)
+    st.subheader(say("lesson_arch.beams"))
+    _beams(lesson, tree)
+
+
+def _reading(lesson: Lesson, step: int) -> list[float]:
+    """What a step (from 0) read: a share for each source piece; last layer, mean of its heads."""
+    cross = lesson.translation.cross
+    rows = [cross.row(cross.layers - 1, head, step) for head in range(cross.heads)]
+    return (sum(rows) / len(rows)).tolist()
+
+
+def _ask_read(lesson: Lesson) -> bool:
+    """About the step whose reading is the most concentrated, so that there is something to be right about."""
+    translation = lesson.translation
+    content = [i for i, special in enumerate(translation.target.special) if not special] or [0]
+    readings = {step: _reading(lesson, step) for step in content}
+    step = max(readings, key=lambda one: max(readings[one]))
+    shares = readings[step]
+    best, second = sorted(range(len(shares)), key=lambda i: -shares[i])[:2] if len(shares) > 1 else (0, 0)
+    pieces = translation.source.pieces
+    told = {
+        "best": piece_name(pieces[best]), "share": f"{shares[best]:.0%}",
+        "second": piece_name(pieces[second]), "share2": f"{shares[second]:.0%}",
+    }  # fmt: skip
+
+    def check(choice: int) -> Verdict:
+        yours = say("lesson_arch.yours_read", value=f"{shares[choice]:.0%}")
+        return Verdict(choice == best, say("lesson_arch.tell_read", **told), yours=yours)
+
+    question = say("lesson_arch.ask_read", piece=piece_name(translation.steps[step].piece), step=step + 1)
+    return quiz.ask_word(lesson, "arch_read", question, pieces, check)
+
+
+@st.fragment
+def _scrub(lesson: Lesson) -> None:
+    translation = lesson.translation
+    steps = translation.steps
+    count = len(steps)
+    number = 1
+    if count > 1:
+        chosen = link.widget("step", f"lesson_step_{lesson.run}", range(1, count + 1), min(3, count))
+        number = st.slider(say("lesson_arch.step"), 1, count, **chosen)
+    step = steps[number - 1]
+    pieces = [piece_name(one.piece) for one in steps]
+    so_far = " ".join([*pieces[: number - 1], f":primary-background[**{pieces[number - 1]}**]"])
+    rest = " ".join(f":gray[{piece}]" for piece in pieces[number:])
+    st.markdown(f"{say('lesson_arch.written')} {so_far} {rest}")
+    values = {
+        "step": number, "piece": pieces[number - 1], "probability": f"{step.probability:.1%}",
+        "entropy": f"{step.entropy:.2f}", "choices": f"{2**step.entropy:.1f}",
+    }  # fmt: skip
+    text = say("lesson_arch.step_says", **values)
+    first = max(chance for _, chance in step.alternatives)
+    st.markdown(text if step.probability >= first - 1e-6 else f"{text} {say('lesson_arch.not_first')}")
+    left, right = st.columns(2, gap="large")
+    left.markdown(f"**{say('lesson_arch.alternatives')}**")
+    names, chances = zip(*step.alternatives, strict=True)
+    left.plotly_chart(probability_bars(names, chances), key="lesson_alternatives", config=QUIET)
+    right.markdown(f"**{say('lesson_arch.read')}**")
+    labels = [piece or "␣" for piece in translation.source.pieces]
+    figure = figures.piece_bars(labels, _reading(lesson, number - 1), say("lesson_arch.share"))
+    right.plotly_chart(figure, key="lesson_reading", config=QUIET)
+
+
+@st.fragment
+def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
+    left, right = st.columns(2, gap="large")
+    chosen = link.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
+    count = left.slider(say("lesson_arch.beam_count"), 2, 5, **chosen)
+    found = tree(lesson.sentence_run, count, lesson)
+    best = [node for node in found.nodes if node.fate == "best"]
+    last = 1 + max(node.step for node in found.nodes)
+    first = 0
+    if last > COLUMNS:
+        most = last - COLUMNS + 1
+        chosen = link.widget("from", f"lesson_from_{lesson.run}_{count}", range(1, most + 1), 1)
+        first = right.slider(say("lesson_arch.from_step"), 1, most, **chosen) - 1
+    words = {fate: say(f"lesson_arch.fate_{fate}") for fate in ("best", "kept", "finished", "pruned")}
+    words["cell"] = say("lesson_arch.beam_cell", piece="{piece}", chance="{chance}", score="{score}")
+    words["ink"] = ink()
+    figure = diagrams.beam_figure(found, first, min(COLUMNS, last), words)
+    st.plotly_chart(figure, key="lesson_tree", config=QUIET)
+    tally = {fate: sum(node.fate == fate for node in found.nodes) for fate in ("kept", "pruned", "finished")}
+    score = best[-1].score
+    values = {
+        "beams": count,
+        "nodes": len(found.nodes),
+        "score": minus(f"{score:.2f}"),
+        "mean": minus(f"{score / len(best):.2f}"),
+    }
+    st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\log P(y_k\mid y_{<k},\mathbf{x})")
+    st.caption(say("lesson_arch.beams_help", **values, **tally))
+    greedy = tree(lesson.sentence_run, 1, lesson)
+    if greedy.output == found.output:
+        st.caption(say("lesson_arch.greedy_same"))
+        return
+    text = lesson.translator.tokenizer.decode(greedy.output, skip_special_tokens=True).strip()
+    path = [node for node in greedy.nodes if node.fate == "best"]
+    worth = {"score": minus(f"{path[-1].score:.2f}"), "mean": minus(f"{path[-1].score / len(path):.2f}")}
+    st.caption(say("lesson_arch.greedy_other", text=plain(text), **worth))

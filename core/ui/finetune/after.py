@@ -1,0 +1,141 @@
+"""What a finished run shows: its numbers, the same input before and after, another run beside it, and the ways out."""
+
+import shlex
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import SidelightError
+from core.finetune import results
+from core.finetune.job import Job, read_job
+from core.finetune.results import Result
+from core.models import catalogue
+from core.ui import work
+from core.ui.finetune import change, compare_runs
+from core.ui.finetune.compare_runs import MEASURES, SHARES, shown
+from core.ui.finetune.live import duration
+from core.ui.language import say, show_error
+from core.wording import ASSETS
+
+PAGES = {"vision": ("vision", "compare"), "translation": ("translation", "compare")}
+
+
+def show(folder: Path) -> None:
+    """Below a run whose state is "finished"."""
+    if said := st.session_state.pop("result_said", None):
+        st.success(said)
+    result = results.read(folder)
+    if result is None or catalogue.card(folder.name) is None:
+        show_error(SidelightError("model.run_gone", name=folder.name))
+        _delete(folder)
+        return
+    job = read_job(folder)
+    _numbers(job, result)
+    change.show(folder, job)
+    compare_runs.show(folder, job, result)
+    _take_away(folder, job)
+
+
+def _numbers(job: Job, result: Result) -> None:
+    st.subheader(say("after.result"))
+    with st.container(horizontal=True, gap="medium"):
+        for name in (name for name in MEASURES[job.task] if name in result.metrics):
+            st.metric(
+                say(f"finetune.{name}"), shown(name, result.metrics[name]), _change(name, result), width="content"
+            )
+        share = result.trainable / max(1, result.parameters)
+        plain = {"delta_color": "off", "delta_arrow": "off", "width": "content"}
+        st.metric(say("after.learnt"), f"{result.trainable:,}", say("after.share", share=f"{share:.2%}"), **plain)
+        st.metric(say("after.time"), duration(result.seconds), say("after.steps", steps=f"{result.steps:,}"), **plain)
+        st.metric(say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process"), **plain)
+    st.markdown(say(f"after.before_{job.task}") + " " + _forgetting(job, result))
+    st.caption(say("after.data", title=_text(job.title), hash=result.data))
+
+
+def _change(name: str, result: Result) -> str | None:
+    """ "+3.3, before 90.0%": in points, whichever scale the measure has."""
+    before = result.before.get(name)
+    if before is None:
+        return None
+    points = (result.metrics[name] - before) * (100 if name in SHARES else 1)
+    unit = "share" if name in SHARES else "score"
+    return say(f"after.points_{unit}", points=f"{points:+.1f}", before=shown(name, before))
+
+
+def _forgetting(job: Job, result: Result) -> str:
+    """What became of the task that the base was made for."""
+    found = result.forgetting
+    if not found:
+        return say("after.untouched" if (job.task, job.method) == ("vision", "head") else "after.not_measured")
+    values = {f"{name}_{when}": f"{value:.1f}" for when, names in found.items() for name, value in names.items()}
+    return say(f"after.forgetting_{job.task}", **values)
+
+
+def _text(text: str) -> str:
+    """Typed text in a caption stays text."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>~:$" else letter for letter in text)
+
+
+def _take_away(folder: Path, job: Job) -> None:
+    st.subheader(say("after.use"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for page in PAGES[job.task]:
+            chosen = {f"{job.task}_model": folder.name}
+            label = say("after.open", page=say(f"page.{page}"))
+            st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)
+        st.download_button(
+            say("after.download"),
+            lambda: results.pack(folder),
+            file_name=f"{folder.name}.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            help=say("after.download_help"),
+        )
+        _delete(folder)
+    events = folder / "tracking"
+    if events.exists():
+        home = ASSETS.parent
+        place = events.relative_to(home) if events.is_relative_to(home) else events
+        st.caption(say("after.tensorboard"))
+        st.code(f"tensorboard --logdir {shlex.quote(str(place))}", language="bash", wrap_lines=True)
+
+
+def _delete(folder: Path) -> None:
+    with st.popover(say("after.delete"), icon=":material/delete:"):
+        st.markdown(say("after.delete_sure"))
+        children = [card.title for card in catalogue.trained() if card.base == folder.name]
+        if children:
+            st.text(say("after.delete_children", names=", ".join(children)))
+        if st.button(say("after.delete_now"), type="primary", key=f"delete_{folder.name}"):
+            results.delete(folder)
+            work.forget(folder.name)
+            st.rerun()
+
+
+def upload() -> Path | None:
+    """Take back a ZIP that was downloaded here or elsewhere: the run that it became, in the rerun that brought it.
+
+    What is wrong with it is said below the field.
+    """
+    with st.expander(say("after.upload_title"), icon=":material/upload:"):
+        st.file_uploader(say("after.upload"), "zip", key="result_zip", on_change=_unpack, help=say("after.upload_help"))
+        if error := st.session_state.get("result_error"):
+            show_error(error)
+    return st.session_state.pop("result_run", None)
+
+
+def _unpack() -> None:
+    file, st.session_state.result_error = st.session_state.result_zip, None
+    if file is None:
+        return
+    try:
+        run = results.unpack(file.getvalue(), catalogue.runs_folder())
+    except SidelightError as error:
+        st.session_state.result_error = error
+        return
+    except OSError as error:
+        st.session_state.result_error = SidelightError("training.disk", reason=error.strerror or str(error))
+        return
+    st.session_state.result_run = run
+    st.session_state.result_said = say("after.uploaded", title=_text(read_job(run).title))

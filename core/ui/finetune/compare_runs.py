@@ -1,0 +1,115 @@
+"""Finished runs beside each other: two with quality, cost and curves, and all of them as a short list."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import SidelightError
+from core.finetune import results
+from core.finetune.job import Job
+from core.finetune.loop import read_log
+from core.finetune.results import Result
+from core.models import catalogue
+from core.ui.finetune.live import MAIN, duration
+from core.ui.finetune.setup import method_name
+from core.ui.inputs import model_titles
+from core.ui.language import say, show_error
+from core.views.charts import QUIET
+from core.views.finetune import curve
+
+MEASURES = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}
+SHARES = ("accuracy", "macro_f1")  # from 0 to 1; the others go to 100
+
+
+def show(folder: Path, job: Job, result: Result) -> None:
+    """A choice among the other finished runs of the task; nothing is drawn where there is none."""
+    others = {run.name: (run, *rest) for run, *rest in results.finished(job.task) if run.name != folder.name}
+    st.subheader(say("after.others"))
+    if not others:
+        st.caption(say("after.alone"))
+        return
+    titles = model_titles(job.task)
+    if st.session_state.get("other_run") not in others:
+        st.session_state.pop("other_run", None)
+    chosen = st.selectbox(
+        say("after.other"), list(others), index=None, format_func=titles.get, key="other_run",
+        placeholder=say("after.choose"),
+    )  # fmt: skip
+    if chosen is None:
+        return
+    other, other_job, other_result = others[chosen]
+    names = (titles[folder.name], titles[chosen])
+    columns = [_column(*one) for one in ((job, result), (other_job, other_result))]
+    rows = [{"": label, names[0]: value, names[1]: columns[1].get(label, "–")} for label, value in columns[0].items()]
+    st.dataframe(rows, hide_index=True)
+    same = result.data == other_result.data
+    st.caption(say("after.same_data" if same else "after.other_data"))
+    _curves(job, dict(zip(names, (folder, other), strict=True)))
+
+
+def listed() -> None:
+    """All fine-tuned models that are here, short: what each is, from what, how good."""
+    cards = catalogue.trained()
+    if not cards:
+        st.caption(say("models.trained_none"))
+    readable = {run: (job, result) for task in catalogue.TASKS for run, job, result in results.finished(task)}
+    for card in cards:
+        with st.container(border=True):
+            st.text(model_titles(card.task)[card.key])
+            if card.folder.parent in readable:
+                _short(*readable[card.folder.parent])
+            else:
+                show_error(SidelightError("model.run_gone", name=card.title))
+
+
+def _short(job: Job, result: Result) -> None:
+    base = catalogue.card(job.base)
+    share = f"{result.trainable / max(1, result.parameters):.2%}"
+    method = method_name(job.method, job.task)
+    st.text(say("models.trained_what", method=method, base=base.title if base else job.base, share=share))
+    measures = [name for name in MEASURES[job.task] if name in result.metrics]
+    said = [
+        say(
+            "models.trained_quality", name=say(f"finetune.{name}"), after=shown(name, result.metrics[name]),
+            before=shown(name, result.before[name]) if name in result.before else "–",
+        )
+        for name in measures
+    ]  # fmt: skip
+    st.caption(" · ".join([*said, say("after.data_hash", hash=result.data[:8])]))
+
+
+def shown(measure: str, value: float) -> str:
+    return f"{value:.1%}" if measure in SHARES else f"{value:.1f}"
+
+
+def _column(job: Job, result: Result) -> dict[str, str]:
+    """What is said of a run, by its label."""
+    measures = [name for name in MEASURES[job.task] if name in result.metrics]
+    return {
+        say("finetune.method"): method_name(job.method, job.task),
+        **{say(f"finetune.{name}"): shown(name, result.metrics[name]) for name in measures},
+        say("after.learnt"): f"{result.trainable:,}",
+        say("after.time"): duration(result.seconds),
+        say("finetune.memory"): f"{result.peak_mb:,.0f} MB",
+        say("after.data_name"): f"{job.title} · {result.data[:8]}",
+    }
+
+
+def _curves(job: Job, runs: dict[str, Path]) -> None:
+    logs = {name: read_log(run) for name, run in runs.items()}
+    missing = [name for name, events in logs.items() if not events]
+    for name in missing:
+        st.caption(say("after.no_log", name=name))
+    losses = {name: [(event.step, event.loss) for event in events] for name, events in logs.items() if events}
+    main = MAIN[job.task]
+    measured = {
+        name: [(e.step, e.metrics[main]) for e in events if main in e.metrics]
+        for name, events in logs.items()
+        if events
+    }
+    step, percent = say("finetune.step"), job.task == "vision"
+    if losses:
+        left, right = st.columns(2)
+        left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=QUIET)
+        figure = curve(measured, step, say(f"finetune.{main}"), percent=percent)
+        right.plotly_chart(figure, key="others_metric", config=QUIET)

@@ -1,0 +1,66 @@
+"""The runs on this machine: a new one, or which of those that were started; the queue among them."""
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from core.finetune import worker
+from core.finetune.job import read_job
+from core.models.catalogue import runs_folder
+from core.ui import keep
+from core.ui.finetune.setup import method_name, owner
+from core.ui.language import say
+
+NEW = ""
+
+
+def choose() -> Path | None:
+    """Draw the choice; None for a new run. The first visit opens what is being trained for this person, if anything."""
+    found = {run.name: run for run in worker.runs()}
+    if not found:  # nothing is said to a box that is not drawn: it would be its value when it comes back
+        keep.set_parameter("run", NEW)
+        return None
+    if "run_chosen" not in st.session_state:
+        wanted = keep.restore_parameter("run") or _own_moving(found)
+        st.session_state.run_chosen = wanted if wanted in found else NEW
+    opened = st.session_state.pop("run_to_open", None)
+    if opened in found:
+        st.session_state.run_chosen = opened
+    if st.session_state.run_chosen not in (NEW, *found):
+        st.session_state.run_chosen = NEW
+    chosen = st.selectbox(
+        say("finetune.run"), [NEW, *found], key="run_chosen",
+        format_func=lambda name: _title(found[name]) if name else say("finetune.new"),
+        help=say("finetune.run_help", folder=str(runs_folder())),
+    )  # fmt: skip
+    keep.set_parameter("run", chosen)
+    _queue()
+    return found.get(chosen)
+
+
+def _own_moving(found: dict[str, Path]) -> str:
+    """What this person asked for and is being trained or waits."""
+    states = ("queued", "running")
+    own = (name for name, run in found.items() if read_job(run).owner == owner() and worker.status(run).state in states)
+    return next(own, NEW)
+
+
+def open_run(folder: Path) -> None:
+    """Show this run from the next rerun on, which comes now."""
+    st.session_state.run_to_open = folder.name
+    st.rerun()
+
+
+def _title(run: Path) -> str:
+    """The same for as long as the run is there: the box knows what is chosen by its words."""
+    job, begun = read_job(run), time.strptime(run.name[:15], "%Y%m%d-%H%M%S")
+    return f"{job.title} · {method_name(job.method, job.task)} · {time.strftime('%Y-%m-%d %H:%M:%S', begun)}"
+
+
+def _queue() -> None:
+    """What is being trained on this machine, and what waits."""
+    moving = [run for run in worker.runs() if worker.state_of(run).state == "running"]
+    for mark, run in [*(("◐", run) for run in moving), *(("○", run) for run in worker.waiting())]:
+        mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
+        st.caption(f"{mark} {_title(run)} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")

@@ -1,0 +1,144 @@
+"""Plotly diagrams of the Differences page: two models as stacks of parts to click, and the tree of a beam search."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from core.differences.beams import BeamTree
+from core.differences.structure import Part
+from core.views.charts import AMBER, GREY, TEAL, house, plain
+
+STACKS = ("vision", "encoder", "decoder")
+FILL = {
+    "embed": "rgba(124,111,220,0.25)", "layer": "rgba(15,143,134,0.22)",
+    "norm": "rgba(128,136,144,0.18)", "head": "rgba(217,119,6,0.25)",
+}  # fmt: skip
+ROW = 31  # px of a part
+HALF, TALL = 0.44, 0.38  # half the width and height of a box, in columns and rows
+
+
+def short_count(count: int) -> str:
+    """1,775,232 as 1.8 M."""
+    return f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.1f} k" if count >= 1e3 else str(count)
+
+
+def architecture(
+    parts: Sequence[Part], names: Mapping[str, str], titles: Sequence[str], chosen: str, words: Mapping[str, str]
+) -> go.Figure:  # fmt: skip
+    """Every part a box, data from the bottom up, one column a stack; customdata of the clear marker on it is its key.
+
+    names: what each box says, by the part's key. titles: of the columns. words: "both" and "causal" stand for the two
+    kinds of self-attention, "cross" for the reading of the encoder, beside the layers that have them; "shared" for a
+    part all of whose parameters another one counts; "ink" is the colour of the text.
+    """
+    figure = go.Figure()
+    places, heights = {}, dict.fromkeys(STACKS, 0)
+    for part in parts:
+        places[part.key] = (STACKS.index(part.stack), heights[part.stack])
+        heights[part.stack] += 1
+    boxes = [_box(part, places[part.key], names[part.key], part.key == chosen, words) for part in parts]
+    figure.add_scatter(
+        x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers",
+        customdata=list(places), text=[plain(names[key]) for key in places], hovertemplate="%{text}<extra></extra>",
+        marker={"size": 20, "opacity": 0}, selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+    top = max(heights.values())
+    heads = [
+        {"x": column, "y": heights[stack] - 0.1, "text": f"<b>{plain(title)}</b>", "showarrow": False, "font_size": 13}
+        for column, (stack, title) in enumerate(zip(STACKS, titles, strict=True))
+    ]
+    written = [{"font_color": words["ink"], **one} for one in (*heads, *(text for _, text in boxes))]
+    # All at once: plotly copies its whole list for each that is added.
+    figure.update_layout(shapes=[box for box, _ in boxes], annotations=[*written, *_cross_lines(parts, places)])
+    hidden = {"visible": False, "fixedrange": True}
+    figure.update_xaxes(range=[-0.5, 2.5], **hidden)
+    figure.update_yaxes(range=[-0.6, top + 0.3], **hidden)
+    figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode=False)
+    return house(figure, ROW * (top + 1)).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+Drawn = dict[str, object]  # a shape or an annotation of plotly's
+
+
+def _box(part: Part, place: tuple[int, int], name: str, chosen: bool, words: Mapping[str, str]) -> tuple[Drawn, Drawn]:
+    """The box and what stands in it."""
+    x, y = place
+    line = {"color": TEAL if chosen else GREY, "width": 3 if chosen else 0.8}
+    corners = {"x0": x - HALF, "x1": x + HALF, "y0": y - TALL, "y1": y + TALL}
+    signs = [words["causal" if kind == "decoder" else "both" if kind == "encoder" else "cross"] for kind in part.calls]
+    shared = all(shared for _, _, shared in part.tensors)
+    text = plain(" ".join([name, "·", words["shared"] if shared else short_count(part.parameters), *signs]))
+    shape = {"type": "rect", "fillcolor": FILL[part.role], "line": line, **corners}
+    return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font_size": 11}
+
+
+def _cross_lines(parts: Sequence[Part], places: Mapping[str, tuple[int, int]]) -> list[Drawn]:
+    """From the encoder's last part to every decoder layer that reads it."""
+    sources = [places[part.key] for part in parts if part.stack == "encoder"]
+    readers = [places[part.key] for part in parts if "cross" in part.calls]
+    return [
+        {
+            "x": x - HALF, "y": y, "ax": sources[-1][0] + HALF, "ay": sources[-1][1], "xref": "x", "yref": "y",
+            "axref": "x", "ayref": "y", "showarrow": True, "arrowhead": 2, "arrowwidth": 1.4, "arrowcolor": AMBER,
+            "text": "",
+        }
+        for x, y in readers
+    ]  # fmt: skip
+
+
+def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]) -> go.Figure:
+    """Steps `first` to `first + shown` (from 0) from left to right, in each the candidates by rank, best on top.
+
+    words: "best", "kept", "finished", "pruned" for the legend, "cell" for hovering, with {piece}, {chance}, {score};
+    "ink" is the colour of the text.
+    """
+    colours = {"pruned": "rgba(128,136,144,0.55)", "kept": TEAL, "finished": "#7c6fdc", "best": AMBER}
+    ranks: dict[int, int] = {}
+    places = {}
+    for index, node in enumerate(tree.nodes):
+        places[index] = (node.step, ranks.get(node.step, 0))
+        ranks[node.step] = ranks.get(node.step, 0) + 1
+    inside = [i for i, node in enumerate(tree.nodes) if first <= node.step < first + shown]
+    figure = go.Figure()
+    for fate, colour in colours.items():
+        lines_x, lines_y = [], []
+        for index in inside:
+            parent = tree.nodes[index].parent
+            if tree.nodes[index].fate == fate and parent in places and tree.nodes[parent].step >= first:
+                (x0, y0), (x1, y1) = places[parent], places[index]
+                lines_x += [x0, x1, None]
+                lines_y += [y0, y1, None]
+        width = 2.5 if fate == "best" else 1
+        figure.add_scatter(
+            x=lines_x, y=lines_y, mode="lines", hoverinfo="skip", showlegend=False,
+            line={"color": colour, "width": width, "dash": "dot" if fate == "pruned" else "solid"},
+        )  # fmt: skip
+    for fate, colour in colours.items():
+        nodes = [i for i in inside if tree.nodes[i].fate == fate]
+        said = [
+            words["cell"].format(
+                piece=tree.nodes[i].piece, chance=f"{tree.nodes[i].chance:.1%}", score=f"{tree.nodes[i].score:.2f}"
+            )
+            for i in nodes
+        ]
+        figure.add_scatter(
+            x=[places[i][0] for i in nodes], y=[places[i][1] for i in nodes], name=plain(words[fate]),
+            mode="markers+text", text=[plain(_cut(tree.nodes[i].piece)) for i in nodes], textposition="top center",
+            textfont={"size": 10, "color": GREY if fate == "pruned" else words["ink"]},
+            hovertext=[plain(s) for s in said], hovertemplate="%{hovertext}<extra></extra>",
+            marker={"size": 6 if fate == "pruned" else 10, "color": colour},
+        )  # fmt: skip
+    rows = max(ranks.values(), default=1)
+    figure.update_xaxes(
+        range=[first - 0.5, first + shown - 0.5], tickvals=list(range(first, first + shown)), showgrid=False,
+        ticktext=[str(step + 1) for step in range(first, first + shown)], zeroline=False, fixedrange=True,
+    )  # fmt: skip
+    figure.update_yaxes(range=[rows - 0.5, -0.9], visible=False, fixedrange=True)
+    figure.update_layout(
+        dragmode=False, hovermode="closest", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}
+    )
+    return house(figure, 90 + 40 * rows)
+
+
+def _cut(text: str, most: int = 8) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,178 @@
+"""Counts against closed forms, fits against the power that made the points, measurements for their meaning."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from core.differences import chooser, cost, precision
+from core.models.catalogue import BUNDLED, trained
+from core.models.translation import load_translator
+from core.models.vision import fused, load_vision
+from tests.differences.conftest import SENTENCE, TARGET
+from tests.finetune.models import tiny_translator, tiny_vision
+
+
+def by_hand(positions: int, width: int, layers: int, hidden: int) -> tuple[int, int]:
+    """(projections, products of attention) of a Vision Transformer's blocks, two operations a multiplication."""
+    projections = 2 * positions * width * (3 * width + width + 2 * hidden)
+    return layers * projections, layers * 4 * positions**2 * width
+
+
+def test_operations_of_a_vision_transformer_are_those_of_its_formula() -> None:
+    model = tiny_vision()
+    found = cost.operations(cost.see(model, 64))
+    projections, attention = by_hand(65, 48, 3, 4 * 48)
+    patches = 2 * 64 * 48 * 3 * 8 * 8
+    assert found.attention == attention
+    assert found.total == projections + attention + patches
+    assert found.share == pytest.approx(attention / found.total)
+
+
+def test_fused_and_unfused_attention_are_the_same_work() -> None:
+    model = tiny_vision()
+    run = cost.see(model, 64)
+    one = cost.operations(run)
+    with fused(model.module, False):
+        assert cost.operations(run) == one
+
+
+def test_operations_of_a_translator_grow_with_its_sentence() -> None:
+    translator = tiny_translator()
+    source, _ = translator.source_pieces(SENTENCE, TARGET)
+    counts = []
+    for length in (8, 16):
+        ids = cost.source_of(translator, source, length)
+        assert ids.shape == (1, length)
+        assert ids[0, 0] == source[0, 0] and ids[0, -1] == source[0, -1], "tag and end mark stay"
+        counts.append(cost.operations(cost.read_along(translator, ids, ids)))
+    assert counts[1].attention == 4 * counts[0].attention, "N squared"
+    rest = [count.total - count.attention for count in counts]
+    assert rest[1] == 2 * rest[0], "N"
+
+
+def test_exactly_as_many_pieces_are_written_as_asked() -> None:
+    translator = tiny_translator()
+    source, _ = translator.source_pieces(SENTENCE, TARGET)
+    with torch.inference_mode():
+        assert cost.write(translator, source, 9)().shape == (1, 10)  # with the start mark
+
+
+def test_a_power_is_found_again() -> None:
+    factor, exponent = cost.power([(n, 3 * n**1.7) for n in (4, 9, 40, 200)])
+    assert (factor, exponent) == (pytest.approx(3), pytest.approx(1.7))
+    with pytest.raises(ValueError, match="two lengths"):
+        cost.power([(5, 1.0), (5, 2.0)])
+
+
+def test_counted_work_of_a_picture_grows_faster_than_its_patches_and_slower_than_their_square() -> None:
+    model = tiny_vision()
+    points = cost.vision_growth(model, (32, 64, 128))
+    exponent = cost.power([(p.positions, p.operations) for p in points])[1]
+    assert 1 < exponent < 2
+    assert [p.positions for p in points] == [17, 65, 257]
+    assert [p.attention_operations for p in points] == sorted(p.attention_operations for p in points)
+    assert all(p.seconds > 0 and 0 < p.attention_time < 1 for p in points)
+
+
+def test_text_growth_measures_both_ways() -> None:
+    translator = tiny_translator()
+    source, _ = translator.source_pieces(SENTENCE, TARGET)
+    shares: list[float] = []
+    at_once, stepwise = cost.text_growth(translator, source, (8, 24), shares.append)
+    assert [p.positions for p in at_once] == [n for n, _ in stepwise] == [8, 24]
+    assert stepwise[1][1] > at_once[1].seconds, "24 steps take longer than one pass"
+    assert shares == [pytest.approx(0.25), 1]
+
+
+def test_peak_memory_counts_what_is_alive_at_once() -> None:
+    mega = 1 << 20
+
+    def one_after_another() -> None:
+        for _ in range(4):
+            torch.zeros(mega)
+
+    def together() -> list[torch.Tensor]:
+        return [torch.zeros(mega) for _ in range(4)]
+
+    assert cost.peak_bytes(one_after_another) < 2 * 4 * mega
+    assert 4 * 4 * mega <= cost.peak_bytes(together) < 5 * 4 * mega
+
+
+def test_unfused_attention_gives_the_same_and_leaves_the_model_alone() -> None:
+    model = tiny_vision()
+    before = [part.fused_attn for part in model.module.modules() if hasattr(part, "fused_attn")]
+    (found,) = cost.unfused(model, (128,))
+    assert found.difference < 1e-4
+    assert found.unfused_bytes > found.fused_bytes, "3 maps of 257 x 257 are somewhere"
+    assert [part.fused_attn for part in model.module.modules() if hasattr(part, "fused_attn")] == before
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "int8"])
+def test_a_conversion_is_a_smaller_copy(kind: str) -> None:
+    module = nn.Sequential(nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 256)).eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    small = precision.converted(module, kind)
+    assert precision.megabytes(small) < 0.6 * precision.megabytes(module)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    x = torch.randn(4, 256, generator=torch.Generator().manual_seed(0))
+    wanted, found = module(x), small(x.bfloat16() if kind == "bfloat16" else x).float()
+    assert torch.nn.functional.cosine_similarity(wanted, found, dim=-1).min() > 0.99
+    assert not torch.equal(wanted, found)
+
+
+def test_quality_of_a_vision_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "KNOWN", 2)
+    monkeypatch.setattr(precision, "ASKED", 2)
+    model, shares = tiny_vision(), []
+    first, again = precision.vision_quality(model, ("float32", "float32"), shares.append)
+    assert (first.score, first.changed) == (again.score, again.changed) and first.changed == 0
+    p = first.score / 100
+    assert first.error == pytest.approx(100 * math.sqrt(p * (1 - p) / 20))
+    assert shares[-1] == 1 and shares == sorted(shares)
+
+
+def test_quality_of_a_translator(translator) -> None:
+    name, pairs = precision.judged_pairs("deu")
+    assert name == "captions" and len(pairs) == precision.SENTENCES
+    assert precision.judged_pairs("cmn_Hans")[0] == "recipes"
+    assert precision.judged_pairs(None) is None and precision.judged_pairs("xyz") is None
+    plain, small = precision.translation_quality(translator, pairs[:6], ("float32", "int8"))
+    assert plain.changed == 0 and plain.score > 10
+    assert small.megabytes < plain.megabytes and 0 <= small.changed <= 1
+
+
+def test_the_chooser_keeps_every_condition() -> None:
+    for task in chooser.TASKS:
+        for data in chooser.DATA:
+            for compute, most in chooser.COMPUTE.items():
+                for licence in chooser.LICENCES:
+                    for one in chooser.fitting(task, data, compute, licence):
+                        assert one.task == task and one.parameters <= most
+                        assert one.ready or data != "none"
+                        assert one.commercial or licence == "any"
+
+
+def test_the_chooser_puts_what_is_here_first_and_names_a_source_for_all_else() -> None:
+    found = chooser.fitting("translate", "none", "cpu", "any")
+    assert found[0].name == chooser.MARIAN
+    assert chooser.MARIAN not in [one.name for one in chooser.fitting("translate", "none", "cpu", "commercial")]
+    keys = {card.key for card in BUNDLED}
+    assert all(one.name in keys if one.here else one.source.startswith("https://") for one in chooser.KNOWN)
+
+
+def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:
+    sizes = {one.name: one.parameters for one in chooser.KNOWN if one.here}
+    assert sizes[chooser.VIT] == pytest.approx(cost.parameters(vision.module), rel=0.001)
+    assert sizes[chooser.MARIAN] == pytest.approx(cost.parameters(translator.module), rel=0.001)
+
+
+def test_sizes_of_what_was_fine_tuned_are_those_of_the_models(trained_runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDELIGHT_RUNS", str(trained_runs))
+    sizes = {one.name: one.parameters for one in chooser.candidates()}
+    cards = trained()
+    assert {card.weights.name for card in cards} == {"model.safetensors", "adapter_model.safetensors"}
+    for card in cards:
+        model = load_vision(card.key) if card.task == "vision" else load_translator(card.key)
+        assert sizes[card.key] == cost.parameters(model.module)

@@ -1,0 +1,30 @@
+"""Which patch is which: right where the answer is known."""
+
+import itertools
+
+import pytest
+import torch
+
+from core.differences import tasks
+
+
+def test_a_picture_matches_itself_and_a_flipped_one_its_mirror_image() -> None:
+    features = torch.randn(5, 7, 32, generator=torch.Generator().manual_seed(0))
+    same = tasks.similarities(features, features)
+    assert same.argmax(1).tolist() == list(range(35))
+    flipped = tasks.similarities(features, features.flip(1))
+    assert tasks.mirror_score(flipped, (5, 7)) == 1.0
+    assert tasks.mirror_score(same, (5, 7)) < 0.6
+
+
+def test_chance_is_what_drawing_at_random_gives() -> None:
+    rows, columns = 3, 5
+    places = list(itertools.product(range(rows), range(columns)))
+    hits = [abs(r - r2) <= 1 and abs(c - c2) <= 1 for (r, c), (r2, c2) in itertools.product(places, places)]
+    assert tasks.mirror_chance((rows, columns)) == pytest.approx(sum(hits) / len(hits))
+
+
+def test_a_real_photo_finds_its_mirror_image_far_better_than_chance(vision, seen, photo) -> None:
+    other = vision.run(tasks.mirrored(photo), 224, "crop")
+    found = tasks.similarities(seen.features, other.features)
+    assert tasks.mirror_score(found, (16, 16)) > 5 * tasks.mirror_chance((16, 16))
