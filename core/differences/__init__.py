@@ -1,1 +1,1 @@
-"""What the Differences page shows: numbers read from the loaded models on one picture and one sentence, without any interface."""
+"""What the Differences page shows: numbers read from loaded models on one picture and one sentence; no interface."""

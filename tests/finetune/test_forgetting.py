@@ -37,7 +37,7 @@ def looking(where: Callable[[Tensor], Tensor], grid: int = 16) -> VisionModel:
         return VisionResult(None, axis, trace, None, torch.zeros(0), ())
 
     model = VisionModel("looking", torch.nn.Identity(), 14, ("CLS",), (0, 0, 0), (1, 1, 1), (224,), 224)
-    model.explain = explain
+    model.run = run
     return model
 
 
@@ -68,8 +68,8 @@ def test_the_bundled_backbone_finds_the_object_and_a_damaged_one_does_not() -> N
 
 def test_a_model_without_recorded_attention_is_refused() -> None:
     model = looking(torch.zeros_like)
-    explain = model.explain
-    model.explain = lambda *options: replace(explain(*options), trace=None)
+    run = model.run
+    model.run = lambda *options: replace(run(*options), trace=None)
     with pytest.raises(ValueError, match="recorded"):
         object_attention(model, 1)
 
