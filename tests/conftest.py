@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share two cores; before torch is imported
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("sidelight", deadline=None)  # a busy machine is no failure
+settings.load_profile("sidelight")
 PATIENCE = 240_000  # ms that a browser waits for what must come: a slow machine is no failure
 
 

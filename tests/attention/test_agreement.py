@@ -25,7 +25,7 @@ def pearson_by_hand(first: list[float], second: list[float]) -> float:
     return products / math.sqrt(squares[0] * squares[1]) if min(squares) > 0 else math.nan
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(MAPS)
 def test_spearman_is_pearson_of_ranks_with_ties(maps: list[list[float]]) -> None:
     found = spearman(torch.tensor(maps, dtype=torch.float32))
@@ -37,7 +37,7 @@ def test_spearman_is_pearson_of_ranks_with_ties(maps: list[list[float]]) -> None
             assert float(found[i, j]) == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(range(8)))
 def test_without_ties_spearman_is_the_sum_of_squared_differences(order: list[int]) -> None:
     maps = torch.tensor([list(range(8)), order]).float().exp()  # only ranks matter
@@ -52,7 +52,7 @@ def test_equal_methods_agree_and_opposite_ones_disagree_most_at_the_ends() -> No
     assert spearman(torch.stack([up, -up])).flatten().tolist() == pytest.approx([1.0, -1.0, -1.0, 1.0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(MAPS)
 def test_disagreement_is_the_spread_of_normalised_ranks(maps: list[list[float]]) -> None:
     found = disagreement(torch.tensor(maps).float())

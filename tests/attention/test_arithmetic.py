@@ -134,7 +134,7 @@ def test_heads_of_a_group_share_keys_and_values() -> None:
         torch.testing.assert_close(found.output, own[1, head, 2])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(["none", "causal", "boolean", "additive"]))
 def test_each_step_follows_from_the_one_before(seed: int, kind: str) -> None:
     torch.manual_seed(seed)

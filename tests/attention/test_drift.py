@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -73,7 +73,6 @@ def test_uniform_attention_that_becomes_attention_to_oneself() -> None:
 
 
 @given(st.integers(0, 10_000), st.booleans())
-@settings(deadline=None)
 def test_there_and_back(seed: int, causal: bool) -> None:
     first, second = (trace_of(random_scores(seed + i, 2, 2, 5, 5), WORDS, causal=causal) for i in (0, 1))
     there, back = head_drift(first, second), head_drift(second, first)

@@ -43,7 +43,7 @@ def areas_by_hand(weights: list[float], chosen: list[int], ends: list[int]) -> t
     return deletion, insertion
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weights=NUMBERS, steps=st.integers(1, 30), seed=st.integers(0, 999))
 def test_areas_of_a_linear_model(weights: list[float], steps: int, seed: int) -> None:
     subject = linear(weights)
@@ -58,7 +58,7 @@ def test_areas_of_a_linear_model(weights: list[float], steps: int, seed: int) ->
         assert float(found.insertion_area[number]) == pytest.approx(expected[1], abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(weights=st.lists(st.floats(-3, 3, width=32), min_size=2, max_size=5))
 def test_the_weights_themselves_are_the_best_order_of_a_linear_model(weights: list[float]) -> None:
     subject = linear(weights)
@@ -211,7 +211,7 @@ def test_the_share_is_right_for_maps_that_are_themselves_random() -> None:
         assert float((shares <= level).double().mean()) == pytest.approx(level, abs=0.02)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-2, 2), st.floats(-2, 2), st.floats(0.1, 10))
 def test_a_larger_gap_never_beats_less_and_units_of_the_score_do_not_matter(
     gaps: list[float], one: float, other: float, scale: float

@@ -41,7 +41,7 @@ def test_pictures_come_back_from_the_run_folder_as_they_were(tmp_path: Path) -> 
     assert reported(found.report) == reported(saved.report) and found.report.unreadable and found.report.conflicts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), st.sampled_from(["de", "zh", ""]))
 def test_pairs_come_back_from_the_run_folder_as_they_were(tmp_path_factory, rows, language: str) -> None:
     folder = tmp_path_factory.mktemp("run")

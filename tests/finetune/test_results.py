@@ -150,7 +150,7 @@ def test_what_was_written_over_is_refused(
     assert refused(zipped(files), runs) == code
 
 
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SLOW

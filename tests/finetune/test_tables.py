@@ -105,7 +105,7 @@ def test_a_table_from_the_disk_may_be_packed(tmp_path: Path) -> None:
     refused("data.path_missing", data.pairs_from_path, tmp_path / "none.tsv", "de")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=400) | st.text(st.sampled_from("ab \"',;\t\r\n\ufeff\u2028\x0b猫"), max_size=400).map(str.encode)
 )
@@ -118,7 +118,7 @@ def test_any_bytes_as_a_table_are_a_result_or_a_sentence(content: bytes) -> None
         assert len({p.source.casefold() for p in found.train + found.held_out}) >= 10
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=5, max_size=40), st.sampled_from("\t,;"), st.integers(0, 3))
 def test_any_lines_give_clean_parts_or_a_sentence(rows: list[tuple[str, str]], separator: str, seed: int) -> None:
     text = "\n".join(separator.join(row) for row in rows)

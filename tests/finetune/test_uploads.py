@@ -180,7 +180,7 @@ def test_a_folder_and_archives_on_the_disk_give_the_same(tmp_path: Path) -> None
     refused("data.path_missing", data.pictures_from_path, tmp_path / "nothing")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=2000))
 def test_any_bytes_as_a_zip_are_a_result_or_a_sentence(content: bytes) -> None:
     try:
@@ -192,7 +192,7 @@ def test_any_bytes_as_a_zip_are_a_result_or_a_sentence(content: bytes) -> None:
 GOOD = packed(plain_files(4) | {"red/cut.png": picture(9)[:-40], "blue/p.gif": picture(3, kind="GIF")})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_a_zip_with_any_bytes_changed_is_a_result_or_a_sentence(changes: list[tuple[int, int]]) -> None:
     content = bytearray(GOOD)
@@ -209,7 +209,7 @@ def test_a_zip_with_any_bytes_changed_is_a_result_or_a_sentence(changes: list[tu
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(NAMES, st.lists(st.tuples(NAMES, st.integers(0, 12)), min_size=1, max_size=12), max_size=4),
     st.integers(0, 5), st.floats(0.01, 0.99),

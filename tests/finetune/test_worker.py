@@ -46,7 +46,7 @@ REQUESTS = st.lists(
 
 
 @given(REQUESTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_queue_is_fair(requests: list[tuple[str, float, float | None]]) -> None:
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIDELIGHT_RUNS", name)

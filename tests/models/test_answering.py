@@ -177,7 +177,7 @@ def test_typed_marks_and_control_characters_are_text_or_gone() -> None:
     assert "".join(answer.axis.merged().pieces) == "[CLS]the[SEP]dog[SEP]inthe[CLS]snow[SEP]"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(family=st.sampled_from(["bert", "gpt2"]), question=st.text(max_size=20), context=st.text(max_size=40))
 def test_any_text_is_answered_or_refused(family: str, question: str, context: str) -> None:
     try:

@@ -78,7 +78,7 @@ def outputs(seed: int, spread: float, sources: list[list[int]], beams: int, rule
 SOURCES = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=1, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 5.0]), SOURCES, st.integers(1, 4))
 def test_no_logits_make_it_loop(seed: int, spread: float, sources: list[list[int]], beams: int) -> None:
     for source, made in zip(sources, outputs(seed, spread, sources, beams, ruled=True), strict=True):

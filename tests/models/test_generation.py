@@ -156,7 +156,7 @@ def test_progress_is_told_and_may_stop() -> None:
         own.go_on("the dog", 6, on_step=stop)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(kind=st.sampled_from(sorted(MODELS)), text=st.text(max_size=12), seed=st.integers(0, 99))
 def test_any_text_is_continued_or_refused(kind: str, text: str, seed: int) -> None:
     own = generator(kind)

@@ -26,21 +26,21 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(SAVED)), st.integers(1, 90), st.integers(1, 90))
 def test_every_mode_and_size_becomes_rgb(mode: str, width: int, height: int) -> None:
     image = open_image(encoded(Image.new(mode, (width, height)), SAVED[mode]))
     assert image.mode == "RGB" and image.size == (width, height)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_never_end_in_a_traceback(data: bytes) -> None:
     with pytest.raises(SidelightError):
         open_image(b"\x89PNG\r\n\x1a\n" + data)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2000), st.integers(0, 255))
 def test_damaged_files_are_read_or_refused(at: int, value: int) -> None:
     data = bytearray(encoded(Image.effect_noise((40, 30), 50).convert("RGB"), "JPEG"))
@@ -98,7 +98,7 @@ def test_the_first_frame_of_an_animation_is_taken() -> None:
     assert open_image(data).getpixel((0, 0)) == (255, 0, 0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.sampled_from(["crop", "letterbox", "stretch", "native"]),
     st.integers(40, 400), st.integers(40, 400), st.floats(0.2, 0.8), st.floats(0.2, 0.8),

@@ -103,7 +103,7 @@ def test_what_cannot_be_translated_gets_a_sentence(translator: Translator) -> No
     assert code_of(translator, "A dog", "tlh") == "translation.unknown_target"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(text=st.text(max_size=40))
 def test_any_text_is_translated_or_refused(translator: Translator, text: str) -> None:
     try:

@@ -6,7 +6,7 @@ import math
 import plotly.graph_objects as go
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.views.finetune import DRAWN, confusion, curve, drift_grid
@@ -50,7 +50,6 @@ def test_the_smoothed_line_of_a_constant_is_the_constant_from_its_start() -> Non
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=900))
-@settings(deadline=None)
 def test_any_numbers_make_a_figure(values: list[float]) -> None:
     figure = sent(curve({"run": list(enumerate(values))}, "step", "loss", log=True))
     assert len(figure["data"]) == 1 + (len(values) > 60)
@@ -108,7 +107,6 @@ def test_a_drift_grid_answers_the_pointer_with_layer_and_head() -> None:
 
 
 @given(st.integers(1, 24), st.integers(1, 16), st.floats(0, 2), st.integers(0, 1000))
-@settings(deadline=None)
 def test_a_change_is_shown_symmetrically_and_rounding_is_not(layers: int, heads: int, size: float, seed: int) -> None:
     values = size * torch.randn(layers, heads, generator=torch.Generator().manual_seed(seed))
     cells, markers = drift_grid(values, "change", diverging=True, words=WORDS).data

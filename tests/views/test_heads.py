@@ -15,7 +15,7 @@ WORDS = {"layer": "layer", "head": "head", "cell": "layer {layer}, head {head}: 
 
 
 @given(st.integers(1, 24), st.integers(1, 16), st.booleans(), st.integers(0, 1000))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_cell_under_the_pointer_is_the_head_that_it_names(layers: int, heads: int, ordered: bool, seed: int) -> None:
     values = torch.rand(layers, heads, generator=torch.Generator().manual_seed(seed))
     order = values.argsort(1, descending=True) if ordered else None
