@@ -1,11 +1,11 @@
 """The models that are known by name: those that ship with the project and those fine-tuned on this machine."""
 
 import json
-import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from core.settings import setting
 from core.wording import ASSETS
 
 TASKS = ("vision", "translation")
@@ -81,7 +81,7 @@ def default(task: str) -> ModelCard:
 
 def runs_folder() -> Path:
     """Where fine-tuning keeps its runs: SIDELIGHT_RUNS, or `runs` in the project."""
-    return Path(os.environ.get("SIDELIGHT_RUNS") or ASSETS.parent / "runs").absolute()
+    return setting("RUNS")
 
 
 def trained() -> list[ModelCard]:

@@ -20,6 +20,7 @@ from torch import nn
 from core.errors import SidelightError
 from core.models.catalogue import default
 from core.models.loading import check_model_name, device, from_folder
+from core.settings import setting
 
 TIMEOUT = 3  # seconds
 WEIGHTS = ("model.safetensors", "model-*.safetensors")
@@ -94,7 +95,7 @@ def obtain(
     name = check_model_name(name)
     repository = repository or name
     with errors(name, task):
-        if is_reachable():
+        if setting("HUB") and is_reachable():
             try:
                 return fetch(repository, on_step, wanted)
             except (raised.RepositoryNotFoundError, raised.EntryNotFoundError):

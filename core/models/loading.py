@@ -1,7 +1,6 @@
 """Where models run and how they come in: safetensors only, no code from the hub, errors that say what to do."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from core.errors import SidelightError
 from core.models.catalogue import ModelCard
+from core.settings import setting
 
 # "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
@@ -30,7 +30,7 @@ def device() -> torch.device:
 
     Raises SidelightError `device.unknown` for a device that torch does not know or this machine lacks.
     """
-    wanted = os.environ.get("SIDELIGHT_DEVICE", "").strip()
+    wanted = setting("DEVICE")
     if not wanted:
         found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(found)

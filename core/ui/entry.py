@@ -2,7 +2,10 @@
 
 import streamlit as st
 
+from core import settings
+from core.errors import SidelightError
 from core.ui import keep
+from core.ui.language import show_error
 
 
 def enter(path: str) -> None:
@@ -16,7 +19,12 @@ def enter(path: str) -> None:
 
 
 def run(page: st.Page) -> None:
-    """Run the chosen page, or go on to the one that asked for the way in."""
+    """Run the chosen page, or go on to the one that asked for the way in. A wrong setting is told instead."""
+    try:
+        settings.check()
+    except SidelightError as error:
+        show_error(error)
+        st.stop()
     st.session_state.entered = True
     destination = st.session_state.pop("destination", None)
     if destination:

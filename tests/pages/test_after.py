@@ -220,3 +220,14 @@ def test_the_models_page_lists_what_was_trained(head: Path, lora: Path) -> None:
     said, accuracy = texts(test), results.read(head).metrics["accuracy"]
     assert catalogue.card(head.name).title in said and catalogue.card(lora.name).title in said
     assert f"Accuracy {accuracy:.1%}" in said
+
+
+def test_whoever_runs_it_can_take_away_deleting_and_bringing_back(head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def keys() -> set[str]:
+        pages = (after(head), opened("finetune"))
+        return {str(one.key) for page in pages for one in [*page.button, *page.get("file_uploader")]}
+
+    assert {f"delete_{head.name}", "result_zip"} <= keys()
+    monkeypatch.setenv("SIDELIGHT_DELETE", "0")
+    monkeypatch.setenv("SIDELIGHT_BRING_BACK", "0")
+    assert not {f"delete_{head.name}", "result_zip"} & keys()

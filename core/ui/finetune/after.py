@@ -10,6 +10,7 @@ from core.finetune import results
 from core.finetune.job import Job, read_job
 from core.finetune.results import Result
 from core.models import catalogue
+from core.settings import setting
 from core.ui import work
 from core.ui.finetune import change, compare_runs
 from core.ui.finetune.compare_runs import MEASURES, SHARES, shown
@@ -102,6 +103,8 @@ def _take_away(folder: Path, job: Job) -> None:
 
 
 def _delete(folder: Path) -> None:
+    if not setting("DELETE"):
+        return
     with st.popover(say("after.delete"), icon=":material/delete:"):
         st.markdown(say("after.delete_sure"))
         children = [card.title for card in catalogue.trained() if card.base == folder.name]
@@ -118,6 +121,8 @@ def upload() -> Path | None:
 
     What is wrong with it is said below the field.
     """
+    if not setting("BRING_BACK"):
+        return None
     with st.expander(say("after.upload_title"), icon=":material/upload:"):
         st.file_uploader(say("after.upload"), "zip", key="result_zip", on_change=_unpack, help=say("after.upload_help"))
         if error := st.session_state.get("result_error"):

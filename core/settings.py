@@ -1,0 +1,70 @@
+"""What whoever runs Sidelight may set: the environment variables `SIDELIGHT_...`, all of them, in one place.
+
+They are read when they are asked for; `check` reads them all at the start, so that a wrong one is told before anything
+depends on it.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import SidelightError
+
+ROOT = Path(__file__).resolve().parent.parent
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in (*YES, *NO):
+        raise ValueError(text)
+    return text.lower() in YES
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable. read: its text to its value, ValueError where it is none. expects: what a person may write."""
+
+    default: Any
+    read: Callable[[str], Any]
+    expects: str
+
+
+SETTINGS = {
+    "DEVICE": Setting("", str, "cpu, cuda, cuda:1, mps"),
+    "RUNS": Setting(ROOT / "runs", _folder, "a folder"),
+    "HUB": Setting(True, _flag, "1, 0"),
+    "BRING_BACK": Setting(True, _flag, "1, 0"),
+    "DELETE": Setting(True, _flag, "1, 0"),
+}
+
+
+def setting(name: str) -> Any:
+    """The value of SIDELIGHT_<name>; its default where it is not set. Raises SidelightError `setting.bad`."""
+    known, text = SETTINGS[name], os.environ.get(f"SIDELIGHT_{name}", "").strip()
+    if not text:
+        return known.default
+    try:
+        return known.read(text)
+    except ValueError as error:
+        raise SidelightError("setting.bad", name=f"SIDELIGHT_{name}", value=text, expects=known.expects) from error
+
+
+def check() -> None:
+    """Raises SidelightError `setting.bad` for a value that cannot be read, `setting.unknown` for an unknown name."""
+    for name in SETTINGS:
+        setting(name)
+    for name in sorted(os.environ):
+        if name.startswith("SIDELIGHT_") and name.removeprefix("SIDELIGHT_") not in SETTINGS:
+            raise SidelightError("setting.unknown", name=name, known=", ".join(f"SIDELIGHT_{one}" for one in SETTINGS))
