@@ -149,9 +149,10 @@ def relevance(subject: Subject, options: Options, gradients: Gradients) -> Tenso
 
 
 def attribution(subject: Subject, options: Options, gradients: Gradients) -> Tensor:
-    """Chefer et al. 2021 (CVPR), equations 13 and 14: product over layers of I + E_h[relu(dy/dA * R_A)]. The paper gets
-    R_A by layer-wise relevance propagation with rules for each layer type; here it is gradient x attention, which is
-    what that propagation gives without its positive-only rules and works for any model. Self-attention only."""
+    """After Chefer et al. 2021 (CVPR), equations 13 and 14: product over layers of I + E_h[relu(dy/dA * R_A)]. The
+    paper gets R_A, the relevance of the attention, by layer-wise propagation; here R_A = relu(dy/dA) * A, which needs
+    no rule for any layer. Only the positive gradient counts: its square alone would give evidence against the target
+    the same weight as evidence for it. Self-attention only."""
     maps = _weighted(gradients, power=2)
     return added(subject.reader, "encoder", subject.depth["encoder"], maps) - subject.reader
 
@@ -196,11 +197,11 @@ def _discard(maps: Tensor, options: Options) -> Tensor:
 
 
 def _weighted(gradients: Gradients, power: int = 1) -> Maps:
-    """E_h[relu(dy/dA^power * A)]. power 2: dy/dA times the relevance of A itself, A dy/dA."""
+    """E_h[relu(dy/dA)^power * A]; A is never negative, so power 1 is E_h[relu(dy/dA * A)]."""
 
     def maps(kind: Kind, layer: int, rows: Tensor) -> Tensor:
         attention, gradient = gradients.attention[kind][layer][:, rows], gradients.gradient[kind][layer][:, rows]
-        return (attention.float() * gradient.float() ** power).relu().mean(0)
+        return (attention.float() * gradient.float().relu() ** power).mean(0)
 
     return maps
 
@@ -258,7 +259,7 @@ METHODS = {
             "attribution",
             "Chefer et al. 2021 (CVPR)",
             "https://arxiv.org/abs/2012.09838",
-            r"\textstyle\prod_l\big(I+\mathbb E_h[(\nabla A_l\odot R_{A_l})^+]\big)",
+            r"\textstyle\prod_l\big(I+\mathbb E_h[(\nabla A_l)^+\odot(\nabla A_l)^+\odot A_l]\big)",
             attribution,
             True,
             alone=True,

@@ -104,7 +104,7 @@ def test_the_gradient_family_in_vision(photo: Subject) -> None:
     for a in looked:  # R = R + A R
         relevance = relevance + a @ relevance
     close(explain(photo, "relevance"), (relevance - eye)[0])
-    squared = [(g * (a * g)).clamp(min=0).mean(0) for a, g in zip(attention, gradient, strict=True)]
+    squared = [(g.clamp(min=0) ** 2 * a).mean(0) for a, g in zip(attention, gradient, strict=True)]
     close(explain(photo, "attribution"), (product([eye + a for a in squared]) - eye)[0])
 
 
@@ -185,6 +185,19 @@ def test_grad_cam_drops_what_speaks_against_the_class() -> None:
     found = [explain(planted.photo_subject(model, red, 32, "stretch", target), "grad_cam")[1:] for target in (0, 1)]
     assert int(found[0].argmax()) == 6 and found[0][6] > 0
     assert found[1][6] == 0, "red speaks against blue"
+
+
+OF_A_CLASS = ["gradient_attention", "gradient_rollout", "relevance", "attribution", "grad_cam"]
+
+
+@pytest.mark.parametrize("name", OF_A_CLASS)
+def test_evidence_for_a_class_is_no_evidence_against_it(name: str) -> None:
+    """A red patch speaks for "red"; of two classes with opposite logits it speaks against the other."""
+    model, red = planted.colour_model(), planted.planted_photo(6, (255, 60, 60))
+    assert torch.equal(model.module.head.weight[0], -model.module.head.weight[1]), "the opposite is asked"
+    speaks_for, against = (explain(planted.photo_subject(model, red, 32, "stretch", target), name) for target in (0, 1))
+    assert speaks_for[1 + 6] > 10 * against[1 + 6], "1 + 6: CLS comes first"
+    assert not torch.allclose(speaks_for, against)
 
 
 def test_the_leaf_of_the_gradient_is_what_the_model_read() -> None:
