@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.attention.axes import Axis, PatchAxis, TokenAxis
-from core.attention.statistics import QUERIES, head_statistics
+from core.attention.statistics import head_statistics, queries
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 
@@ -40,7 +40,7 @@ def head_drift(before: AttentionTrace, after: AttentionTrace) -> dict[str, Tenso
     if (before.kind, before.layers, before.heads) != (after.kind, after.layers, after.heads):
         raise ValueError("the traces are of different kinds of attention, layers or heads")
     before, after = _on_shared_positions(before, after)
-    chosen = slice(None, None, max(1, -(-len(before.query_axis) // QUERIES)))
+    chosen = queries(before.query_axis)
     pairs = zip(before.calls, after.calls, strict=True)
     moved = [
         jensen_shannon(old.weights(chosen, before.item)[0].cpu(), new.weights(chosen, after.item)[0].cpu()).mean(-1)

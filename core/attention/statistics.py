@@ -1,5 +1,6 @@
 """Numbers that describe a head, the same for vision and language."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from core.attention.axes import Axis, PatchAxis
 from core.attention.trace import AttentionTrace
 
-QUERIES = 256  # of a long input, so many evenly spaced queries stand for all
+QUERIES = 400  # up to so many, all queries count; of a longer input at most so many evenly spaced ones
 NAMES = ("entropy", "distance", "sink", "diagonal", "variation")
 SINK = "sink "  # before the kind of a special position: its part of the sink mass
 MARKS = {r">>\w+<<": "tag", r"<prompt \d+>": "prompt"}  # kinds of special pieces that are known by how they look
@@ -30,7 +31,8 @@ def effective_keys(trace: AttentionTrace, layer: int, heads: Sequence[int] | Non
 
 
 def head_statistics(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dict[str, Tensor]:
-    """Five numbers of each head of the chosen layers (all by default), each (L, H); one scale for both modalities.
+    """Five numbers of each head of the chosen layers (all by default), each (L, H); one scale for both modalities. Of
+    an input of more than `QUERIES` positions they are those of `queries`.
 
     entropy: of the rows, over that of uniform attention. 0: one key takes all; 1: all share evenly.
     distance: mean distance from query to key (patches or tokens; across, relative positions), over that of uniform
@@ -41,6 +43,17 @@ def head_statistics(trace: AttentionTrace, layers: Sequence[int] | None = None) 
     """
     found = _measured(trace, layers)
     return {name: found[name] for name in NAMES}
+
+
+def queries(axis: Axis) -> slice:
+    """The queries that statistics are taken over: all of them up to `QUERIES`, of a longer input every n-th.
+
+    n shares no factor with the grid's width, so that every column of patches is met as often as any other.
+    """
+    step, columns = max(1, math.ceil(len(axis) / QUERIES)), axis.grid[1] if isinstance(axis, PatchAxis) else 1
+    while math.gcd(step, columns) > 1:
+        step += 1
+    return slice(None, None, step)
 
 
 def average_statistics(traces: Iterable[AttentionTrace]) -> dict[str, Tensor]:
@@ -82,9 +95,8 @@ def _kind(axis: Axis, position: int) -> str:
 
 def _measured(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dict[str, Tensor]:
     """`head_statistics` with the parts of the sink mass."""
-    count = len(trace.query_axis)
-    chosen = slice(None, None, max(1, -(-count // QUERIES)))
-    place = _Place(trace, torch.arange(count)[chosen])
+    chosen = queries(trace.query_axis)
+    place = _Place(trace, torch.arange(len(trace.query_axis))[chosen])
     calls = trace.calls if layers is None else [trace.calls[layer] for layer in layers]
     found = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in calls]
     return {name: torch.stack([layer[name] for layer in found]) for name in found[0]}

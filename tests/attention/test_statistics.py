@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.attention.axes import Axis, PatchAxis, TokenAxis
-from core.attention.statistics import NAMES, average_statistics, head_statistics, sink_kinds
+from core.attention.statistics import NAMES, QUERIES, average_statistics, head_statistics, queries, sink_kinds
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 
@@ -89,6 +89,30 @@ def test_a_long_input_is_sampled() -> None:
     axis = PatchAxis((30, 30), (), (0, 0, 30, 30), (30, 30))
     found = head_statistics(trace_of(torch.zeros(900, 900), axis))
     assert found["entropy"].item() == pytest.approx(1) and found["distance"].item() == pytest.approx(1, rel=0.05)
+
+
+def test_a_share_at_the_usual_size_is_that_of_all_queries() -> None:
+    """CLS and 16 x 16 patches, of which those in even columns look at CLS alone and the others never."""
+    axis = PatchAxis((16, 16), ("CLS",), (0, 0, 16, 16), (16, 16))
+    scores = torch.zeros(257, 257)
+    scores[1::2, 0], scores[0::2, 0] = 200, -200
+    assert head_statistics(trace_of(scores, axis))["sink"].item() == pytest.approx(128 / 257, abs=1e-5)
+
+
+@pytest.mark.parametrize("rows, columns", [(16, 16), (24, 24), (37, 37), (48, 40), (73, 73), (30, 60)])
+def test_queries_of_a_long_input_meet_every_column_and_row_alike(rows: int, columns: int) -> None:
+    axis = PatchAxis((rows, columns), ("CLS",), (0, 0, columns, rows), (columns, rows))
+    chosen = torch.arange(len(axis))[queries(axis)]
+    assert len(chosen) <= QUERIES and (len(chosen) == len(axis)) == (len(axis) <= QUERIES)
+    places = chosen[chosen >= 1] - 1
+    for count, line in ((columns, places % columns), (rows, places // columns)):
+        met = line.bincount(minlength=count)
+        assert int(met.max() - met.min()) <= 1
+
+
+def test_queries_of_a_long_text_are_every_nth() -> None:
+    axis = TokenAxis(("a",) * 1000, tuple(range(1000)), (False,) * 1000)
+    assert queries(axis) == slice(None, None, 3)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([PATCHES, WORDS]), st.booleans())

@@ -74,6 +74,16 @@ def test_without_a_sentence_the_photo_is_still_shown(section: str) -> None:
     assert any("empty" in text.value for text in test.text) and test.get("plotly_chart")
 
 
+@pytest.mark.parametrize("most, told", [(1000, False), (100, True)])
+def test_heads_say_when_their_numbers_are_not_of_all_queries(
+    most: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.attention.statistics.QUERIES", most)
+    found = texts(opened("heads", lang="en"))
+    said = wording.text("heads.sampled", "en", count="257", taken="86", step=3)  # 3 is prime to 16 columns
+    assert (said in found) == told and ("one query in" in found) == told
+
+
 def test_the_table_of_heads_has_the_runs_numbers() -> None:
     test = opened("heads", lang="en")
     table = test.dataframe[0].value

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core import samples
-from core.attention.statistics import NAMES, SINK, average_statistics
+from core.attention.statistics import NAMES, SINK, average_statistics, queries
 from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
@@ -168,6 +168,14 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
         say("heads.mean", value=f"{float(values.mean()):.2f}", low=f"{float(values.min()):.2f}",
             high=f"{float(values.max()):.2f}")
     )  # fmt: skip
+    say_sampled(traces(side)[kind])
+
+
+def say_sampled(trace: AttentionTrace) -> None:
+    """Say that numbers are not of all queries, where they are not."""
+    step, count = queries(trace.query_axis).step, len(trace.query_axis)
+    if step > 1:
+        st.caption(say("heads.sampled", count=f"{count:,}", taken=f"{-(-count // step):,}", step=step))
 
 
 def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:

@@ -13,6 +13,7 @@ from core.finetune.job import Job
 from core.models.translation import Translation
 from core.ui import inputs, keep, linked, work
 from core.ui.clickable import clickable
+from core.ui.explain.heads import say_sampled
 from core.ui.language import class_name, say, show_error
 from core.views.finetune import drift_grid
 from core.views.linked import state
@@ -45,6 +46,7 @@ def _photo(folder: Path, job: Job) -> None:
         return
     _view(parts)
     _drift_heading(job)
+    say_sampled(before.trace)
     moved = _moved(job.base, folder.name, work.digest(image), size, before.trace, after.trace)
     _drift(folder, job, "vision", moved)
 
