@@ -6,24 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-HTML = '<p class="hint"></p>\n'
-CSS = ".hint { margin: 0; font: 0.875rem var(--st-font); color: var(--st-text-color); }\n"
-JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
-  parentElement.querySelector(".hint").textContent = data;
-  const onPaste = (event) => {
-    const file = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
-    if (!file) return;
-    event.preventDefault();
-    const reader = new FileReader();
-    reader.onload = () => setTriggerValue("picture", { name: file.name, data: reader.result.split(",")[1] });
-    reader.readAsDataURL(file);
-  };
-  document.addEventListener("paste", onPaste);
-  return () => document.removeEventListener("paste", onPaste);
-}
-"""
-_component = st.components.v2.component("sidelight_paste", html=HTML, css=CSS, js=JS)
+from core.ui.component import component
+
+_component = component("paste")
 
 
 def paste_picture(hint: str, on_picture: Callable[[str, bytes], None]) -> None:

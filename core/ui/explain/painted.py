@@ -4,22 +4,10 @@ come together with figures are painted after all of them."""
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.ui.component import component
 from core.views.charts import QUIET
 
-# No part of the page is being fetched, each picture is there, and a frame has been drawn since.
-JS = """
-export default function ({ setTriggerValue }) {
-  const isBusy = () => document.querySelector("[data-testid=stMain] [data-testid=stSkeleton]")
-    || ![...document.querySelectorAll("[data-testid=stMain] img")].every((one) => one.complete);
-  const last = performance.now() + 5000;
-  let timer = setTimeout(function look() {
-    if (isBusy() && performance.now() < last) timer = setTimeout(look, 50);
-    else requestAnimationFrame(() => { timer = setTimeout(() => setTriggerValue("painted", true)); });
-  });
-  return () => clearTimeout(timer);
-}
-"""
-_component = st.components.v2.component("sidelight_painted", js=JS)
+_component = component("painted")
 KEY = "explain_painted"
 
 

@@ -1,0 +1,15 @@
+"""Small parts of a page that are drawn by the browser: a script, and its style and markup where it has them."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+BROWSER = Path(__file__).parent / "browser"
+
+
+def component(name: str) -> Any:
+    """What mounts `browser/<name>.js`; to be called once, when its module is imported."""
+    files = {kind: BROWSER / f"{name}.{kind}" for kind in ("html", "css", "js")}
+    parts = {kind: file.read_text("utf-8") for kind, file in files.items() if file.exists()}
+    return st.components.v2.component(f"sidelight_{name}", **parts)
