@@ -55,7 +55,7 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
         reader[0] = 1.0
     else:
         reader[len(axis.prefix) :] = 1.0 / (len(axis) - len(axis.prefix))
-    projections = {"encoder": tuple(_weight(block, "attn.proj") for block in module.blocks)}
+    projections = {"encoder": tuple(_projection(block) for block in module.blocks)}
     return Subject({"encoder": result.trace}, axis, target, reader, ("blur", "mean"), score, run, unfold, projections)
 
 
@@ -138,6 +138,14 @@ def _projections(module: nn.Module) -> dict[Kind, tuple[Tensor | None, ...]]:
         "decoder": tuple(_weight(layer, "self_attn.out_proj") for layer in decoder),
         "cross": tuple(_weight(layer, "encoder_attn.out_proj") for layer in decoder),
     }
+
+
+def _projection(block: nn.Module) -> Tensor | None:
+    """What stands between the heads of a timm block and what it adds: the output projection times LayerScale (Touvron
+    et al. 2021, "Going deeper with Image Transformers", section 2), which DINOv2 calls ls1 and BEiT gamma_1."""
+    weight, own = _weight(block, "attn.proj"), dict(block.named_parameters())
+    scale = own.get("ls1.gamma", own.get("gamma_1"))
+    return weight if weight is None or scale is None else scale.detach()[:, None] * weight
 
 
 def _weight(part: nn.Module, path: str) -> Tensor | None:

@@ -93,10 +93,17 @@ def colour_subject(place: int, target: int) -> Subject:
     return photo_subject(colour_model(), planted_photo(place, colour), SIDE, "stretch", target)
 
 
-def random_vision(layers: int = 3) -> vision.VisionModel:
+def random_vision(layers: int = 3, **more: object) -> vision.VisionModel:
     torch.manual_seed(1)
     module = timm.create_model(
-        "vit_tiny_patch16_224", img_size=SIDE, patch_size=PATCH, depth=layers, embed_dim=24, num_heads=3, num_classes=5
+        "vit_tiny_patch16_224",
+        img_size=SIDE,
+        patch_size=PATCH,
+        depth=layers,
+        embed_dim=24,
+        num_heads=3,
+        num_classes=5,
+        **more,
     )
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
@@ -105,10 +112,13 @@ def random_vision(layers: int = 3) -> vision.VisionModel:
     return model
 
 
-def random_subject(target: int | None = 2) -> Subject:
+def random_photo() -> Image.Image:
     torch.manual_seed(2)
-    photo = Image.fromarray((torch.rand(SIDE, SIDE, 3) * 255).byte().numpy())
-    return photo_subject(random_vision(), photo, SIDE, "stretch", target)
+    return Image.fromarray((torch.rand(SIDE, SIDE, 3) * 255).byte().numpy())
+
+
+def random_subject(target: int | None = 2) -> Subject:
+    return photo_subject(random_vision(), random_photo(), SIDE, "stretch", target)
 
 
 def _marian(width: int, layers: int, heads: int, **more: object) -> MarianMTModel:

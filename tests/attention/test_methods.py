@@ -4,11 +4,13 @@ models whose answer rests on a place that is known."""
 from itertools import pairwise
 
 import pytest
+import timm
 import torch
 from torch import Tensor
 
 from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
+from core.models.subjects import _projection
 from tests.attention import planted
 
 VISION = [name for name in METHODS]
@@ -19,8 +21,7 @@ SENTENCE, WRITTEN = "w1 w4 w2 w7", "w3 w3 w9"
 def eager_vision(target: int) -> tuple[list[Tensor], list[Tensor]]:
     """(attention, gradient) of each layer, (H, N, N), through timm's explicit path and a hook."""
     model, maps = planted.random_vision(), []
-    torch.manual_seed(2)
-    pixels = model.pixels(planted.Image.fromarray((torch.rand(32, 32, 3) * 255).byte().numpy()))
+    pixels = model.pixels(planted.random_photo())
     for block in model.module.blocks:
         block.attn.fused_attn = False
         block.attn.attn_drop.register_forward_hook(lambda m, i, out: (out.retain_grad(), maps.append(out))[0])
@@ -147,23 +148,36 @@ def test_rollout_across_splits_all_of_the_mass(target: int | None) -> None:
     close(explain(sentence(target), "rollout"), wanted[:5])
 
 
-def test_value_norm_is_kobayashi_et_al(photo: Subject) -> None:
-    attention, _ = eager_vision(2)
-    model, inputs = planted.random_vision(), []
-    block = model.module.blocks[2].attn
-    block.register_forward_hook(lambda m, i, out: inputs.append(i[0][0]))
-    torch.manual_seed(2)
-    model.module(model.pixels(planted.Image.fromarray((torch.rand(32, 32, 3) * 255).byte().numpy())))
-    value = (inputs[0] @ block.qkv.weight[48:].T + block.qkv.bias[48:]).detach()  # (N, 3 heads of 8)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_value_norm_is_kobayashi_et_al(scaled: bool) -> None:
+    """scaled: with LayerScale behind the projection, as DINOv2 has it."""
+    model, inputs = planted.random_vision(init_values=1.0 if scaled else None), []
+    photo = planted.random_photo()
+    subject = planted.photo_subject(model, photo, 32, "stretch", 2)
+    block = model.module.blocks[2]
+    block.attn.register_forward_hook(lambda m, i, out: inputs.append(i[0][0]))
+    model.module(model.pixels(photo))
+    value = (inputs[0] @ block.attn.qkv.weight[48:].T + block.attn.qkv.bias[48:]).detach()  # (N, 3 heads of 8)
 
     def length(key: int, heads: tuple[int, ...]) -> Tensor:
-        parts = [slice(8 * h, 8 * h + 8) for h in heads]
-        looked = [attention[2][h, 0, key] for h in heads]
-        return sum(a * value[key, p] @ block.proj.weight[:, p].T for a, p in zip(looked, parts, strict=True)).norm()
+        """Of what the block adds because of one key, by its own layers: with it, less without anything."""
+        looked = torch.zeros(24)
+        for h in heads:
+            looked[8 * h : 8 * h + 8] = subject.encoder.row(2, h, 0)[key] * value[key, 8 * h : 8 * h + 8]
+        return (block.ls1(block.attn.proj(looked)) - block.ls1(block.attn.proj(0 * looked))).norm()
 
+    assert isinstance(block.ls1, torch.nn.Identity) != scaled
     for options, heads in ((Options(depth=1.0), (0, 1, 2)), (Options(depth=1.0, head=1), (1,))):
         wanted = torch.stack([length(key, heads) for key in range(len(value))])
-        close(explain(photo, "value_norm", options), wanted.detach())
+        close(explain(subject, "value_norm", options), wanted.detach())
+
+
+def test_the_scale_of_beit_belongs_to_its_projection() -> None:
+    module = timm.create_model("beit_base_patch16_224", img_size=32, depth=1, embed_dim=24, num_heads=3, num_classes=2)
+    block, x = module.blocks[0], torch.randn(5, 24)
+    torch.nn.init.normal_(block.gamma_1)
+    added = block.gamma_1 * (block.attn.proj(x) - block.attn.proj.bias)
+    torch.testing.assert_close(x @ _projection(block).T, added)
 
 
 def test_grad_cam_and_input_x_gradient_on_a_linear_reading() -> None:
