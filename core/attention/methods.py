@@ -85,7 +85,8 @@ def raw(subject: Subject, options: Options, _: Gradients | None) -> Tensor:
 
 def value_norm(subject: Subject, options: Options, _: Gradients | None) -> Tensor:
     """||sum_h a^h_qk v^h_k W_O^h||, Kobayashi et al. 2020, equation 4, read by the reader: how long the vector is that
-    a position really adds. Where W_O is not known, heads are taken as if they did not meet. One layer only."""
+    a position really adds; W_O with LayerScale. Where it is not known, heads are taken as if they did not meet. One
+    layer only."""
     layer, kind = _layer(subject, options), subject.last
     call, trace = subject.traces[kind].calls[layer], subject.traces[kind]
     value = call.value[trace.item].float().repeat_interleave(trace.heads // call.value.shape[1], 0)  # (H, N, dv)

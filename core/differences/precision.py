@@ -31,7 +31,8 @@ Tell = Callable[[float], None]
 @dataclass(frozen=True)
 class Quality:
     """megabytes: of the saved weights. seconds: of all the judged items. score, error: accuracy in percent with its
-    standard error; BLEU (error 0). chrf: of a translator. changed: share of the answers that differ from float32's."""
+    standard error; BLEU (error 0). chrf: of a translator. changed: share of the answers that differ from float32's.
+    against: of a classifier, the same pictures judged by float32."""
 
     precision: str
     megabytes: float
@@ -40,6 +41,53 @@ class Quality:
     error: float
     chrf: float
     changed: float
+    against: "Paired | None" = None
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The same pictures judged twice. gained, lost: how many only this one has right, only the other; count: of all.
+
+    The two accuracies have most of their error in common, the choice of pictures, so that it is no error of their
+    difference: what counts are the pictures on which one alone is right (McNemar 1947, "Note on the sampling error of
+    the difference between correlated proportions or percentages").
+    """
+
+    gained: int
+    lost: int
+    count: int
+
+    @property
+    def points(self) -> float:
+        """The difference of the accuracies, in percent."""
+        return 100 * (self.gained - self.lost) / self.count
+
+    @property
+    def error(self) -> float:
+        """Its standard error: of the mean of +1, 0 and -1 a picture, in percent."""
+        return 100 * math.sqrt(self.gained + self.lost - (self.gained - self.lost) ** 2 / self.count) / self.count
+
+    @property
+    def chance(self) -> float:
+        """How likely so uneven a split, or a more uneven one, is where neither is better: the exact test, two-sided."""
+        apart = self.gained + self.lost
+        tail = sum(math.comb(apart, k) for k in range(min(self.gained, self.lost) + 1)) / 2**apart
+        return min(1.0, 2 * tail)
+
+
+def paired(right: Tensor, other: Tensor) -> Paired:
+    """right, other: (N,) bool, whether each of the same pictures is judged rightly."""
+    return Paired(int((right & ~other).sum()), int((~right & other).sum()), len(right))
+
+
+def told_apart(found: Sequence[Quality]) -> tuple[Quality, bool] | None:
+    """The precision whose answers differ least by chance from float32's, and whether 5% of chance, shared among all
+    that are compared, speaks for a difference. None where nothing is compared."""
+    compared = [one for one in found[1:] if one.against is not None]
+    if not compared:
+        return None
+    least = min(compared, key=lambda one: one.against.chance)
+    return least, least.against.chance < 0.05 / len(compared)
 
 
 def available(module: nn.Module) -> tuple[str, ...]:
@@ -103,10 +151,13 @@ def vision_quality(
         else:
             answers = nearest(output[len(asked) :], data.train.labels, output[: len(asked)], len(names)).argmax(-1)
         first = answers if first is None else first
-        right = float((answers == labels).float().mean())
-        error = math.sqrt(right * (1 - right) / len(labels))
-        changed = float((answers != first).float().mean())
-        found.append(Quality(precision, megabytes(module), seconds, 100 * right, 100 * error, math.nan, changed))
+        right = answers == labels
+        share, changed = float(right.float().mean()), float((answers != first).float().mean())
+        error = math.sqrt(share * (1 - share) / len(labels))
+        against = paired(right, first == labels)
+        found.append(
+            Quality(precision, megabytes(module), seconds, 100 * share, 100 * error, math.nan, changed, against)
+        )
     return tuple(found)
 
 

@@ -126,15 +126,15 @@ def _marian(width: int, layers: int, heads: int, **more: object) -> MarianMTMode
         vocab_size=len(SPECIAL + WORDS), d_model=width, encoder_layers=layers, decoder_layers=layers,
         encoder_attention_heads=heads, decoder_attention_heads=heads, encoder_ffn_dim=width, decoder_ffn_dim=width,
         pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, forced_eos_token_id=None, dropout=0.0,
-        max_position_embeddings=20, scale_embedding=False, **more,
+        max_position_embeddings=20, **{"scale_embedding": False, **more},
     )  # fmt: skip
     config._attn_implementation = "sdpa"
     return MarianMTModel(config).eval()
 
 
-def random_translator(layers: int = 2) -> Translator:
+def random_translator(layers: int = 2, **more: object) -> Translator:
     torch.manual_seed(3)
-    module = _marian(16, layers, 2, init_std=0.4)
+    module = _marian(16, layers, 2, init_std=0.4, **more)
     return Translator("random", module, Tokenizer(), ())
 
 

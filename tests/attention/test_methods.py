@@ -8,7 +8,8 @@ import timm
 import torch
 from torch import Tensor
 
-from core.attention.methods import METHODS, Options, explain, refusal
+from core.attention.flow import added, normalised
+from core.attention.methods import METHODS, Options, _weighted, explain, refusal
 from core.attention.subject import Subject
 from core.models.subjects import _projection
 from tests.attention import planted
@@ -87,6 +88,12 @@ def test_rollout_is_abnar_and_zuidema(photo: Subject, fusion: str, discard: floa
     close(explain(photo, "rollout", Options(fusion=fusion, discard=discard)), wanted)
 
 
+def test_rollout_divides_each_row_by_its_own_sum(photo: Subject) -> None:
+    """Not by the sum of another row, as `a / a.sum(-1)` of a square map does: then no row sums to 1 any more."""
+    for name, options in (("rollout", Options(discard=0.5)), ("gradient_rollout", Options())):
+        assert float(explain(photo, name, options).sum()) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_raw_attention_of_a_head_and_fused(photo: Subject) -> None:
     attention, _ = eager_vision(2)
     close(explain(photo, "raw", Options(depth=1.0, head=1)), attention[2][1, 0])
@@ -116,7 +123,7 @@ def test_relevance_across_is_chefer_et_al(target: int | None) -> None:
     encoder = product([torch.eye(5) + a for a in looked["encoder"]])
     own, across = torch.eye(4), torch.zeros(4, 5)
 
-    def normalised(matrix: Tensor) -> Tensor:
+    def by_hand(matrix: Tensor) -> Tensor:
         out = torch.eye(len(matrix))
         for i, row in enumerate(matrix - torch.eye(len(matrix))):
             out[i] += row / row.sum() if row.sum() > 0 else row
@@ -124,9 +131,22 @@ def test_relevance_across_is_chefer_et_al(target: int | None) -> None:
 
     for decoder, cross in zip(looked["decoder"], looked["cross"], strict=True):
         own, across = own + decoder @ own, across + decoder @ across
-        across = across + normalised(own).T @ cross @ normalised(encoder)
+        across = across + by_hand(own).T @ cross @ by_hand(encoder)
     wanted = across.mean(0) if target is None else across[target]
     close(explain(sentence(target), "relevance"), wanted)
+
+
+def test_relevance_across_where_a_piece_rests_on_nothing_written_before() -> None:
+    """The first piece has no past, so its row of R_tt - I may sum to 0: it is left as it is, not divided by 0."""
+    own = torch.eye(3)
+    own[2, 0] = 0.5
+    found = normalised(own)
+    assert torch.equal(found, torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 1]]))
+    gradients = sentence(0).gradients()
+    for one in gradients.gradient["decoder"]:
+        one.zero_()
+    relevance = explain(sentence(0), "relevance", None, gradients)
+    assert relevance.isfinite().all() and relevance.sum() > 0
 
 
 @pytest.mark.parametrize("target", [None, 1])
@@ -224,6 +244,26 @@ def test_the_leaf_of_the_gradient_is_what_the_model_read() -> None:
     assert found.leaf_gradient.abs().sum() > 0
 
 
+def test_embeddings_are_scaled_once() -> None:
+    """Marian multiplies embeddings by sqrt(d): what is asked is the model's own answer, and the gradient is that of
+    the embedding before the scale, on both sides of the translator."""
+    translator = planted.random_translator(scale_embedding=True)
+    module, subject = translator.module, planted.sentence_subject(translator, SENTENCE, WRITTEN, 1)
+    source, _ = translator.source_pieces(SENTENCE, None)
+    output = torch.cat([torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(WRITTEN).input_ids], 1)
+
+    def answer(**given: Tensor) -> float:
+        with torch.no_grad():
+            return float(module(**given, decoder_input_ids=output[:, :-1]).logits[0, 1, output[0, 2]])
+
+    asked, _ = subject.run()
+    assert float(asked.detach()) == pytest.approx(answer(input_ids=source), abs=1e-5)
+    found = subject.gradients()
+    step = 1e-3 * found.leaf_gradient / found.leaf_gradient.norm()
+    up, down = (answer(inputs_embeds=4 * (found.leaf + sign * step)[None]) for sign in (1, -1))  # 4 = sqrt(16)
+    assert (up - down) / 2 == pytest.approx(1e-3 * float(found.leaf_gradient.norm()), rel=0.01)
+
+
 @pytest.mark.parametrize("name", VISION)
 @pytest.mark.parametrize("place, target", [(6, 0), (9, 1), (0, 1)])
 def test_a_planted_patch_that_decides_the_class_comes_first(name: str, place: int, target: int) -> None:
@@ -266,9 +306,6 @@ def test_a_later_target_never_reads_what_was_not_yet_written() -> None:
 
 def test_relevance_grows_with_the_layers_it_is_added_over(photo: Subject) -> None:
     """Nothing is negative, so each layer can only add."""
-    from core.attention.flow import added
-    from core.attention.methods import _weighted
-
     maps = _weighted(photo.gradients())
     rows = [added(photo.reader, "encoder", layers, maps) for layers in range(4)]
     assert all(bool((later >= earlier - 1e-7).all()) for earlier, later in pairwise(rows))

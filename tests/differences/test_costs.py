@@ -1,6 +1,7 @@
 """Counts against closed forms, fits against the power that made the points, measurements for their meaning."""
 
 import math
+import statistics
 
 import pytest
 import torch
@@ -131,6 +132,39 @@ def test_quality_of_a_vision_model(monkeypatch: pytest.MonkeyPatch) -> None:
     p = first.score / 100
     assert first.error == pytest.approx(100 * math.sqrt(p * (1 - p) / 20))
     assert shares[-1] == 1 and shares == sorted(shares)
+    assert again.against == precision.Paired(0, 0, 20)
+
+
+def judged(*, both: int, gained: int, lost: int, neither: int) -> precision.Quality:
+    """Of int8 against float32."""
+    counts = (both, gained, lost, neither)
+    right = torch.tensor([True, True, False, False]).repeat_interleave(torch.tensor(counts))
+    other = torch.tensor([True, False, True, False]).repeat_interleave(torch.tensor(counts))
+    share, changed = float(right.float().mean()), (gained + lost) / sum(counts)
+    error = 100 * math.sqrt(share * (1 - share) / sum(counts))
+    return precision.Quality("int8", 1, 1, 100 * share, error, math.nan, changed, precision.paired(right, other))
+
+
+def test_pictures_that_are_the_same_are_compared_one_by_one() -> None:
+    """32.5 against 39.2% of 120 pictures, twice: the accuracies and their own errors (4.3 and 4.5) are the same, but
+    where nearly all answers are shared the eight are no chance, and where a quarter differs they are."""
+    first = judged(both=39, gained=0, lost=0, neither=81)
+    alike = judged(both=39, gained=8, lost=0, neither=73)
+    apart = judged(both=27, gained=20, lost=12, neither=61)
+    assert (first.score, alike.score, apart.score) == (pytest.approx(32.5), *[pytest.approx(39.17, abs=0.01)] * 2)
+    independent = math.hypot(first.error, alike.error)
+    assert alike.against.points == apart.against.points == pytest.approx(100 * 8 / 120)
+    assert alike.against.points < 2 * independent, "independent errors would call it chance"
+    for found, each in ((alike, [1] * 8 + [0] * 112), (apart, [1] * 20 + [-1] * 12 + [0] * 88)):
+        assert found.against.error == pytest.approx(100 * statistics.pstdev(each) / math.sqrt(120))
+    assert alike.against.chance == pytest.approx(2 / 2**8)
+    assert apart.against.chance == pytest.approx(2 * sum(math.comb(32, k) for k in range(13)) / 2**32)
+    assert precision.told_apart([first, alike]) == (alike, True) and precision.told_apart([first, apart]) == (
+        apart,
+        False,
+    )
+    assert precision.told_apart([first, apart, alike]) == (alike, True), "the one that differs least by chance"
+    assert first.against.chance == 1 and precision.told_apart([first]) is None
 
 
 def test_quality_of_a_translator(translator) -> None:

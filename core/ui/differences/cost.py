@@ -10,7 +10,7 @@ from core.models.vision import VisionModel
 from core.ui import link
 from core.ui.differences import choose
 from core.ui.differences.lesson import Lesson, note
-from core.ui.differences.measure import kept, large, measured, number, table
+from core.ui.differences.measure import kept, large, measured, table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
 from core.views.charts import QUIET
@@ -253,16 +253,18 @@ def _precision(lesson: Lesson) -> None:
 
 
 def _quality_table(found: tuple[precision.Quality, ...], score: str, count: int) -> None:
-    chrf = not math.isnan(found[0].chrf)
+    chrf, judged = not math.isnan(found[0].chrf), found[0].against is not None
+    more = [*(["chrF"] if chrf else []), *([say("cost.against")] if judged else [])]
     table(
-        ["", say("cost.size"), say("cost.each"), score, *(["chrF"] if chrf else []), say("cost.changed")],
+        ["", say("cost.size"), say("cost.each"), score, *more, say("cost.changed")],
         [
             [
                 one.precision,
                 f"{one.megabytes:.1f} MB",
                 f"{one.seconds / count * 1000:.0f} ms",
-                f"{one.score:.1f}" + (f" ± {one.error:.1f}" if one.error else ""),
+                f"{one.score:.1f}" + (f" ± {one.error:.1f}" if one is found[0] and judged else ""),
                 *([f"{one.chrf:.1f}"] if chrf else []),
+                *([_against(one, found[0])] if judged else []),
                 f"{one.changed:.0%}",
             ]
             for one in found
@@ -270,12 +272,17 @@ def _quality_table(found: tuple[precision.Quality, ...], score: str, count: int)
     )
 
 
+def _against(one: precision.Quality, first: precision.Quality) -> str:
+    if one is first or one.against is None:
+        return "–"
+    return f"{one.against.points:+.1f} ± {one.against.error:.1f}".replace("-", "−")
+
+
 def _noise(found: tuple[precision.Quality, ...]) -> None:
-    """Say whether the accuracies differ by more than chance."""
-    apart = max(one.score for one in found) - min(one.score for one in found)
-    error = math.hypot(found[0].error, found[-1].error)
-    note(
-        say(
-            "cost.within_noise" if apart <= 2 * error else "cost.beyond_noise", apart=number(apart), error=number(error)
-        )
-    )
+    """Say whether the accuracies differ by more than chance, on the same pictures."""
+    told = precision.told_apart(found)
+    if told is None or told[0].against is None:
+        return
+    least, against = told[0], told[0].against
+    values = {"precision": least.precision, "gained": against.gained, "lost": against.lost}
+    note(say("cost.beyond_noise" if told[1] else "cost.within_noise", **values, chance=f"{against.chance:.2g}"))
