@@ -46,6 +46,20 @@ def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(t
     assert page.locator("[data-testid=stException]").count() == 0
 
 
+def test_an_opened_head_is_shown_by_the_linked_view_with_the_photo_and_the_sentence_that_were_chosen(
+    tab, address: str
+) -> None:
+    """Both stand in the address and are bound to their boxes; to leave them by the server's switch was a traceback."""
+    page = tab(f"{address}/explain?explain=heads&photo=Cat&sentence=A+dog+is+running.&lang=English")
+    page.get_by_role("link", name="Open in the linked view").first.click()
+    page.get_by_role("heading", name="One mechanism").wait_for()
+    page.wait_for_selector(".sidelight .say b")
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert "view=depth_" in page.url and "vision_model=vision-cifar10" in page.url
+    expect(page.locator(".card small").first).to_contain_text("Cat")
+    expect(page.get_by_label("English sentence")).to_have_value("A dog is running.")
+
+
 def test_heads_go_off_by_click_by_box_and_by_key(tab, address: str) -> None:
     page = opened(tab, address, "ablation")
     page.get_by_text(re.compile("^Brown:")).nth(1).wait_for()

@@ -1,7 +1,12 @@
 """The sections of the Explain page that are numbers, heads and arithmetic, each on a page of its own."""
 
+from contextlib import suppress
+from urllib.parse import parse_qsl
+
 import pytest
+import streamlit as st
 import torch
+from streamlit.errors import StreamlitPageNotFoundError
 from streamlit.testing.v1 import AppTest
 
 from core import wording
@@ -19,6 +24,18 @@ from tests.pages.test_pages import opened as opened_page
 from tests.pages.test_pages import views
 
 SENTENCE = "A <b>dog</b> & a *cat* are $2."
+
+
+@pytest.fixture(autouse=True)
+def sections_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A section that is run by itself has no other page to link to; in the app, links are as they are."""
+    page_link = st.page_link
+
+    def where_there_is_navigation(*args: object, **how: object) -> None:
+        with suppress(StreamlitPageNotFoundError):
+            page_link(*args, **how)
+
+    monkeypatch.setattr(st, "page_link", where_there_is_navigation)
 
 
 def page(section: str) -> None:
@@ -167,15 +184,23 @@ def test_a_query_is_a_patch_or_cls() -> None:
     assert not test.exception and "query: CLS" in texts(test) and texts(test) != patch
 
 
-def test_an_opened_head_goes_to_the_linked_view_with_its_model() -> None:
+@pytest.mark.parametrize("photo", ["astronaut", "cat"])
+def test_an_opened_head_goes_to_the_linked_view_with_its_model(photo: str) -> None:
+    """Also where the link already names a photo, which is no default: that was a traceback."""
     test = opened_page("explain", lang="en")
     test.query_params["explain"] = test.session_state.explain = "heads"
     test.session_state.heads_at_photo = ("encoder", 11, 2)
+    test.session_state.photo = photo
     test.run()
-    test.button(key="heads_linked_photo").click().run()
     assert not test.exception
-    assert test.query_params["view"] == "depth_1~image_.2"
-    assert test.session_state.vision_model == "vision-cifar10" and views(test)
+    chosen = dict(parse_qsl(test.get("page_link")[0].proto.query_string))
+    assert chosen["view"] == "depth_1~image_.2" and chosen["vision_model"] == "vision-cifar10"
+    test.switch_page("pages/compare.py")
+    test.query_params.clear()
+    test.query_params.update(chosen)
+    test.run()
+    assert not test.exception and views(test)
+    assert test.session_state.vision_model == "vision-cifar10" and test.session_state.photo == photo
 
 
 def test_what_was_chosen_in_a_longer_sentence_or_another_model_does_no_harm() -> None:

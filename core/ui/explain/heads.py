@@ -12,7 +12,7 @@ from core.attention.statistics import NAMES, SINK, average_statistics, queries
 from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import open_image
-from core.ui import background, film, inputs, keep, link
+from core.ui import background, film, keep, link
 from core.ui.clickable import clickable, drawn, is_news
 from core.ui.columns import beside
 from core.ui.explain import sides as both
@@ -191,14 +191,13 @@ def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
     if averaged:
         st.caption(say("heads.still_input"))
     (_photo_map if isinstance(side, PhotoSide) else _piece_map)(side, place)
-    pressed = st.button(
-        say("heads.linked"),
+    st.page_link(
+        "pages/compare.py",
+        label=say("heads.linked"),
         icon=":material/open_in_new:",
-        key=f"heads_linked_{side.kind}",
         help=say("heads.linked_help"),
+        query_params=_to_linked(side, place),
     )
-    if pressed:
-        _to_linked(side, place)
 
 
 def _photo_map(side: PhotoSide, place: Place) -> None:
@@ -231,14 +230,12 @@ def _named(pieces: tuple[str, ...]) -> list[str]:
     return [piece or "␣" for piece in pieces]
 
 
-def _to_linked(side: Side, place: Place) -> None:
-    """The Compare page at this head, with the same models and inputs."""
+def _to_linked(side: Side, place: Place) -> dict[str, str]:
+    """What the link to the Compare page says: this head and its model. The inputs are kept anyway."""
     kind, layer, head = place
     depth = layer / max(1, traces(side)[kind].layers - 1)
-    keep.set_parameter("view", state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head))
-    if isinstance(side, PhotoSide):
-        keep.set_parameter("vision_model", "" if side.name == inputs.bundled("vision") else side.name)
-    st.switch_page("pages/compare.py")
+    view = state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head)
+    return {"view": view} | ({"vision_model": side.name} if isinstance(side, PhotoSide) else {})
 
 
 def _table(sides: list[Side], found: dict[str, Found]) -> None:
