@@ -29,6 +29,7 @@ from core.finetune.data import bundled_classes, bundled_pairs, bundled_pictures
 from core.models.catalogue import BUNDLED, default
 from core.models.pieces import token_axis
 from core.models.subjects import photo_subject, translation_subject
+from core.models.tokenizing import encode_targets
 from core.models.translation import Translation, Translator, load_translator
 from core.models.vision import VisionModel, load_vision
 
@@ -152,7 +153,7 @@ def _read(translator: Translator, sentence: str, tag: str, target: str) -> Trans
     """What the translator makes of a given translation."""
     ids, names = translator.source_pieces(sentence, tag)
     start = [translator.module.config.decoder_start_token_id]
-    output = torch.tensor([start + translator.tokenizer(text_target=target).input_ids], device=ids.device)
+    output = torch.tensor([start + encode_targets(translator.tokenizer, [target])[0]], device=ids.device)
     return translator.read(ids, names, output)
 
 

@@ -3,7 +3,9 @@
 Both axes answer the same questions (`len`, `labels`, `special`), so that statistics and views need not ask which it is.
 """
 
+import unicodedata
 from dataclasses import dataclass
+from typing import Literal
 
 HALF = "\ufffd"  # stands for a piece with only some bytes of a character; the piece that completes it shows it
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the upright image
@@ -90,6 +92,16 @@ class TokenAxis:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.pieces
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """Which way the words run: that of the first letter which has one, marks left aside (Unicode Bidirectional
+        Algorithm, UAX #9, rules P2 and P3)."""
+        letters = (
+            letter for piece, mark in zip(self.pieces, self.special, strict=True) if not mark for letter in piece
+        )
+        strong = (kind for kind in map(unicodedata.bidirectional, letters) if kind in ("L", "R", "AL"))
+        return "rtl" if next(strong, "L") != "L" else "ltr"
 
     def merged(self) -> "TokenAxis":
         """The same sentence with one position a word."""

@@ -8,7 +8,6 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from core.models.decoding import NoLoops
-from core.models.pieces import BOUNDARY
 from core.models.translation import Translator
 
 Fate = Literal["best", "kept", "finished", "pruned"]
@@ -101,6 +100,6 @@ def _grow(
                 fate = "kept"
             if sequence in following:
                 alive[sequence] = (len(nodes), score)
-            name = translator.tokenizer.convert_ids_to_tokens(sequence[-1]).replace(BOUNDARY, " ").strip() or "␣"
+            name = translator.pieces(torch.tensor(sequence[-1:]))[0]
             nodes.append(Node(number, parent, name, score, float(torch.tensor(chance).exp()), fate))
     return nodes

@@ -153,8 +153,7 @@ def sentence_lengths(
 ) -> list[tuple[int, int]]:
     """(characters, pieces) as the tokenizer cuts the sentence itself: its first words, all of it, and it repeated."""
     words = sentence.split()
-    prompt = f">>{target}<< " if translator.targets else ""
     texts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
     while len(texts[-1]) < longest:
         texts.append(f"{texts[-1]} {sentence}")
-    return [(len(text), len(translator.tokenizer(prompt + text, verbose=False).input_ids)) for text in texts]
+    return [(len(text), translator.length(text, target)) for text in texts]

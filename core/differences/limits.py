@@ -120,8 +120,8 @@ def sentence_shift(
     """The misspelt sentence, and its translation compared with `clean`. Attention is compared while the model writes
     the clean translation for either sentence, last layer, word by word: words stay, however many pieces they have."""
     changed = misspell(sentence, share)
-    source, names = translator.source_pieces(changed, target)
-    forced = translator.read(source, names, torch.tensor([clean.ids], device=source.device))
+    source, axis = translator.source_pieces(changed, target)
+    forced = translator.read(source, axis, torch.tensor([clean.ids], device=source.device))
     said = clean.text if changed == sentence else translator.translate(changed, target, beams).text
     shift = Shift(
         share,

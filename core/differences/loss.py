@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from core.errors import SidelightError
 from core.models.images import FittedImage
 from core.models.pieces import clean
+from core.models.tokenizing import encode_targets
 from core.models.translation import LONGEST, Translator
 from core.models.vision import VisionModel
 
@@ -87,11 +88,10 @@ def reference_ids(translator: Translator, text: str) -> Tensor:
     text = clean(text)
     if not text:
         raise SidelightError("lessons.no_reference")
-    ids = translator.tokenizer(text_target=text, return_tensors="pt", verbose=False).input_ids
-    if ids.shape[1] > LONGEST:
-        raise SidelightError("translation.too_long", pieces=ids.shape[1], limit=LONGEST)
-    start = torch.tensor([[translator.module.config.decoder_start_token_id]])
-    return torch.cat([start, ids], 1).to(translator.module.device)
+    ids = encode_targets(translator.tokenizer, [text])[0]
+    if len(ids) > LONGEST:
+        raise SidelightError("translation.too_long", pieces=len(ids), limit=LONGEST)
+    return torch.tensor([[translator.module.config.decoder_start_token_id, *ids]], device=translator.module.device)
 
 
 def sequence_loss(translator: Translator, source: Tensor, output: Tensor, smoothing: float = 0.0) -> SequenceLoss:

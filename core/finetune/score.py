@@ -11,6 +11,7 @@ from torch.nn import functional
 from core.finetune.parallel import Pair, by_direction
 from core.models.decoding import NoLoops, repeats
 from core.models.prompts import prompt_ids
+from core.models.tokenizing import LOCK
 
 BATCH = 64  # sentences
 
@@ -23,7 +24,8 @@ def translate_all(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair], beam
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            batch = tokenizer([pairs[i].tagged for i in chosen], return_tensors="pt", padding=True)
+            with LOCK:
+                batch = tokenizer([pairs[i].tagged for i in chosen], return_tensors="pt", padding=True)
             source = torch.cat([prompts.expand(len(chosen), -1), batch.input_ids], 1).to(module.device)
             mask = functional.pad(batch.attention_mask, (prompts.shape[1], 0), value=1).to(module.device)
             rule = NoLoops(source, mask)

@@ -13,6 +13,7 @@ from transformers import MarianTokenizer
 from core.finetune import parallel
 from core.finetune.parallel import Pair
 from core.models.prompts import prompt_ids
+from core.models.tokenizing import encode_targets
 
 IGNORED = -100  # a position without a label
 Ids = tuple[list[int], list[int]]  # of source and target
@@ -117,7 +118,7 @@ def _encode(tokenizer: MarianTokenizer, pairs: Sequence[Pair]) -> list[Ids]:
     if not pairs:
         return []
     sources = tokenizer([pair.tagged for pair in pairs], truncation=True, max_length=128).input_ids
-    targets = tokenizer(text_target=[pair.target for pair in pairs], truncation=True, max_length=128).input_ids
+    targets = encode_targets(tokenizer, [pair.target for pair in pairs], truncation=True, max_length=128)
     return list(zip(sources, targets, strict=True))
 
 

@@ -13,7 +13,8 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub
-from core.models.pieces import clean, covered, encode, text_axis
+from core.models.pieces import clean, text_axis
+from core.models.tokenizing import covered, encode
 
 LONGEST = 512  # pieces of question and context together
 SPAN = 30  # pieces of an answer

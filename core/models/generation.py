@@ -13,7 +13,8 @@ from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.decoding import OnStep, Progress, Step, steps
 from core.models.hub import from_hub
-from core.models.pieces import HALF, clean, covered, encode, printable, spoken, text_axis
+from core.models.pieces import HALF, clean, printable, text_axis
+from core.models.tokenizing import covered, encode, names, read_ids, shown
 
 LONGEST = 400  # pieces of a prompt
 TOP = 5  # pieces shown for each step
@@ -62,20 +63,20 @@ class Generator:
         ids, texts, marks = self._prompt(prompt)
         limit = min(max_pieces, self._positions() - len(ids))
         output = self._write(ids, limit, temperature, seed, on_step)
-        said, special = spoken(self.tokenizer, output), self._special()
+        said, special = (found[len(ids) :] for found in read_ids(self.tokenizer, output))
         added = output[len(ids) :]
-        axis = text_axis(texts + said[len(ids) :], marks + [piece in special for piece in added])
+        axis = text_axis(texts + said, marks + special)
         logits, trace = self.read(output, axis)
         chosen = torch.tensor(added, device=logits.device)
         return Continuation(
-            text="".join(t for t, i in zip(said[len(ids) :], added, strict=True) if i not in special).replace(HALF, ""),
+            text="".join(text for text, mark in zip(said, special, strict=True) if not mark).replace(HALF, ""),
             prompt=len(ids),
             axis=axis,
             trace=trace,
             steps=steps(
                 logits[len(ids) - 1 : -1].float().log_softmax(-1),
                 chosen,
-                [_named(piece) for piece in axis.pieces[len(ids) :]],
+                [shown(text) for text in said],
                 self.pieces,
                 TOP,
             ),
@@ -100,7 +101,7 @@ class Generator:
 
     def pieces(self, ids: Tensor) -> list[str]:
         """Ids (n,), each by itself, as a person reads them."""
-        return [_named(self.tokenizer.decode([piece], clean_up_tokenization_spaces=False)) for piece in ids.tolist()]
+        return names(self.tokenizer, ids.tolist())
 
     def _prompt(self, prompt: str) -> tuple[list[int], list[str], list[bool]]:
         """Ids of the prompt, what each covers, and which are marks. A mark that ends texts does not belong to it."""
@@ -133,10 +134,6 @@ class Generator:
         # Models with relative positions (ALiBi) name none.
         return getattr(self.module.config, "max_position_embeddings", None) or 2 * LONGEST
 
-    def _special(self) -> set[int]:
-        added = self.tokenizer.added_tokens_decoder.items()
-        return {*self.tokenizer.all_special_ids} | {piece for piece, token in added if token.special}
-
     def _ends(self) -> list[int]:
         ends = self.module.generation_config.eos_token_id
         return ends if isinstance(ends, list) else [ends]
@@ -154,10 +151,6 @@ class Drawn(LogitsProcessor):
         """scores: (1, vocabulary). Returns new scores."""
         exponential = torch.empty(scores.shape, dtype=torch.float32).exponential_(generator=self.generator)
         return scores / self.temperature - exponential.log().to(scores.device)
-
-
-def _named(text: str) -> str:
-    return text.strip() or ("↵" if "\n" in text else "␣")
 
 
 def load_generator(name: str, on_step: OnStep | None = None) -> Generator:

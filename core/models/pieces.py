@@ -2,16 +2,20 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Any
+
+import regex
 
 from core.attention.axes import HALF, TokenAxis
 
 BOUNDARY = "▁"  # SentencePiece's mark of a word's start
 TAG = re.compile(r">>\w+<<")
-# Scripts without spaces: each piece counts as a word.
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# Scripts that put no spaces between words: Chinese, Japanese, Tibetan, and those whose lines break by a dictionary
+# (Line_Break SA: Thai, Lao, Khmer, Burmese, ...). Each piece counts as a word there: a dictionary's words end within
+# pieces, and no small library has the dictionaries of all of these.
+UNSPACED = regex.compile(
+    r"[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{Tibetan}\p{Line_Break=SA}--\p{P}]", regex.V1
+)
 
 
 def clean(sentence: str) -> str:
@@ -48,7 +52,7 @@ def text_axis(texts: Sequence[str], marks: Sequence[bool]) -> TokenAxis:
     for at, (text, mark) in enumerate(zip(texts, marks, strict=True)):
         shown, character = text.strip(), _completed(texts, at).strip()
         apart = text[:1].isspace() or before[-1:].isspace()
-        apart = apart or (not before.endswith(HALF) and _stands_alone(character, before.strip()))
+        apart = apart or (not before.endswith(HALF) and _stands_alone(character, before.strip(), so_far))
         if word < 0 or mark or marks[at - 1] or (so_far and apart):
             word, so_far = word + 1, ""
         so_far += shown
@@ -65,64 +69,21 @@ def _completed(texts: Sequence[str], at: int) -> str:
     return "".join(texts[at : end + 1]).replace(HALF, "")
 
 
-def encode(tokenizer: Any, *texts: str) -> Any:
-    """One text or a pair as tensors (1, N). Marks that were typed are plain text, not marks. Its `encodings[0]` is what
-    `covered` reads."""
-    return tokenizer(*texts, return_tensors="pt", split_special_tokens=True, verbose=False)
-
-
-def covered(encoding: Any, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
-    """What the pieces of one text or a pair cover, as it was typed, with white space where it stands before them; and
-    which are marks, shown by their names. encoding: a `tokenizers.Encoding` of these texts."""
-    marks = [bool(mark) for mark in encoding.special_tokens_mask]
-    owners, offsets, found = encoding.sequence_ids, encoding.offsets, []
-    done = 0
-    for at, (name, owner, (start, end)) in enumerate(zip(encoding.tokens, owners, offsets, strict=True)):
-        if marks[at]:
-            found.append(name)
-            continue
-        first = at == 0 or owners[at - 1] != owner
-        gap = " " if first else texts[owner][done:start]
-        following = offsets[at + 1][0] if at + 1 < len(offsets) and owners[at + 1] == owner else end
-        done = following if start <= following < end else end
-        text = " " if not name.strip(BOUNDARY) else texts[owner][start:done] + HALF * (done < end)
-        found.append(" " * any(map(str.isspace, gap)) + text)
-    return found, marks
-
-
-def spoken(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """What each id adds to the text that all ids before it give, by decoding growing prefixes."""
-    done, found = "", []
-    for count in range(1, len(ids) + 1):
-        text = tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False)
-        whole = text.rstrip(HALF)
-        found.append(whole[len(done) :].lstrip(HALF) + HALF * (whole != text))
-        done = max(done, whole, key=len)
-    return found
-
-
-def _stands_alone(text: str, before: str) -> bool:
-    """Punctuation after a word, a word after punctuation, and anything in an unspaced script start a new word."""
-    if not before:  # a word-boundary mark by itself
+def _stands_alone(text: str, before: str, so_far: str) -> bool:
+    """Punctuation after a word, a word after punctuation, and anything in an unspaced script start a new word, but for
+    what completes a character: a vowel sign of its consonant, a joined part of an emoji."""
+    if not before or _is_inside_a_character(so_far, text):  # the former: a word-boundary mark by itself
         return False
     if UNSPACED.search(text) or UNSPACED.search(before):
         return True
     return _is_punctuation(text) != _is_punctuation(before)
 
 
+def _is_inside_a_character(before: str, text: str) -> bool:
+    """Whether what a reader sees as one character (a grapheme cluster of Unicode) goes from one piece into the next."""
+    return all(found.end() != len(before) for found in regex.finditer(r"\X", before + text))
+
+
 def _is_punctuation(text: str) -> bool:
     # Apostrophes and hyphens belong to the word that they are in.
     return bool(text) and all(unicodedata.category(c)[0] in "PS" and c not in "'’-" for c in text)
-
-
-def unknown_letters(tokenizer: Any, texts: Sequence[str]) -> tuple[float, list[str]]:
-    """The share of the pieces of target sentences that a vocabulary lacks, and the letters that no piece gives back,
-    most frequent first."""
-    ids = tokenizer(text_target=list(texts)).input_ids
-    total = sum(map(len, ids))
-    unknown = sum(row.count(tokenizer.unk_token_id) for row in ids)
-    written = "".join(tokenizer.batch_decode(ids, skip_special_tokens=True))
-    letters = Counter(letter for text in texts for letter in unicodedata.normalize("NFKC", text))
-    return unknown / max(1, total), [
-        letter for letter, _ in letters.most_common() if letter.strip() and letter not in written
-    ]

@@ -14,9 +14,9 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import catalogue, hub, loading
+from core.models import catalogue, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
-from core.models.pieces import TAG, clean, token_axis
+from core.models.pieces import TAG, clean, text_axis
 from core.models.prompts import add_prompts, prompt_ids
 
 LONGEST = 200  # source pieces that are accepted
@@ -75,8 +75,8 @@ class Translator:
         `on_step` is called after each step and may raise to stop. Raises SidelightError `translation.empty`,
         `translation.too_long`, `translation.unknown_target`, `translation.not_captured`.
         """
-        source, names = self.source_pieces(sentence, target)
-        return self.read(source, names, self.search(source, beams, max_pieces, on_step), top_k)
+        source, axis = self.source_pieces(sentence, target)
+        return self.read(source, axis, self.search(source, beams, max_pieces, on_step), top_k)
 
     def search(self, source: Tensor, beams: int = 5, max_pieces: int = 128, on_step: OnStep | None = None) -> Tensor:
         """Beam search for ids (1, m): ids (1, 1 + n), the start mark first. Where the limit cuts it off, the last piece
@@ -94,59 +94,66 @@ class Translator:
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
             )
 
-    def read(self, source: Tensor, names: list[str], output: Tensor, top_k: int = 5) -> Translation:
-        """One teacher-forced pass over a given output. source, names: from `source_pieces`; output: ids (1, 1 + n), the
+    def read(self, source: Tensor, axis: TokenAxis, output: Tensor, top_k: int = 5) -> Translation:
+        """One teacher-forced pass over a given output. source, axis: from `source_pieces`; output: ids (1, 1 + n), the
         start mark first. Raises SidelightError `translation.not_captured`."""
         with torch.inference_mode(), Tape.record(values=True) as tape:
             mask = torch.ones_like(source)
             logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
-        return self._translation(names, output[0], logits, tape.calls, top_k)
+        return self._translation(axis, output[0], logits, tape.calls, top_k)
 
-    def source_pieces(self, sentence: str, target: str | None) -> tuple[Tensor, list[str]]:
+    def source_pieces(self, sentence: str, target: str | None) -> tuple[Tensor, TokenAxis]:
         """Ids (1, m) and pieces of the cleaned sentence with its language tag. Tags that were typed are plain text.
 
-        Pieces that the vocabulary lacks keep the letters that were typed.
+        Pieces that the vocabulary lacks keep the letters that were typed. Raises SidelightError `translation.empty`,
+        `translation.too_long`, `translation.unknown_target`.
         """
+        ids, texts, marks = self._cut(sentence, target)
+        limit = min(LONGEST, self._positions())
+        if len(ids) > limit:
+            raise SidelightError("translation.too_long", pieces=len(ids), limit=limit)
+        prompts = prompt_ids(self.module)  # they stand before the sentence
+        names = [f"<prompt {n + 1}>" for n in range(len(prompts))]
+        axis = text_axis(names + texts, [True] * len(prompts) + marks)
+        return torch.tensor([prompts + ids], device=self.module.device), axis
+
+    def length(self, sentence: str, target: str | None) -> int:
+        """The number of pieces of a sentence of any length, its marks included."""
+        return len(self._cut(sentence, target)[0])
+
+    def _cut(self, sentence: str, target: str | None) -> tuple[list[int], list[str], list[bool]]:
+        """Ids, what each covers, and which are marks."""
         if self.targets and target not in self.targets:
             raise SidelightError("translation.unknown_target", target=str(target), known=", ".join(self.targets))
         text = clean(TAG.sub(lambda tag: tag[0].replace(">>", "> > ").replace("<<", " < <"), sentence))
         if not text:
             raise SidelightError("translation.empty")
-        tagged = f">>{target}<< {text}" if self.targets else text
-        ids = self.tokenizer(tagged, return_tensors="pt", verbose=False).input_ids
-        limit = min(LONGEST, self._positions())
-        if ids.shape[1] > limit:
-            raise SidelightError("translation.too_long", pieces=ids.shape[1], limit=limit)
-        names = self.tokenizer.convert_ids_to_tokens(ids[0].tolist())
-        typed = self.tokenizer.tokenize(tagged)
-        if len(typed) == len(names) - 1:  # all but the end mark
-            names[:-1] = typed
-        prompts = prompt_ids(self.module)  # they stand before the sentence
-        ids = torch.cat([torch.tensor([prompts], dtype=torch.long), ids], 1)
-        return ids.to(self.module.device), [f"<prompt {n + 1}>" for n in range(len(prompts))] + names
+        ids, texts, marks = tokenizing.read_text(self.tokenizer, text)
+        if not self.targets:
+            return ids, texts, marks
+        tag = f">>{target}<<"
+        return [self.tokenizer.convert_tokens_to_ids(tag), *ids], [tag, *texts], [True, *marks]
 
     def _positions(self) -> int:
         # T5 has no absolute positions and names none.
         return getattr(self.module.config, "max_position_embeddings", None) or LONGEST
 
-    def _axis(self, pieces: list[str]) -> TokenAxis:
-        prompts = {f"<prompt {n + 1}>" for n in range(len(prompt_ids(self.module)))}
-        return token_axis(pieces, {*self.tokenizer.all_special_tokens} - {self.tokenizer.unk_token} | prompts)
+    def _axis(self, ids: Tensor) -> TokenAxis:
+        return text_axis(*tokenizing.read_ids(self.tokenizer, ids.tolist()))
 
     def _translation(
-        self, source: list[str], output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
+        self, source: TokenAxis, output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
     ) -> Translation:
         target, given = output[1:], output[:-1]
         log_probabilities = self._log_probabilities(logits)
-        names = self.tokenizer.convert_ids_to_tokens
-        axes = (self._axis(source), self._axis(names(given.tolist())))
-        encoder, decoder, cross = self._traces(calls, *axes)
+        read = self._axis(given)
+        encoder, decoder, cross = self._traces(calls, source, read)
         return Translation(
             text=self.text(target),
             ids=tuple(output.tolist()),
-            source=axes[0],
-            target=self._axis(names(target.tolist())),
-            decoder_input=axes[1],
+            source=source,
+            target=self._axis(target),
+            decoder_input=read,
             steps=steps(log_probabilities, target, self.pieces(target), self.pieces, top_k),
             score=float(log_probabilities.gather(1, target[:, None]).mean()),
             stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
@@ -163,11 +170,11 @@ class Translator:
 
     def text(self, output: Tensor) -> str:
         """What ids (n,) say, without marks."""
-        return self.tokenizer.decode(output, skip_special_tokens=True).strip()
+        return tokenizing.said(self.tokenizer, output.tolist()).strip()
 
     def pieces(self, ids: Tensor) -> list[str]:
         """Ids (n,) one by one, as a person reads them."""
-        return [piece.replace("▁", " ").strip() or "␣" for piece in self.tokenizer.convert_ids_to_tokens(ids.tolist())]
+        return tokenizing.names(self.tokenizer, ids.tolist())
 
     def _traces(
         self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis

@@ -1,12 +1,11 @@
 """Models whose answer rests on a place that is known: built by hand, not trained. And random ones of the same kinds."""
 
-from types import SimpleNamespace
-
 import timm
+import tokenizers
 import torch
 from PIL import Image
 from torch import nn
-from transformers import MarianConfig, MarianMTModel
+from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 
 from core.attention.subject import Subject
 from core.models import vision
@@ -18,27 +17,19 @@ WORDS = [f"w{number}" for number in range(12)]
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 
 
-class Tokenizer:
-    """A word is a piece; the ids of `SPECIAL` come first."""
-
-    all_special_tokens, unk_token, unk_token_id = SPECIAL, "<unk>", 2
-
-    def __call__(self, text: str, **_: object) -> SimpleNamespace:
-        known = SPECIAL + WORDS
-        ids = [known.index(word) if word in known else self.unk_token_id for word in text.split()]
-        return SimpleNamespace(input_ids=torch.tensor([[*ids, 1]]))
-
-    def tokenize(self, text: str) -> list[str]:
-        return [f"▁{word}" for word in text.split()]
-
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
-        return [name if name in SPECIAL else f"▁{name}" for name in ((SPECIAL + WORDS)[number] for number in ids)]
-
-    def get_vocab(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(SPECIAL + WORDS)}
-
-    def decode(self, ids: torch.Tensor, **_: object) -> str:
-        return " ".join((SPECIAL + WORDS)[number] for number in ids.tolist() if number >= len(SPECIAL))
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """A word is a piece; the ids of `SPECIAL` come first; an end stands after each text."""
+    known = {name: number for number, name in enumerate(SPECIAL + WORDS)}
+    found = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="<unk>"))
+    found.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    found.post_processor = tokenizers.processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=found,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def _plain(module: nn.Module) -> None:
@@ -135,7 +126,7 @@ def _marian(width: int, layers: int, heads: int, **more: object) -> MarianMTMode
 def random_translator(layers: int = 2, **more: object) -> Translator:
     torch.manual_seed(3)
     module = _marian(16, layers, 2, init_std=0.4, **more)
-    return Translator("random", module, Tokenizer(), ())
+    return Translator("random", module, word_tokenizer(), ())
 
 
 def copier() -> Translator:
@@ -161,11 +152,13 @@ def copier() -> Translator:
         cross.k_proj.weight.copy_(torch.diag(at))
         cross.v_proj.weight.copy_(torch.diag(1 - at))
         cross.out_proj.weight.copy_(torch.eye(len(at)) * 10)
-    return Translator("copier", module, Tokenizer(), ())
+    return Translator("copier", module, word_tokenizer(), ())
 
 
 def sentence_subject(translator: Translator, sentence: str, written: str, target: int | None) -> Subject:
     """The given output, whether or not the model would have written it."""
     source, names = translator.source_pieces(sentence, None)
-    output = torch.cat([torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(written).input_ids], 1)
+    output = torch.cat(
+        [torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(written, return_tensors="pt").input_ids], 1
+    )
     return translation_subject(translator, sentence, None, translator.read(source, names, output), target)

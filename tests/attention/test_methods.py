@@ -36,7 +36,9 @@ def eager_language(target: int | None) -> dict[str, list[tuple[Tensor, Tensor]]]
     module = translator.module
     module.set_attn_implementation("eager")
     source, _ = translator.source_pieces(SENTENCE, None)
-    output = torch.cat([torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(WRITTEN).input_ids], 1)
+    output = torch.cat(
+        [torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(WRITTEN, return_tensors="pt").input_ids], 1
+    )
     found = module(input_ids=source, decoder_input_ids=output[:, :-1], output_attentions=True)
     kinds = {"encoder": found.encoder_attentions, "decoder": found.decoder_attentions, "cross": found.cross_attentions}
     for maps in kinds.values():

@@ -24,7 +24,8 @@ from transformers import (
 
 from core.errors import SidelightError
 from core.models.generation import Drawn, Generator, load_generator
-from core.models.pieces import HALF, clean, covered, encode, printable, spoken, text_axis
+from core.models.pieces import HALF, clean, printable, text_axis
+from core.models.tokenizing import covered, encode, spoken
 from tests.models.hub import lay, offline
 from tests.models.tiny import FAMILIES, tokenizer
 

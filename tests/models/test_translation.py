@@ -84,7 +84,8 @@ def test_there_are_samples_for_each_target_and_they_end(translator: Translator, 
 
 
 def test_a_typed_tag_does_not_switch_the_language(translator: Translator) -> None:
-    ids, pieces = translator.source_pieces(">>fra<< A dog", "deu")
+    ids, axis = translator.source_pieces(">>fra<< A dog", "deu")
+    pieces = axis.pieces
     assert pieces[0] == ">>deu<<" and ">>fra<<" not in pieces
     french = translator.tokenizer.convert_tokens_to_ids(">>fra<<")
     assert french not in ids[0].tolist()

@@ -13,7 +13,7 @@ from core.finetune.job import BATCH, Job, new_run
 from core.finetune.methods import METHODS, Task
 from core.models.catalogue import runs_folder
 from core.models.loading import precisions
-from core.models.pieces import unknown_letters
+from core.models.tokenizing import unknown_letters
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.ui.finetune.data import Chosen

@@ -8,7 +8,7 @@ class Passage extends Words {
     const trace = new Trace(part.trace, buffer);
     super(part, view, view.words.text, trace.heads, stored);
     Object.assign(this, { trace, marks: part.axis.special.flatMap((mark, i) => (mark ? [i] : [])) });
-    this.box = add(this.row, "div", "passage");
+    this.box = add(this.row, "div", "passage", { dir: part.axis.direction });
     this.box.onpointerleave = () => this.preview(null);
     this.fillWords();
     this.finish();
@@ -32,7 +32,8 @@ class Passage extends Words {
 
   move(event, i) {
     if (event.key === "Escape") return this.release();
-    const to = { ArrowLeft: i - 1, ArrowUp: i - 1, ArrowRight: i + 1, ArrowDown: i + 1 }[event.key];
+    const right = this.part.axis.direction === "rtl" ? -1 : 1; // keys go where their arrows point
+    const to = { ArrowLeft: i - right, ArrowUp: i - 1, ArrowRight: i + right, ArrowDown: i + 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     this.box.children[Math.max(0, Math.min(to, this.words.length - 1))].focus({ focusVisible: true });

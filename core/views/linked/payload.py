@@ -157,7 +157,7 @@ def fits_budget(trace: AttentionTrace) -> bool:
 
 
 def _tokens(axis: TokenAxis) -> dict[str, Any]:
-    return {"pieces": axis.pieces, "words": axis.words, "special": axis.special}
+    return {"pieces": axis.pieces, "words": axis.words, "special": axis.special, "direction": axis.direction}
 
 
 def _trace(trace: AttentionTrace, arrays: _Arrays, layers: tuple[int, ...] | None = None) -> dict[str, Any]:
