@@ -252,7 +252,9 @@ def test_embeddings_are_scaled_once() -> None:
     translator = planted.random_translator(scale_embedding=True)
     module, subject = translator.module, planted.sentence_subject(translator, SENTENCE, WRITTEN, 1)
     source, _ = translator.source_pieces(SENTENCE, None)
-    output = torch.cat([torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(WRITTEN).input_ids], 1)
+    output = torch.cat(
+        [torch.zeros(1, 1, dtype=torch.long), translator.tokenizer(WRITTEN, return_tensors="pt").input_ids], 1
+    )
 
     def answer(**given: Tensor) -> float:
         with torch.no_grad():
