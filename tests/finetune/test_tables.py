@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import SidelightError
 from core.finetune import data
-from core.finetune.data import tables
+from core.finetune.data import formats
 from core.finetune.parallel import Pair
 from tests.finetune.person import CELLS, packed, refused, table
 
@@ -82,8 +82,8 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
     code("data.table_columns", b"one column\n" * 20)
     code("data.few_pairs", table(9).encode())
     code("data.table_quote", ('"never closed,x\n' + table(30)).encode())
-    code("data.table_long", table(tables.LINES + 2).encode())
-    code("data.table_large", b"a,b\n" * (tables.SIZE // 4 + 1))
+    code("data.table_long", table(formats.LINES + 2).encode())
+    code("data.table_large", b"a,b\n" * (formats.SIZE // 4 + 1))
     code("data.language", table().encode(), "xx")
 
 

@@ -14,7 +14,7 @@ from core.finetune.data.bundled import (
     bundled_pictures,
 )
 from core.finetune.data.dataset import PairData, PictureData, Report, load, save
-from core.finetune.data.tables import pairs_from_path, pairs_from_table
+from core.finetune.data.tables import pairs_from_files, pairs_from_path, pairs_from_table
 from core.finetune.data.uploads import pictures_from_files, pictures_from_path, pictures_from_zip
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "bundled_pairs",
     "bundled_pictures",
     "load",
+    "pairs_from_files",
     "pairs_from_path",
     "pairs_from_table",
     "pictures_from_files",

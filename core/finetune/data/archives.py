@@ -74,7 +74,7 @@ def zip_files(data: bytes, limits: Limits = UPLOAD) -> Iterator[File]:
     `data.unsafe_name`, `data.bomb` and those of `Limits.check`, all before anything is unpacked."""
     if not zipfile.is_zipfile(io.BytesIO(data)):
         raise SidelightError("data.not_zip")
-    limits.check(data.count(zipfile.stringCentralDir), 0)  # before the list of files is built from them
+    limits.check(data.count(b"PK\x01\x02"), 0)  # before the list of files is built from them
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except DAMAGED as error:
@@ -158,8 +158,8 @@ def tar_files(path: Path, limits: Limits = LOCAL) -> Iterator[File]:
                     continue
                 if not member.isfile():
                     raise SidelightError("data.link", name=shown(member.name))
-                if wanted(parts):
-                    yield parts, archive.extractfile(member).read()
+                if wanted(parts) and (stream := archive.extractfile(member)):
+                    yield parts, stream.read()
     except DAMAGED as error:
         raise SidelightError("data.not_archive", name=shown(path.name)) from error
 

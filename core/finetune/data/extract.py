@@ -25,7 +25,7 @@ CAPTIONS = ("en", "de", "fr", "cs")
 def pictures(source: Path, target: Path) -> None:
     """Files of `source` (.tar.gz) that were held out, as they are; a picture that stands there twice is left out."""
     with tarfile.open(source) as archive:
-        files = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
+        files = {m.name: file.read() for m in archive if (file := archive.extractfile(m))}
     names = sorted(files)
     classes = tuple(sorted({PurePosixPath(name).parent.name for name in names}))
     labels = torch.tensor([classes.index(PurePosixPath(name).parent.name) for name in names])
@@ -33,7 +33,7 @@ def pictures(source: Path, target: Path) -> None:
     _, held_out = numbers.split(HELD_OUT, seed=0)
     chosen, seen = [], set()
     for label in range(len(classes)):
-        fresh = []
+        fresh: list[str] = []
         for name in (names[int(number)] for number in held_out.images[held_out.labels == label]):
             key = hashlib.sha256(files[name]).digest()
             if key not in seen and len(fresh) < EACH:

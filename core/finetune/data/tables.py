@@ -1,175 +1,136 @@
-"""A person's own sentence pairs: from a table's bytes to a training and a validation part that share no sentence.
+"""A person's own sentence pairs: from a file's bytes to a training and a validation part that share no sentence.
 
-A comma or semicolon table is read as CSV, where a quoted field may hold separators. In a tab table each line is a pair
-and quotation marks are text, unless they enclose the whole field: that is how sentence pairs are passed around.
+`formats.py` and `records.py` read the file, `columns.py` finds the sentences in it.
 """
 
-import codecs
-import csv
 import gzip
 import io
-import re
 import zlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import FEW_VALIDATION, PairData, Report, clean, cut, pair_digest, shuffled
+from core.finetune.data import columns as columns_of
+from core.finetune.data import records
+from core.finetune.data.archives import UPLOAD, shown, zip_files
+from core.finetune.data.columns import Columns
+from core.finetune.data.dataset import FEW_VALIDATION, PairData, Report, cut, pair_digest, shuffled
+from core.finetune.data.formats import SIZE, Row, Table, read_lines, text_of
 from core.finetune.parallel import TAGS, Pair
 
-SIZE = 20_000_000  # bytes
-LINES = 20_000
 LONGEST = 400  # characters of a side
 LEAST = 10  # different sentences
 ADVISED = 50  # training pairs; below, a warning
-SPAN = 5  # lines that a quoted field may run over
-LINE_END = re.compile(r"\r\n|\n|\r")
-SOURCES = {"source", "src", "input", "original", "sentence", "text", "原文", "源文", "句子"}
-TARGETS = {"target", "tgt", "trg", "translation", "output", "reference", "译文", "翻译", "目标"}
-NAMES = {
-    "en": {"en", "eng", "english", "englisch", "anglais", "英语", "英文"},
-    "de": {"de", "deu", "ger", "german", "deutsch", "德语", "德文"},
-    "fr": {"fr", "fra", "fre", "french", "français", "francais", "法语", "法文"},
-    "cs": {"cs", "ces", "cze", "czech", "čeština", "česky", "捷克语", "捷克文"},
-    "zh": {"zh", "zho", "chi", "cmn", "chinese", "zh-cn", "zh_cn", "中文", "汉语"},
-}
-HEADER = SOURCES | TARGETS | set().union(*NAMES.values())
+READ = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".json", ".tmx")
 
-Row = tuple[int, list[str]]  # number of its first line, cells
+Chosen = tuple[int, int] | None  # columns of the sources and of the targets, where a person chose them
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Where the sides are, and how the columns are called (by their header, or by their number)."""
-
-    source: int = 0
-    target: int = 1
-    names: tuple[str, str] = ("1", "2")
-
-
-def pairs_from_table(name: str, data: bytes, language: str, seed: int = 0, share: float = 0.2) -> PairData:
-    """CSV or TSV, source then target, or columns with a header that names them. language: a key of TAGS, or "" for a
-    model that translates into one language. share: of the pairs that validate; pairs of one source stay together.
+def pairs_from_table(
+    name: str, data: bytes, language: str, seed: int = 0, share: float = 0.2, columns: Chosen = None
+) -> PairData:
+    """CSV, TSV, "|||", JSON records or TMX; the columns are found (`columns.py`) or given. language: a key of TAGS, or
+    "" for a model that translates into one language. share: of the pairs that validate; pairs of one source stay
+    together.
 
     Raises SidelightError `data.*` where the table cannot be used; single lines that cannot are in the report.
     """
     if language and language not in TAGS:
         raise SidelightError("data.language", language=language, known=", ".join(TAGS))
-    rows = _rows(name, _text(data))
-    columns = _columns(rows[0][1], language)
-    if columns.names != ("1", "2"):
-        rows = rows[1:]
-    pairs, duplicates, unreadable = _pairs(rows, columns, language)
-    widest = max((len(cells) for _, cells in rows), default=0)
-    if pairs == [] and widest < 2:
-        raise SidelightError("data.table_columns")
-    train, held_out = _split(pairs, seed, share)
-    counts = {language: (len(train), len(held_out))}
-    report = Report(counts, duplicates, (), unreadable, _warnings(train, held_out, widest, columns))
-    return PairData(train, held_out, report, pair_digest(train, held_out))
+    return _checked(_table(name, data), language, seed, share, columns)
+
+
+def pairs_from_files(
+    files: Sequence[tuple[str, bytes]], language: str, seed: int = 0, share: float = 0.2, columns: Chosen = None
+) -> PairData:
+    """The same from one file of any of these kinds, packed or not, or from two that belong together line by line
+    ("corpus.en" and "corpus.de"). Raises SidelightError `data.several_tables` where it is not clear which is meant."""
+    if language and language not in TAGS:
+        raise SidelightError("data.language", language=language, known=", ".join(TAGS))
+    found = [one for name, data in files for one in _unpacked(name, data)]
+    if moses := records.moses_names([name for name, _ in found], language):
+        english, other = (next((name, data) for name, data in found if name == one) for one in moses)
+        return _checked(records.read_moses(english, other), language, seed, share, columns)
+    tables = [(name, data) for name, data in found if name.lower().endswith(READ)] if len(found) > 1 else found
+    if len(tables) != 1:
+        raise SidelightError("data.several_tables", count=len(tables))
+    return _checked(_table(*tables[0]), language, seed, share, columns)
 
 
 def pairs_from_path(path: Path, language: str, seed: int = 0, share: float = 0.2) -> PairData:
-    """The same from a file, packed with gzip where its name ends in .gz."""
-    if not path.is_file():
+    """The same from the disk. Of two files that belong together either is named, or what they have in common."""
+    code = language or next((code for code in TAGS if _beside(path, code)), "")
+    paths = [path] if path.is_file() else []
+    if not any(path.name.removesuffix(".gz").lower().endswith(READ) for path in paths):
+        paths = [one for tag in ("en", code) if (one := _beside(path, tag))] or paths
+    if not paths:
         raise SidelightError("data.path_missing", path=str(path))
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as file:
-            data = file.read(SIZE + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        return pairs_from_files([(one.name, _beginning(one)) for one in paths], language, seed, share)
+    except OSError as error:
         raise SidelightError("data.not_archive", name=path.name) from error
-    return pairs_from_table(path.name.removesuffix(".gz"), data, language, seed, share)
 
 
-def _text(data: bytes) -> str:
-    if len(data) > SIZE:
-        raise SidelightError("data.table_large", limit=SIZE // 10**6)
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # .xlsx, .ods; .xls
-        raise SidelightError("data.table_spreadsheet")
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SidelightError("data.table_encoding") from error
-    if "\0" in text:
-        raise SidelightError("data.table_encoding")
-    return text
+def _beside(path: Path, code: str) -> Path | None:
+    """`corpus.<code>` or `corpus.<code>.gz` for "corpus" or any of its files."""
+    plain = path.with_suffix("") if path.suffix == ".gz" else path
+    stem = plain.with_suffix("") if path.is_file() else plain
+    names = [f"{stem.name}.{code}", f"{stem.name}.{code}.gz"] if code else []
+    return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
-def _rows(name: str, text: str) -> list[Row]:
-    """The lines that are not blank, each with its number, counted from 1."""
-    separator = _separator(name, text)
-    rows = []
-    for number, cells in _tab_rows(text) if separator == "\t" else _csv_rows(text, separator):
-        cleaned = [clean(cell) for cell in cells]
-        if any(cleaned):
-            rows.append((number, cleaned))
-        if len(rows) > LINES + 1:  # a header and the lines
-            raise SidelightError("data.table_long", limit=LINES)
-    if not rows:
-        raise SidelightError("data.table_empty")
-    return rows
+def _beginning(path: Path) -> bytes:
+    """Its content, no further than what is refused."""
+    with path.open("rb") as file:
+        return file.read(UPLOAD.size + 1 if path.suffix == ".zip" else SIZE + 1)
 
 
-def _separator(name: str, text: str) -> str:
-    """The one that gives the most lines the same number of columns, two or more."""
-    lines = [line for line in LINE_END.split(text[:100_000]) if line.strip()][:200]
-    if name.lower().endswith((".tsv", ".tab")) and any("\t" in line for line in lines):
-        return "\t"
-
-    def steadiness(separator: str) -> int:
-        widths = Counter(len(next(csv.reader([line], delimiter=separator))) for line in lines)
-        return max((count for width, count in widths.items() if width > 1), default=0)
-
-    return max("\t;,", key=steadiness)
-
-
-def _tab_rows(text: str) -> Iterator[Row]:
-    for number, line in enumerate(LINE_END.split(text), start=1):
-        yield number, [_unquoted(cell) for cell in line.split("\t")]
+def _unpacked(name: str, data: bytes) -> list[tuple[str, bytes]]:
+    """The file itself, or what is packed in it. Raises SidelightError `data.not_archive` and as `zip_files` does."""
+    if name.lower().endswith(".gz"):
+        try:
+            with gzip.open(io.BytesIO(data)) as file:
+                return [(name[:-3], file.read(SIZE + 1))]
+        except (OSError, EOFError, zlib.error) as error:
+            raise SidelightError("data.not_archive", name=shown(name)) from error
+    if not name.lower().endswith(".zip"):
+        return [(name, data)]
+    entries = [(parts[-1], content) for parts, content in zip_files(data) if isinstance(content, bytes)]
+    return [one for inner, content in entries for one in _gunzipped(inner, content)]
 
 
-def _unquoted(cell: str) -> str:
-    inner = cell[1:-1]
-    enclosed = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
-    return inner.replace('""', '"') if enclosed else cell
+def _gunzipped(name: str, data: bytes) -> list[tuple[str, bytes]]:
+    """Inside a ZIP a file may be packed once more, but holds no further ZIP."""
+    kept = name.lower().removesuffix(".gz")
+    wanted = kept.endswith(READ) or columns_of.language_of(PurePath(kept).suffix[1:])
+    return _unpacked(name, data) if wanted else []
 
 
-def _csv_rows(text: str, separator: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    odd, before = text.count('"') % 2, 0
-    try:
-        for cells in reader:
-            span = reader.line_num - before
-            if span > SPAN or (span > 1 and odd):
-                raise SidelightError("data.table_quote", line=before + 1)
-            yield before + 1, cells
-            before = reader.line_num
-    except csv.Error as error:  # a field of more than 131,072 characters: its quotation mark was never closed
-        raise SidelightError("data.table_quote", line=before + 1) from error
+def _table(name: str, data: bytes) -> Table:
+    if records.is_tmx(name, data):
+        return records.read_tmx(data)
+    text = text_of(data)
+    return records.read_json(text) if records.is_json(text) else read_lines(name, text)
 
 
-def _columns(first: list[str], language: str) -> _Columns:
-    """From the first line, if each of its cells is a name that headers have."""
-    words = [cell.lower() for cell in first]
-    if len(words) < 2 or not all(word in HEADER for word in words):
-        return _Columns()
-    sources, targets = SOURCES | NAMES["en"], NAMES.get(language, set())
-    source = next((i for i, word in enumerate(words) if word in sources), 0)
-    others = [i for i in range(len(words)) if i != source]
-    target = next((i for i in others if words[i] in targets), None)
-    if target is None:
-        target = next((i for i in others if words[i] in TARGETS), others[0])
-        if language and any(words[target] in names for names in NAMES.values()):
-            raise SidelightError("data.table_language", header=first[target], language=language)
-    return _Columns(source, target, (first[source], first[target]))
+def _checked(table: Table, language: str, seed: int, share: float, chosen: Chosen) -> PairData:
+    columns, rows = columns_of.choose(table, language, chosen)
+    pairs, duplicates, unreadable = _pairs(rows, columns, language)
+    train, held_out = _split(pairs, seed, share)
+    report = Report(
+        {language: (len(train), len(held_out))},
+        duplicates,
+        unreadable=(*table.faults, *unreadable),
+        warnings=_warnings(train, held_out, columns),
+        understood=_understood(columns),
+        choices=columns.names,
+        chosen=(columns.source, columns.target),
+    )
+    return PairData(train, held_out, report, pair_digest(train, held_out))
 
 
 def _pairs(
-    rows: Sequence[Row], columns: _Columns, language: str
+    rows: Sequence[Row], columns: Columns, language: str
 ) -> tuple[list[Pair], tuple[str, ...], tuple[tuple[str, SidelightError], ...]]:
     pairs: dict[Pair, None] = {}
     duplicates, unreadable = [], []
@@ -205,17 +166,25 @@ def _split(pairs: Sequence[Pair], seed: int, share: float) -> tuple[tuple[Pair, 
     )
 
 
-def _warnings(
-    train: Sequence[Pair], held_out: Sequence[Pair], widest: int, columns: _Columns
-) -> tuple[SidelightError, ...]:
+def _understood(columns: Columns) -> tuple[SidelightError, ...]:
+    source, target = columns.names[columns.source], columns.names[columns.target]
+    code = "data.read_header" if columns.header else "data.read_columns"
+    swapped = [SidelightError("data.read_swapped")] if columns.swapped else []
+    return (SidelightError(code, source=source, target=target), *swapped)
+
+
+def _warnings(train: Sequence[Pair], held_out: Sequence[Pair], columns: Columns) -> tuple[SidelightError, ...]:
     found = []
     if len(train) < ADVISED:
         found.append(SidelightError("data.warn_few_pairs", count=len(train), advised=ADVISED))
     if len(held_out) < FEW_VALIDATION:
         found.append(SidelightError("data.warn_validation", count=len(held_out), advised=FEW_VALIDATION))
-    if widest > 2:
-        source, target = columns.names
-        found.append(SidelightError("data.warn_columns", count=widest, source=source, target=target))
+    if columns.left_out:
+        left = ", ".join(f"“{name}”" for name in columns.left_out[:8]) + (" …" if len(columns.left_out) > 8 else "")
+        source, target = columns.names[columns.source], columns.names[columns.target]
+        found.append(
+            SidelightError("data.warn_columns", count=len(columns.names), source=source, target=target, left=left)
+        )
     same = sum(pair.source.casefold() == pair.target.casefold() for pair in (*train, *held_out))
     if 2 * same > len(train) + len(held_out):
         found.append(SidelightError("data.warn_same", count=same))
