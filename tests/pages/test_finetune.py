@@ -14,7 +14,7 @@ from core.finetune.job import new_run, read_job, set_status, status
 from core.finetune.methods import METHODS
 from core.ui.finetune import live
 from tests.finetune.models import data_of, job
-from tests.finetune.person import packed, plain_files, table
+from tests.finetune.person import packed, picture, plain_files, table
 from tests.pages.test_pages import opened
 
 
@@ -130,6 +130,29 @@ def test_a_good_table_gets_a_report_and_a_button() -> None:
     test.file_uploader(key="data_table").upload("mine.csv", table(30).encode(), "text/csv").run()
     assert not test.exception and say("start") in labels(test)
     assert say("split", train=24, held_out=6) in said(test)
+
+
+def test_what_was_understood_of_a_table_is_shown_and_may_be_changed() -> None:
+    test = page(finetune_task="translation", data_translation="own")
+    text = "id,English,German,note\n" + "".join(f"{n},Sentence {n},Satz {n},Bemerkung {n}\n" for n in range(30))
+    test.file_uploader(key="data_table").upload("mine.csv", text.encode(), "text/csv").run()
+    assert "✓ Sentences are read from “English”, translations from “German”" in said(test)
+    assert "left out: “id”, “note”" in said(test)
+    (target,) = [menu for menu in test.selectbox if menu.label == say("target_column")]
+    target.set_value(3).run()
+    assert not test.exception and "translations from “note”" in said(test)
+    assert test.dataframe[0].value[say("target")].str.startswith("Bemerkung").all()
+
+
+def test_what_was_understood_of_folders_is_shown_and_may_be_changed() -> None:
+    shades = {("x", "p"): 100, ("x", "q"): 110, ("y", "p"): 120, ("y", "q"): 130}
+    files = {f"d/{c}/{inner}/{n}.png": picture(shade + n) for (c, inner), shade in shades.items() for n in range(5)}
+    test = page(data_vision="own", method_vision="head")
+    test.file_uploader(key="data_zip").upload("d.zip", packed(files), "application/zip").run()
+    assert "✓ The classes are folders: x, y." in said(test)
+    (level,) = [menu for menu in test.selectbox if menu.label == say("level")]
+    level.set_value(1).run()
+    assert not test.exception and "✓ The classes are folders: p, q." in said(test)
 
 
 @pytest.mark.parametrize("task", ["vision", "translation"])

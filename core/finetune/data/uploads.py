@@ -1,8 +1,9 @@
 """A person's own pictures: from files in class folders to a training and a validation part that share no picture."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
@@ -11,8 +12,10 @@ import torch
 from PIL import Image
 
 from core.errors import SidelightError
+from core.finetune.data import layouts, listings
 from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
 from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
+from core.finetune.data.formats import SIZE
 from core.finetune.pictures import Pictures
 from core.models.images import fit_image, open_image
 
@@ -20,6 +23,7 @@ SIDE = 160  # px that are kept of a picture; fewer if all are smaller
 LABEL = 60  # characters of a class's name
 CLASSES = 100
 TRAINING = 2  # pictures of a class, at least; and one to validate
+BEGINNING = 1 << 16  # bytes of each end of a file of settings that are looked at
 PIXELS = 4_000_000_000  # decoded in all, so that small files of huge pictures do not keep the machine busy for an hour
 
 
@@ -27,26 +31,39 @@ PIXELS = 4_000_000_000  # decoded in all, so that small files of huge pictures d
 class _Found:
     """A picture as it was read. pixels: (s, s, 3) uint8, s at most SIDE."""
 
-    name: str
-    label: str
+    path: layouts.Path
     pixels: np.ndarray
 
+    @property
+    def name(self) -> str:
+        return shown("/".join(self.path))
 
-def pictures_from_zip(data: bytes, seed: int = 0, share: float = 0.2) -> PictureData:
-    """The picture's class is the folder that it lies in. share: of the pictures that validate.
+
+@dataclass(frozen=True)
+class _Read:
+    """failed: path -> why it is no picture. texts: what may say something of the pictures."""
+
+    found: list[_Found]
+    failed: dict[layouts.Path, SidelightError]
+    texts: dict[layouts.Path, bytes]
+
+
+def pictures_from_zip(data: bytes, seed: int = 0, share: float = 0.2, level: int | None = None) -> PictureData:
+    """The picture's class is the folder that it lies in, or stands in a table beside it; a person's own split is kept.
+    share: of the pictures that validate, where there is none. level: a number of the report's `choices`.
 
     Raises SidelightError `data.*` where the whole cannot be used; a single file that cannot is in the report.
     """
-    return _checked(zip_files(data, UPLOAD), seed, share)
+    return _checked(zip_files(data, UPLOAD), seed, share, level)
 
 
 def pictures_from_files(
     files: Mapping[str, Sequence[tuple[str, bytes]]], seed: int = 0, share: float = 0.2
 ) -> PictureData:
-    """The same from class name -> (file name, content)."""
+    """The same from class name -> (file name, content), where the names are classes whatever they say."""
     every = [((label, name), content) for label, group in files.items() for name, content in group]
     UPLOAD.check(len(every), sum(len(content) for _, content in every))
-    return _checked(every, seed, share)
+    return _checked(every, seed, share, None, named=True)
 
 
 def pictures_from_path(path: Path, seed: int = 0, share: float = 0.2) -> PictureData:
@@ -61,60 +78,102 @@ def pictures_from_path(path: Path, seed: int = 0, share: float = 0.2) -> Picture
     return _checked(tar_files(path, LOCAL), seed, share)
 
 
-def _checked(files: Iterable[File], seed: int, share: float) -> PictureData:
-    found, unreadable, warnings = _read(files)
-    failed = [name for name, error in unreadable if error.code != "data.no_class"]
-    if failed and not found:
+def _checked(
+    files: Iterable[File], seed: int, share: float, level: int | None = None, named: bool = False
+) -> PictureData:
+    read = _read(files)
+    layout = _named(read) if named else _layout(read, level)
+    labels, warnings = _labels(layout, read)
+    labels, merged = layouts.merge(labels)
+    unreadable = _left_out(layout, read, labels)
+    failed = [name for name, error in unreadable if error.code not in ("data.no_class", "data.is_mask")]
+    if failed and not read.found:
         raise SidelightError("data.nothing_readable", count=len(failed), name=failed[0])
-    kept, duplicates, conflicts = _distinct(found)
-    by_class = {label: [item for item in kept if item.label == label] for label in sorted({i.label for i in found})}
-    _check_classes(by_class)
-    chosen: tuple[list[_Found], list[_Found]] = ([], [])  # training, validation
-    for number, group in enumerate(by_class.values()):
-        order = shuffled(len(group), seed * CLASSES + number)
-        held_out = cut(len(group), share, TRAINING)
-        chosen[0].extend(group[i] for i in order[held_out:])
-        chosen[1].extend(group[i] for i in order[:held_out])
-    train, held_out = (_pictures(part, tuple(by_class)) for part in chosen)
+    kept, duplicates, conflicts = _distinct([item for item in read.found if item.path in labels], labels)
+    classes = tuple(sorted(set(labels.values())))
+    _check_classes({name: [item for item in kept if labels[item.path] == name] for name in classes})
+    parts = _split(kept, labels, classes, layout.parts, seed, share)
+    train, held_out = (_pictures(part, labels, classes) for part in parts)
     digest = picture_digest(train, held_out)
     train, held_out = (Pictures(p.images, p.labels, p.classes, digest) for p in (train, held_out))
     counts = {
-        label: (int((train.labels == i).sum()), int((held_out.labels == i).sum())) for i, label in enumerate(by_class)
+        name: (int((train.labels == i).sum()), int((held_out.labels == i).sum())) for i, name in enumerate(classes)
     }
-    report = Report(counts, duplicates, conflicts, unreadable, (*warnings, *warnings_for(counts)))
+    report = Report(
+        counts, duplicates, conflicts, unreadable, (*warnings, *warnings_for(counts)),
+        (*layout.understood, *merged), layout.choices, (layout.chosen,) if layout.choices else (),
+    )  # fmt: skip
     return PictureData(train, held_out, report, digest)
 
 
-def _read(
-    files: Iterable[File],
-) -> tuple[list[_Found], tuple[tuple[str, SidelightError], ...], list[SidelightError]]:
-    """Pictures and unreadable files, both by name, and a warning for each folder without any picture."""
-    found, unreadable, decoded = [], [], 0
-    spellings: dict[str, str] = {}  # label -> the folder's name before it was cleaned and cut
-    failed: dict[str, int] = {}
+def _read(files: Iterable[File]) -> _Read:
+    """Every file once: a picture, or why it is none."""
+    read, decoded = _Read([], {}, {}), 0
     for parts, content in files:
-        name, folder = shown("/".join(parts)), normalize("NFC", parts[-2]) if len(parts) > 1 else ""
-        label = clean(folder)[:LABEL].strip()
+        path = tuple(normalize("NFC", part) for part in parts)
         try:
-            if not label:
-                raise SidelightError("data.no_class")
             if isinstance(content, SidelightError):
                 raise content
             image = _opened(content)
         except SidelightError as error:
-            unreadable.append((name, error))
-            failed[label] = failed.get(label, 0) + 1
+            read.failed[path] = error
+            if isinstance(content, bytes) and path[-1].lower().endswith(listings.READ):
+                whole = path[-1].lower().endswith((".csv", ".tsv", ".txt"))
+                read.texts[path] = content[:SIZE] if whole else content[:BEGINNING] + content[-BEGINNING:]
             continue
-        if spellings.setdefault(label, folder) != folder:
-            raise SidelightError("data.names_alike", name=label, limit=LABEL)
         decoded += image.width * image.height
         if decoded > PIXELS:
             raise SidelightError("data.too_many_pixels", limit=PIXELS // 10**6)
-        found.append(_Found(name, label, _square(image)))
-    empty = {label: count for label, count in failed.items() if label and label not in spellings}
-    warnings = [SidelightError("data.warn_no_pictures", name=label, count=empty[label]) for label in sorted(empty)]
-    unreadable.sort(key=lambda pair: pair[0])
-    return sorted(found, key=lambda item: item.name), tuple(unreadable), warnings
+        read.found.append(_Found(path, _square(image)))
+    read.found.sort(key=lambda item: item.name)
+    return read
+
+
+def _named(read: _Read) -> layouts.Layout:
+    return layouts.Layout({path: path[0] for path in (*(item.path for item in read.found), *read.failed)})
+
+
+def _layout(read: _Read, level: int | None) -> layouts.Layout:
+    """By folders; by a table where folders give no classes. Raises SidelightError `data.boxes`."""
+    paths = [item.path for item in read.found]
+    layout = layouts.by_folders(paths, level)
+    kind = listings.boxes(paths, read.texts)
+    few = len(set(layout.labels.values())) < 2
+    if few and (listed := listings.by_table([p for p in paths if p not in layout.left_out], read.texts, level)):
+        return replace(listed, left_out=layout.left_out)
+    if kind and (few or kind != "COCO"):
+        raise SidelightError("data.boxes", kind=kind)
+    return layout
+
+
+def _labels(layout: layouts.Layout, read: _Read) -> tuple[dict[layouts.Path, str], list[SidelightError]]:
+    """(path -> class in visible characters, a warning for each folder of files without any picture).
+
+    Raises SidelightError `data.names_alike` where two names are cut to the same.
+    """
+    spellings: dict[str, str] = {}  # label -> the name before it was cleaned and cut
+    labels: dict[layouts.Path, str] = {}
+    readable = {item.path for item in read.found}
+    for path, name in layout.labels.items():
+        if path in readable and (label := clean(name)[:LABEL].strip()):
+            if spellings.setdefault(label, name) != name:
+                raise SidelightError("data.names_alike", name=label, limit=LABEL)
+            labels[path] = label
+    folders = Counter(path[-2] for path in read.failed if len(path) > 1 and path not in layout.used)
+    used = {folder for path in readable for folder in path[:-1]}
+    empty = {shown(folder): count for folder, count in folders.items() if folder not in used}
+    return labels, [SidelightError("data.warn_no_pictures", name=name, count=empty[name]) for name in sorted(empty)]
+
+
+def _left_out(
+    layout: layouts.Layout, read: _Read, labels: Mapping[layouts.Path, str]
+) -> tuple[tuple[str, SidelightError], ...]:
+    """Files that are not used, by name: no picture, no class, a mask; not those of a part that is kept for a test."""
+    found = [(path, error) for path, error in read.failed.items() if path not in layout.used]
+    for path in (item.path for item in read.found):
+        if path not in labels and path not in layout.aside:
+            found.append((path, layout.left_out.get(path) or SidelightError("data.no_class")))
+    return tuple(sorted(((shown("/".join(path)), error) for path, error in found), key=lambda pair: pair[0]))
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -129,7 +188,9 @@ def _square(image: Image.Image) -> np.ndarray:
     return np.asarray(fit_image(image, "crop", min(SIDE, *image.size), 1).pixels)
 
 
-def _distinct(found: list[_Found]) -> tuple[list[_Found], tuple[str, ...], tuple[str, ...]]:
+def _distinct(
+    found: list[_Found], labels: Mapping[layouts.Path, str]
+) -> tuple[list[_Found], tuple[str, ...], tuple[str, ...]]:
     """All at one size; without those that come again, and without those that stand under two labels."""
     side = max((len(item.pixels) for item in found), default=0)
     groups: dict[bytes, list[_Found]] = {}
@@ -137,10 +198,10 @@ def _distinct(found: list[_Found]) -> tuple[list[_Found], tuple[str, ...], tuple
         pixels = item.pixels
         if len(pixels) < side:
             pixels = np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC))
-        groups.setdefault(hashlib.sha256(pixels).digest(), []).append(_Found(item.name, item.label, pixels))
+        groups.setdefault(hashlib.sha256(pixels.tobytes()).digest(), []).append(replace(item, pixels=pixels))
     kept, duplicates, conflicts = [], [], []
     for group in groups.values():
-        if len({item.label for item in group}) > 1:
+        if len({labels[item.path] for item in group}) > 1:
             conflicts += [item.name for item in group]
         else:
             kept.append(group[0])
@@ -159,6 +220,32 @@ def _check_classes(by_class: Mapping[str, Sequence[_Found]]) -> None:
         raise SidelightError("data.too_few", names=", ".join(short[:5]) + more, least=TRAINING + 1)
 
 
-def _pictures(items: Sequence[_Found], classes: tuple[str, ...]) -> Pictures:
+def _split(
+    kept: Sequence[_Found], labels: Mapping[layouts.Path, str], classes: Sequence[str],
+    own: Mapping[layouts.Path, layouts.Part], seed: int, share: float,
+) -> tuple[list[_Found], list[_Found]]:  # fmt: skip
+    """(training, validation): the person's own parts, or a share of each class. Raises SidelightError
+    `data.split_few` where a class lacks one of the person's parts."""
+    train: list[_Found] = []
+    held_out: list[_Found] = []
+    for number, label in enumerate(classes):
+        group = [item for item in kept if labels[item.path] == label]
+        if own:
+            first = [item for item in group if own[item.path] == "train"]
+            second = [item for item in group if own[item.path] == "held_out"]
+            if len(first) < TRAINING or not second:
+                raise SidelightError(
+                    "data.split_few", name=label, train=len(first), held_out=len(second), least=TRAINING
+                )
+        else:
+            order = shuffled(len(group), seed * CLASSES + number)
+            count = cut(len(group), share, TRAINING)
+            first, second = [group[i] for i in order[count:]], [group[i] for i in order[:count]]
+        train += first
+        held_out += second
+    return train, held_out
+
+
+def _pictures(items: Sequence[_Found], labels: Mapping[layouts.Path, str], classes: tuple[str, ...]) -> Pictures:
     images = torch.from_numpy(np.stack([item.pixels for item in items])).permute(0, 3, 1, 2).contiguous()
-    return Pictures(images, torch.tensor([classes.index(item.label) for item in items]), classes, "")
+    return Pictures(images, torch.tensor([classes.index(labels[item.path]) for item in items]), classes, "")

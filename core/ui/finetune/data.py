@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import SidelightError
 from core.finetune import data as sets
@@ -16,6 +17,8 @@ from core.ui.language import class_name, language, say, show_error
 
 KEPT = 8  # checked sets, over all sessions
 PREVIEW = 6  # items that are shown
+LISTED = 100  # of what was left out
+TABLE_TYPES = ["csv", "tsv", "tab", "txt", "jsonl", "json", "tmx", "gz", "zip", "en", *TAGS]
 MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
@@ -53,8 +56,8 @@ def _bundled(classes: tuple[str, ...], each: int, seed: int) -> PictureData:
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _from_zip(digest: str, seed: int, _data: bytes) -> PictureData:
-    return sets.pictures_from_zip(_data, seed)
+def _from_zip(digest: str, seed: int, level: int | None, _data: bytes) -> PictureData:
+    return sets.pictures_from_zip(_data, seed, level=level)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
@@ -63,8 +66,10 @@ def _from_files(digest: str, seed: int, _files: dict[str, list[tuple[str, bytes]
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _from_table(digest: str, name: str, code: str, seed: int, _data: bytes) -> PairData:
-    return sets.pairs_from_table(name, _data, code, seed)
+def _from_tables(
+    digest: str, code: str, seed: int, columns: tuple[int, int] | None, _files: list[tuple[str, bytes]]
+) -> PairData:
+    return sets.pairs_from_files(_files, code, seed, columns=columns)
 
 
 def _digest(*parts: bytes) -> str:
@@ -96,9 +101,19 @@ def _zip(seed: int) -> Chosen | None:
     if file is None:
         return None
     content = file.getvalue()
+    digest = _digest(content)
     with st.spinner(say("finetune.checking"), show_time=True):
-        found = _from_zip(_digest(content), seed, content)
+        found = _from_zip(digest, seed, None, content)
+    if found.report.choices:
+        level = _choice("finetune.level", found.report.choices, found.report.chosen[0], f"data_level_{digest}")
+        found = _from_zip(digest, seed, level, content)
     return Chosen(found, file.name.removesuffix(".zip"))
+
+
+def _choice(label: str, names: tuple[str, ...], default: int, key: str, place: DeltaGenerator | None = None) -> int:
+    """One of these by its number; the name is a person's own."""
+    numbers = range(len(names))
+    return (place or st).selectbox(say(label), numbers, default, format_func=names.__getitem__, key=key)
 
 
 def _folders(seed: int) -> Chosen | None:
@@ -140,15 +155,24 @@ def _bundled_pairs(targets: tuple[str, ...], seed: int) -> Chosen | None:
 
 def _own_pairs(targets: tuple[str, ...], seed: int) -> Chosen | None:
     code = _language([code for code, tag in TAGS.items() if tag in targets]) if targets else ""
-    file = st.file_uploader(
-        say("finetune.table"), ["csv", "tsv", "txt"], key="data_table", help=say("finetune.table_help")
-    )
-    if file is None:
+    given = st.file_uploader(
+        say("finetune.table"), TABLE_TYPES, accept_multiple_files=True, key="data_table",
+        help=say("finetune.table_help"),
+    )  # fmt: skip
+    if not given:
         return None
-    content = file.getvalue()
+    files = [(file.name, file.getvalue()) for file in given]
+    digest = _digest(*(part for name, content in files for part in (name.encode(), content)))
     with st.spinner(say("finetune.checking"), show_time=True):
-        found = _from_table(_digest(content), file.name, code, seed, content)
-    return Chosen(found, f"{file.name} → {code}" if code else file.name)
+        found = _from_tables(digest, code, seed, None, files)
+    names, chosen = found.report.choices, found.report.chosen
+    if len(names) > 2:
+        left, right = st.columns(2)
+        source = _choice("finetune.source_column", names, chosen[0], f"data_source_{digest}", left)
+        target = _choice("finetune.target_column", names, chosen[1], f"data_target_{digest}", right)
+        found = _from_tables(digest, code, seed, (source, target), files)
+    title = ", ".join(name for name, _ in files)
+    return Chosen(found, f"{title} → {code}" if code else title)
 
 
 def _language(codes: list[str]) -> str:
@@ -159,12 +183,14 @@ def _language(codes: list[str]) -> str:
 
 def report(data: PictureData | PairData) -> None:
     """What was found: counts, a few items, and whatever was left out and why."""
-    found, pictures = data.report, isinstance(data, PictureData)
+    found = data.report
     with st.container(border=True):
         st.markdown(say("finetune.split", train=len(data.train), held_out=len(data.held_out)))
+        for sentence in found.understood:
+            st.text("✓ " + sentence.sentence(language()))
         for warning in found.warnings:
             st.text("⚠ " + warning.sentence(language()))
-        if pictures:
+        if isinstance(data, PictureData):
             _preview_pictures(data)
         else:
             rows = [{say("finetune.source"): p.source, say("finetune.target"): p.target} for p in data.train[:PREVIEW]]
@@ -187,8 +213,11 @@ def _left_out(found: Report) -> None:
     if not count:
         return
     with st.expander(say("finetune.left_out", count=count), icon=":material/filter_alt:"):
-        for name, error in found.unreadable:
+        for name, error in found.unreadable[:LISTED]:
             st.text(f"{name}: {error.sentence(language())}")
+        if len(found.unreadable) > LISTED:
+            st.text(f"… ({len(found.unreadable)})")
         for key, names in (("duplicates", found.duplicates), ("conflicts", found.conflicts)):
             if names:
-                st.text(f"{say(f'finetune.{key}')}: {', '.join(names)}")
+                more = " …" if len(names) > LISTED else ""
+                st.text(f"{say(f'finetune.{key}')}: {', '.join(names[:LISTED])}{more}")
