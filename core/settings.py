@@ -44,6 +44,7 @@ class Setting:
 SETTINGS = {
     "DEVICE": Setting("", str, "cpu, cuda, cuda:1, mps"),
     "RUNS": Setting(ROOT / "runs", _folder, "a folder"),
+    "MODELS": Setting(None, _folder, "a folder"),
     "HUB": Setting(True, _flag, "1, 0"),
     "BRING_BACK": Setting(True, _flag, "1, 0"),
     "DELETE": Setting(True, _flag, "1, 0"),

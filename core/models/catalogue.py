@@ -117,3 +117,15 @@ def cards(task: str) -> list[ModelCard]:
 def card(key: str) -> ModelCard | None:
     """The model of that name that is on this machine, or None."""
     return next((card for card in (*BUNDLED, *trained()) if card.key == key), None)
+
+
+def folders() -> dict[str, Path]:
+    """The folders of models on this machine that pages offer, by name: those within SIDELIGHT_MODELS."""
+    root = setting("MODELS")
+    found = sorted(root.iterdir()) if root and root.is_dir() else []
+    return {f"local:{place.name}": place for place in found if (place / "config.json").is_file()}
+
+
+def folder(name: str) -> Path | None:
+    """The folder of that name among `folders`, or None."""
+    return folders().get(name.strip()) if name.strip().startswith("local:") else None

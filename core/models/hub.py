@@ -1,14 +1,17 @@
 """Models by name from the Hugging Face hub: whether it can be reached, what is fetched, errors that say what to do.
 
-Safetensors only, never code. What was fetched once works without a network afterwards.
+Never code, and tensors alone: where a repository has only pickles, they are kept as safetensors (`pickled.py`). What
+was fetched once works without a network afterwards. A name may say which branch, tag or commit is meant, after "@".
 """
 
+import errno
 import re
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,14 +21,16 @@ import torch
 from torch import nn
 
 from core.errors import SidelightError
-from core.models.catalogue import default
+from core.models import catalogue, pickled
 from core.models.loading import check_model_name, device, from_folder
 from core.settings import setting
 
 TIMEOUT = 3  # seconds
-WEIGHTS = ("model.safetensors", "model-*.safetensors")
+WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", *WEIGHTS)  # of the repository's top folder
 LAST = re.compile(r"model(-(\d+)-of-\2)?\.safetensors")  # of the files in the order in which they are fetched
+PICKLED = re.compile(r"^pytorch_model(-\d+-of-\d+)?\.bin")
+HEAVY = re.compile(r"\.safetensors(\.index\.json)?$|\.bin(\.index\.json)?$")
 CHUNK = 2**20  # bytes between two looks at on_step; the client's own 10 MB take a slow line ten seconds
 
 OnStep = Callable[[int, int], None]  # (bytes fetched, of how many); may raise to stop
@@ -55,34 +60,48 @@ def errors(name: str, task: str | None) -> Iterator[None]:
         yield
     except raised.LocalEntryNotFoundError as error:
         raise _sentence("offline", name, task) from error
+    except raised.GatedRepoError as error:
+        raise SidelightError("model.gated", name=name) from error
+    except raised.RevisionNotFoundError as error:
+        raise SidelightError("model.no_revision", name=name) from error
     except raised.EntryNotFoundError as error:
         raise _sentence("no_safetensors", name, task) from error
-    except (raised.RepositoryNotFoundError, raised.GatedRepoError, raised.HFValidationError) as error:
+    except (raised.RepositoryNotFoundError, raised.DisabledRepoError, raised.HFValidationError) as error:
         raise _sentence("unknown", name, task) from error
+    except (ImportError, ValueError) as error:  # SOCKS needs a package of its own; of other schemes nothing is known
+        if "proxy" not in str(error).lower():
+            raise
+        raise SidelightError("model.proxy", name=name, reason=str(error).split("\n")[0]) from error
     except (raised.HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise SidelightError("model.gated", name=name) from error
+        if status == 429:
+            raise SidelightError("model.busy", name=name) from error
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise SidelightError("model.disk_full", name=name) from error
         raise _sentence("offline", name, task) from error
 
 
 def _sentence(kind: str, name: str, task: str | None) -> SidelightError:
     if task is None:
         return SidelightError(f"model.{kind}_alone", name=name)
-    return SidelightError(f"model.{kind}", name=name, bundled=default(task).title)
+    return SidelightError(f"model.{kind}", name=name, bundled=catalogue.default(task).title)
 
 
 def from_hub(
-    name: str, task: str | None, model: Any, reader: Any, on_step: OnStep | None = None
+    name: str | Path, task: str | None, model: Any, reader: Any, on_step: OnStep | None = None
 ) -> tuple[nn.Module, Any]:
-    """A transformers model by its hub name and what prepares its input, as `from_folder`.
+    """A transformers model by its hub name, or from a folder of this machine, and what prepares its input, as
+    `from_folder`. A folder is a Path: texts come from pages, and name none but those of `catalogue.folders`.
 
     task: "vision" or "translation", whose bundled model errors name, or None. model, reader: classes of transformers
     such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`.
     """
-    name = check_model_name(name)
-    folder = obtain(name, task, on_step)
-    try:  # by its folder: by its name, transformers asks the hub again, without a network for half a minute
-        return from_folder(name, folder, model, reader)
-    except OSError as error:  # transformers' one type for "no such file here"
-        raise _sentence("no_safetensors" if is_reachable() else "offline", name, task) from error
+    if folder := name if isinstance(name, Path) else catalogue.folder(name):
+        return from_folder(folder.name, folder, model, reader)
+    name = check_model_name(str(name))
+    return from_folder(name, obtain(name, task, on_step), model, reader)  # by its name, it would ask the hub again
 
 
 def obtain(
@@ -98,10 +117,12 @@ def obtain(
         if setting("HUB") and is_reachable():
             try:
                 return fetch(repository, on_step, wanted)
-            except (raised.RepositoryNotFoundError, raised.EntryNotFoundError):
+            except (raised.RepositoryNotFoundError, raised.RevisionNotFoundError, raised.EntryNotFoundError):
                 raise
-            except (raised.HTTPError, OSError):
-                pass  # it was a proxy that could be reached, or the hub is out of order
+            except (raised.HTTPError, OSError, ImportError):  # only the proxy was reached, or the hub is out of order
+                with suppress(raised.LocalEntryNotFoundError):
+                    return cached(repository)
+                raise
         return cached(repository)
 
 
@@ -110,7 +131,7 @@ def is_fetched(repository: str) -> bool:
     from huggingface_hub import errors as raised
 
     try:
-        return cached(repository).is_dir()
+        return _is_whole(_snapshot(repository))
     except (raised.LocalEntryNotFoundError, raised.HFValidationError):
         return False
 
@@ -119,36 +140,78 @@ def cached(repository: str) -> Path:
     """The folder of what was fetched before. Raises huggingface_hub's LocalEntryNotFoundError where the weights are not
     all here."""
     from huggingface_hub import errors as raised
-    from huggingface_hub import snapshot_download
 
-    folder = Path(snapshot_download(repository, allow_patterns=list(WEIGHTS), local_files_only=True))
-    if not any(LAST.fullmatch(file.name) for file in folder.iterdir()):
+    folder = _snapshot(repository)
+    if not _is_whole(folder) and pickled.pickles(folder):  # another program fetched them
+        pickled.convert(folder, repository)
+    if not _is_whole(folder):
         raise raised.LocalEntryNotFoundError(f"the weights of {repository} are not all here")
     return folder
 
 
-def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] = FILES) -> Path:
-    """The folder of a repository's files, of which those that are not here yet are fetched, the weights last.
+def _snapshot(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
 
-    wanted: patterns of files. Raises SidelightError `model.too_large`, and what huggingface_hub raises.
+    name, _, revision = repository.partition("@")
+    found = snapshot_download(name, revision=revision or None, allow_patterns=list(WEIGHTS), local_files_only=True)
+    return Path(found)
+
+
+def _is_whole(folder: Path) -> bool:
+    return any(LAST.fullmatch(file.name) for file in folder.iterdir()) if folder.is_dir() else False
+
+
+def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] = FILES) -> Path:
+    """The folder of a repository's files, of which those that are not here yet are fetched, the weights last and in one
+    form: whole, else in parts, else pickled.
+
+    wanted: patterns of files. Raises SidelightError `model.too_large`, `model.unsafe`, `model.damaged`, and what
+    huggingface_hub raises.
     """
     from huggingface_hub import HfApi, constants, hf_hub_download
     from huggingface_hub import errors as raised
 
-    info = HfApi(constants.ENDPOINT).model_info(repository, files_metadata=True)
-    files = {file.rfilename: file.size or 0 for file in info.siblings if _is_wanted(file.rfilename, wanted)}
-    weights = sum(size for file, size in files.items() if _is_wanted(file, WEIGHTS))
+    name, _, revision = repository.partition("@")
+    info = HfApi(constants.ENDPOINT).model_info(name, revision=revision or None, files_metadata=True)
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or () if "/" not in file.rfilename}
+    weights = _one_form(list(sizes), wanted)
     if not weights:
-        raise raised.EntryNotFoundError(f"{repository} has no safetensors")
-    _check_memory(repository, 4 * info.safetensors.total if info.safetensors else weights)
+        raise raised.EntryNotFoundError(f"{repository} has no weights that can be read")
+    others = [file for file in sizes if _is_wanted(file, wanted) and not HEAVY.search(file)]
+    large = sum(sizes[file] for file in weights)
+    _check_memory(repository, 4 * info.safetensors.total if info.safetensors else large)
+    here = Path(constants.HF_HUB_CACHE, f"models--{name.replace('/', '--')}", "snapshots", info.sha or "")
+    if PICKLED.search(weights[-1]) and _is_whole(here):  # they were kept as safetensors
+        weights = []
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK
-    done, total, folder = 0, sum(files.values()), Path()
-    for file in sorted(files, key=lambda file: (_is_wanted(file, WEIGHTS), file)):
+    files = sorted(others) + weights
+    done, total, folder = 0, sum(sizes[file] for file in files), Path()
+    for file in files:
         if on_step:
             on_step(done, total)
-        folder = Path(hf_hub_download(repository, file, tqdm_class=_bar(done, total, on_step))).parent
-        done += files[file]
+        take = partial(hf_hub_download, name, file, revision=revision or None, tqdm_class=_bar(done, total, on_step))
+        place = Path(take())
+        if sizes[file] and place.stat().st_size != sizes[file]:  # an earlier one was cut off
+            place = Path(take(force_download=True))
+        folder = place.parent
+        done += sizes[file]
+    if weights and PICKLED.search(weights[-1]):
+        pickled.convert(folder, repository)
+        for file in pickled.pickles(folder):  # they are kept once
+            file.resolve().unlink()
+            file.unlink(missing_ok=True)
     return folder
+
+
+def _one_form(files: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The files of the weights, in the order in which they are fetched; of several forms the first that is there."""
+    safe = sorted(file for file in files if file.endswith(".safetensors") and _is_wanted(file, wanted))
+    found = [file for file in safe if "-of-" not in file] or safe
+    if not found and _is_wanted("model.safetensors", wanted):
+        parts = sorted(file for file in files if PICKLED.search(file) and not file.endswith(".json"))
+        found = [pickled.WHOLE] if pickled.WHOLE in parts else parts
+    index = {"model.safetensors.index.json", pickled.INDEX} & set(files) if len(found) > 1 else set()
+    return [file for file in index if bool(PICKLED.search(file)) == bool(PICKLED.search(found[-1]))] + found
 
 
 def _is_wanted(file: str, patterns: Sequence[str]) -> bool:

@@ -1,23 +1,31 @@
 """Where models run and how they come in: safetensors only, no code from the hub, errors that say what to do."""
 
 import hashlib
+import json
+import pickle
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers import CONFIG_MAPPING
 
 from core.errors import SidelightError
 from core.models.catalogue import ModelCard
 from core.settings import setting
 
-# "name", "name.tag" or "organisation/name"; no path, no drive, no scheme.
-MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(/[A-Za-z0-9][\w.\-]{0,95})?", re.ASCII)
+# "name", "name.tag" or "organisation/name", with or without "@" and a branch, tag or commit; no path, no drive.
+PART = r"[A-Za-z0-9][\w.\-]{0,95}"
+MODEL_NAME = re.compile(rf"{PART}(/{PART})?(@{PART}(/{PART}){{0,3}})?", re.ASCII)
+ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([^?#\s]+)(?:[?#]\S*)?", re.IGNORECASE)
+TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
 RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
 # Weights that a checkpoint may lack without harm: no trained head reads a pooler that was not trained with it, and DPT
 # never calls this layer.
@@ -56,12 +64,19 @@ def mixed(precision: str) -> AbstractContextManager:
 
 
 def check_model_name(name: str) -> str:
-    """The name, stripped. Raises SidelightError `model.bad_name` for a path or anything else that is no hub name,
-    `model.run_gone` for a fine-tuned model, which no hub has."""
+    """The name, stripped, of an address of the hub the model that it shows ("organisation/name@branch"). Raises
+    SidelightError `model.bad_name` for a path or anything else that is no hub name, `model.token` for what holds an
+    access token, which is not repeated, `model.run_gone` for a fine-tuned model, which no hub has."""
     name = name.strip()
+    if TOKEN.search(name):
+        raise SidelightError("model.token")
     if RUN_NAME.fullmatch(name):
         raise SidelightError("model.run_gone", name=name)
-    if not MODEL_NAME.fullmatch(name) or ".." in name:
+    if shown := ADDRESS.fullmatch(name):
+        parts = unquote(shown[1]).strip("/").split("/")
+        revision = "/".join(parts[3 : 6 if parts[3:4] == ["refs"] else 4]) if parts[2:3] != ["discussions"] else ""
+        name = "/".join(parts[:2]) + f"@{revision}" * (revision not in ("", "main"))
+    if not MODEL_NAME.fullmatch(name) or ".." in name or name.startswith(("datasets/", "spaces/")):
         raise SidelightError("model.bad_name", name=name[:80])
     return name
 
@@ -104,23 +119,61 @@ def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
 def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple[nn.Module, Any]:
     """The model in eval mode and float32 on `device()`, with fused attention where it has it, and its reader.
 
-    Raises SidelightError `model.unsupported` where the files are of another kind of model, `model.untrained_head` where
-    transformers would fill what they lack, such as the head for this task, with random weights.
+    place: a folder as `save_pretrained` leaves it, its weights safetensors or pickles of tensors. Raises SidelightError
+    `model.unsupported` where it holds another kind of model, `model.untrained_head` where transformers would fill what
+    is missing, such as the head for this task, with random weights, `model.no_reader` without a tokenizer or image
+    processor, and `model.quantised`, `own_code`, `needs_package`, `no_config`, `unsafe` or `damaged`.
     """
-    place = str(place)
-    try:
+    place = Path(place)
+    _check_kind(title, place)
+    with _reading(title, "model.damaged", "model.unsupported"):
         module, report = model.from_pretrained(
-            place,
+            str(place),
             output_loading_info=True,
             dtype=torch.float32,
-            use_safetensors=True,
             attn_implementation="sdpa",
             local_files_only=True,
+            trust_remote_code=False,  # without it, a terminal would be asked
         )
-        found = reader.from_pretrained(place, local_files_only=True)
-    except ValueError as error:  # a configuration that this class does not know, or no fused attention
-        raise SidelightError("model.unsupported", name=title) from error
     lacking = {name for name, _ in module.named_parameters()} & set(report["missing_keys"])
     if any(not UNUSED.search(name) for name in lacking):
         raise SidelightError("model.untrained_head", name=title)
+    with _reading(title, "model.no_reader", "model.no_reader"):
+        found = reader.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
+    files = {file for file in getattr(found, "vocab_files_names", {}).values() if file}
+    if files and not any((place / file).exists() for file in files):  # transformers would make an empty one
+        raise SidelightError("model.no_reader", name=title)
     return module.eval().to(device()), found
+
+
+def _check_kind(title: str, place: Path) -> None:
+    """Refuse from the configuration alone what transformers would load wrongly or with code of its own."""
+    try:
+        config = json.loads((place / "config.json").read_text("utf-8"))
+        kind, how = config.get("model_type"), config.get("quantization_config") or {}
+    except FileNotFoundError as error:
+        raise SidelightError("model.no_config", name=title) from error
+    except (OSError, ValueError, AttributeError) as error:
+        raise SidelightError("model.damaged", name=title) from error
+    if how:
+        raise SidelightError("model.quantised", name=title, format=str(how.get("quant_method", "?"))[:40])
+    if kind and kind not in CONFIG_MAPPING:
+        raise SidelightError("model.own_code" if "auto_map" in config else "model.unsupported", name=title)
+
+
+@contextmanager
+def _reading(title: str, broken: str, wrong: str) -> Iterator[None]:
+    """Turn what transformers raises while it reads a folder into one sentence each. broken: the code for files that are
+    missing or do not fit together; wrong: for a configuration that its class does not know."""
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise SidelightError("model.unsafe", name=title) from error
+    except ImportError as error:
+        raise SidelightError(
+            "model.needs_package", name=title, reason=str(error).strip().split("\n")[0][:200]
+        ) from error
+    except ValueError as error:  # or no fused attention
+        raise SidelightError(wrong, name=title) from error
+    except (*DAMAGED, StrictDataclassError) as error:
+        raise SidelightError(broken, name=title) from error

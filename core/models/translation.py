@@ -136,7 +136,8 @@ class Translator:
 
     def _positions(self) -> int:
         # T5 has no absolute positions and names none.
-        return getattr(self.module.config, "max_position_embeddings", None) or LONGEST
+        parts = [self.module.config, *(getattr(self.module.config, side, None) for side in ("encoder", "decoder"))]
+        return min((n for part in parts if (n := getattr(part, "max_position_embeddings", None))), default=LONGEST)
 
     def _axis(self, ids: Tensor) -> TokenAxis:
         return text_axis(*tokenizing.read_ids(self.tokenizer, ids.tolist()))
@@ -180,9 +181,7 @@ class Translator:
         self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis
     ) -> tuple[AttentionTrace, AttentionTrace, AttentionTrace]:
         """The encoder's calls come first; then each decoder layer attends to itself and across."""
-        config = self.module.config
-        encoder = getattr(config, "encoder_layers", None) or config.num_layers
-        decoder = getattr(config, "decoder_layers", None) or config.num_decoder_layers
+        encoder, decoder = _layers(self.module.config)
         if len(calls) != encoder + 2 * decoder:
             raise SidelightError("translation.not_captured", name=self.name)
         try:
@@ -235,6 +234,26 @@ def _load(name: str, place: Path) -> Translator:
     return _translator(name, *loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer))
 
 
+def _layers(config: Any) -> tuple[int, int]:
+    """The number of layers of the encoder and of the decoder, which families write in three ways; -1 for unknown."""
+    if hasattr(config, "encoder") and hasattr(config, "decoder"):  # two models joined
+        return config.encoder.num_hidden_layers, config.decoder.num_hidden_layers
+    names = {side: (f"{side}_layers", f"num_{side}_layers", "num_layers") for side in ("encoder", "decoder")}
+    encoder, decoder = (
+        next((getattr(config, n) for n in names[side] if getattr(config, n, None)), -1) for side in names
+    )
+    return encoder, decoder
+
+
 def _translator(name: str, module: nn.Module, tokenizer: Any) -> Translator:
+    # Where two models were joined, the marks of the output stand beside the configuration, or only in the tokenizer.
+    config, beside = module.config, module.generation_config
+    marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id or tokenizer.sep_token_id}
+    marks["decoder_start_token_id"] = tokenizer.bos_token_id or tokenizer.cls_token_id
+    for key, own in marks.items():
+        known = [value for part in (config, beside) if (value := getattr(part, key, None)) is not None]
+        for part in (config, beside):
+            if getattr(part, key, None) is None:
+                setattr(part, key, known[0] if known else own)
     tags = [TAG.fullmatch(piece) for piece in tokenizer.get_vocab()]
     return Translator(name, module, tokenizer, tuple(sorted({tag[0][2:-2] for tag in tags if tag})))

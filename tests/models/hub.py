@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from hashlib import sha256
+from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -32,9 +33,15 @@ def lay(folder: Path, name: str, *parts: Any) -> None:
 
 
 @contextmanager
-def server(root: Path, gate: Event | None = None, pause: float = 0.0) -> Iterator[tuple[str, list[str]]]:
-    """The folders under `root` ("organisation/name") as a hub on this machine: its address, and the paths that were
-    asked for. gate: weights are not sent before it is set. pause: seconds before each 64 KiB of them."""
+def server(
+    root: Path,
+    gate: Event | None = None,
+    pause: float = 0.0,
+    refused: Mapping[str, tuple[int, str]] | None = None,
+) -> Iterator[tuple[str, list[str]]]:
+    """The folders under `root` ("organisation/name", of another branch "organisation/name@branch") as a hub on this
+    machine: its address, and the paths that were asked for. gate: weights are not sent before it is set. pause: seconds
+    before each 64 KiB of them. refused: by name, the status and the code that every request is answered with."""
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -48,22 +55,31 @@ def server(root: Path, gate: Event | None = None, pause: float = 0.0) -> Iterato
         def answer(self, body: bool) -> None:
             path = self.path.split("?")[0].removeprefix("/api/models/").strip("/")
             name, _, file = path.partition("/resolve/")
-            name = name.split("/revision/")[0]
+            name, _, revision = name.partition("/revision/")
+            if file:
+                revision, file = file.split("/", 1)
+            if name in (refused or {}):
+                return self.refuse(*refused[name])
             if not (root / name).is_dir():
-                return self.missing("RepoNotFound")
+                return self.refuse(404, "RepoNotFound")
+            branch = unquote(revision) not in ("", "main", COMMIT)
+            folder = root / f"{name}@{unquote(revision)}" if branch else root / name
+            if not folder.is_dir():
+                return self.refuse(404, "RevisionNotFound")
+            commit = sha1(revision.encode()).hexdigest() if branch else COMMIT
             if "/api/" in self.path:
-                files = [{"rfilename": one.name, "size": one.stat().st_size} for one in (root / name).iterdir()]
-                return self.send(json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode(), body)
-            place = root / name / file.split("/", 1)[1]
+                files = [{"rfilename": one.name, "size": one.stat().st_size} for one in folder.iterdir()]
+                return self.send(json.dumps({"id": name, "sha": commit, "siblings": files}).encode(), commit, body)
+            place = folder / file
             if not place.is_file():
-                return self.missing("EntryNotFound")
-            self.send(place.read_bytes(), body, place.suffix == ".safetensors")
+                return self.refuse(404, "EntryNotFound")
+            self.send(place.read_bytes(), commit, body, place.suffix == ".safetensors")
 
-        def send(self, data: bytes, body: bool, slowly: bool = False) -> None:
+        def send(self, data: bytes, commit: str, body: bool, slowly: bool = False) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("ETag", f'"{sha256(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Repo-Commit", commit)
             self.end_headers()
             if body and slowly and gate:
                 gate.wait(60)
@@ -72,8 +88,8 @@ def server(root: Path, gate: Event | None = None, pause: float = 0.0) -> Iterato
                 with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has cancelled
                     self.wfile.write(data[start : start + BLOCK])
 
-        def missing(self, code: str) -> None:
-            self.send_response(404)
+        def refuse(self, status: int, code: str) -> None:
+            self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -90,9 +106,15 @@ def server(root: Path, gate: Event | None = None, pause: float = 0.0) -> Iterato
 
 
 @contextmanager
-def served(monkeypatch: pytest.MonkeyPatch, root: Path, cache: Path, gate: Event | None = None) -> Iterator[list[str]]:
+def served(
+    monkeypatch: pytest.MonkeyPatch,
+    root: Path,
+    cache: Path,
+    gate: Event | None = None,
+    refused: Mapping[str, tuple[int, str]] | None = None,
+) -> Iterator[list[str]]:
     """`server` as the hub of this process; gives the paths that were asked for."""
-    with server(root, gate) as (address, asked):
+    with server(root, gate, refused=refused) as (address, asked):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
         monkeypatch.setattr(
             "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",

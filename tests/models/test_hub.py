@@ -25,7 +25,7 @@ def tiny() -> hf.YolosForObjectDetection:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A detector, one without safetensors, and one with code beside it."""
+    """A detector with code and a pickle beside it, a model whose weights nothing here reads, and a broken pickle."""
     for part in (tiny(), hf.YolosImageProcessor()):
         part.save_pretrained(tmp_path / "hub" / NAME)
     (tmp_path / "hub" / NAME / "modeling_evil.py").write_text("raise SystemExit")
@@ -33,7 +33,11 @@ def root(tmp_path: Path) -> Path:
     old = tmp_path / "hub" / "tiny" / "old"
     old.mkdir()
     (old / "config.json").write_text("{}")
-    (old / "pytorch_model.bin").write_bytes(b"a pickle")
+    (old / "tf_model.h5").write_bytes(b"of another library")
+    broken = tmp_path / "hub" / "tiny" / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{}")
+    (broken / "pytorch_model.bin").write_bytes(b"a pickle")
     return tmp_path / "hub"
 
 
@@ -73,7 +77,8 @@ def test_fetching_can_be_stopped_and_goes_on(root: Path, tmp_path: Path, monkeyp
     [
         ("tiny/none", "vision", "no model called tiny/none.*ViT-S/14"),
         ("tiny/none", None, "no model called tiny/none"),
-        ("tiny/old", None, "does not come as safetensors"),
+        ("tiny/old", None, "has no weights that can be read here"),
+        ("tiny/broken", None, "incomplete, damaged"),
         ("../old", None, "not a model name"),
         ("tiny/a--b", None, "no model called tiny/a--b"),
     ],

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import MarianMTModel
+from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel, MarianMTModel
 
 from core import samples
 from core.errors import SidelightError
@@ -12,6 +12,8 @@ from core.models import translation
 from core.models.catalogue import card
 from core.models.pieces import clean, token_axis
 from core.models.translation import Translator, load_translator
+from tests.models.tiny import tokenizer
+from tests.models.untrained import spread
 
 KEY = "translation-en-de-fr-cs-zh"
 
@@ -139,3 +141,27 @@ def test_words_count_up_without_gaps(pieces: list[str]) -> None:
     words = token_axis(pieces, {"</s>"}).words
     assert all(b - a in (0, 1) for a, b in zip(words, words[1:], strict=False))
     assert not words or words[0] == 0
+
+
+def test_two_models_that_were_joined_are_traced_as_they_compute() -> None:
+    """A reader and a writer of one's own choice: transformers' EncoderDecoderModel."""
+    small = {"vocab_size": 90, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
+    sides = [BertConfig(**small, num_hidden_layers=n, max_position_embeddings=40) for n in (3, 2)]
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(*sides)
+    module = spread(EncoderDecoderModel._from_config(config, attn_implementation="sdpa"))
+    own = translation._translator("joined", module, tokenizer("wordpiece"))
+    found = own.translate("the dog runs", None, beams=1, max_pieces=6)
+    assert (found.encoder.layers, found.decoder.layers, found.cross.layers) == (3, 2, 2)
+    assert not found.encoder.problems + found.decoder.problems + found.cross.problems
+    eager = EncoderDecoderModel._from_config(config, attn_implementation="eager").eval()
+    eager.load_state_dict(module.state_dict())
+    source, _ = own.source_pieces("the dog runs", None)
+    with torch.inference_mode():
+        output = torch.tensor([found.ids[:-1]])
+        wanted = eager(input_ids=source, decoder_input_ids=output, output_attentions=True)
+    traces = (found.encoder, found.decoder, found.cross)
+    lists = (wanted.encoder_attentions, wanted.decoder_attentions, wanted.cross_attentions)
+    for trace, attentions in zip(traces, lists, strict=True):
+        for layer, weights in enumerate(attentions):
+            for head in range(2):
+                torch.testing.assert_close(trace.map(layer, head), weights[0, head], atol=1e-5, rtol=0)

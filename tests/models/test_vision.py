@@ -180,10 +180,10 @@ def test_fetching_a_timm_model_can_be_stopped(timm_hub: Path, tmp_path: Path, mo
 
 def test_a_timm_model_that_cannot_be_had_is_not_fetched(timm_hub: Path, tmp_path: Path, monkeypatch) -> None:
     (timm_hub / "timm" / "test_vit2.r160_in1k").mkdir()
-    (timm_hub / "timm" / "test_vit2.r160_in1k" / "pytorch_model.bin").write_bytes(b"a pickle")
+    (timm_hub / "timm" / "test_vit2.r160_in1k" / "flax_model.msgpack").write_bytes(b"of another library")
     memory = psutil.virtual_memory()
     with served(monkeypatch, timm_hub, tmp_path / "cache") as asked:
-        with pytest.raises(SidelightError, match="test_vit2 does not come as safetensors.*ViT-S/14"):
+        with pytest.raises(SidelightError, match="test_vit2 has no weights that can be read.*ViT-S/14"):
             load_vision("timm/test_vit2")
         with pytest.raises(SidelightError, match="no model called test_vit3"):
             load_vision("test_vit3")

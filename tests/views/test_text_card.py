@@ -109,9 +109,9 @@ def test_arrow_keys_walk_along_the_text_and_escape_releases(page) -> None:
 def test_arabic_runs_from_right_to_left_and_keys_go_where_their_arrows_point(chromium, tmp_path) -> None:
     words = tokens("الكلب", "يجري", "في", "الثلج", "</s>")
     with opened(chromium, tmp_path / "arabic.html", [TextPart(recorded("encoder", words), "arabic")]) as page:
-        at = [page.get_by_text(word, exact=True).bounding_box()["x"] for word in words.pieces[:4]]
+        at = [page.locator(".word", has_text=word).bounding_box()["x"] for word in words.pieces[:4]]
         assert at == sorted(at, reverse=True)
-        page.get_by_text("يجري", exact=True).focus()
+        page.locator(".word", has_text="يجري").focus()
         page.keyboard.press("ArrowLeft")
         expect(page.locator(".word.query")).to_have_text("في")
         page.keyboard.press("ArrowRight")
