@@ -62,8 +62,7 @@ def beam_tree(translator: Translator, sentence: str, target: str | None, beams: 
     with torch.inference_mode():
         output = translator.module.generate(
             input_ids=source, attention_mask=mask, num_beams=beams, max_new_tokens=max_pieces,
-            forced_eos_token_id=None,
-            logits_processor=[NoLoops(source, mask), recorder],
+            logits_processor=[NoLoops(source, mask), recorder], **translator.forced(target),
         )[0].cpu()  # fmt: skip
     end = translator.module.config.eos_token_id
     penalty = translator.module.generation_config.length_penalty

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 from core.errors import SidelightError
 from core.models.images import FittedImage
 from core.models.pieces import clean
-from core.models.tokenizing import encode_targets
 from core.models.translation import LONGEST, Translator
 from core.models.vision import VisionModel
 
@@ -80,7 +79,7 @@ class SequenceLoss:
         return math.exp(min(self.loss, 700.0))
 
 
-def reference_ids(translator: Translator, text: str) -> Tensor:
+def reference_ids(translator: Translator, text: str, target: str | None = None) -> Tensor:
     """Ids (1, 1 + n) of a reference with the start mark first and the end mark last, as the decoder is trained on.
 
     Raises SidelightError `lessons.no_reference` for an empty text, `translation.too_long` for one that is too long.
@@ -88,7 +87,7 @@ def reference_ids(translator: Translator, text: str) -> Tensor:
     text = clean(text)
     if not text:
         raise SidelightError("lessons.no_reference")
-    ids = encode_targets(translator.tokenizer, [text])[0]
+    ids = translator.reference(text, target)
     if len(ids) > LONGEST:
         raise SidelightError("translation.too_long", pieces=len(ids), limit=LONGEST)
     return torch.tensor([[translator.module.config.decoder_start_token_id, *ids]], device=translator.module.device)

@@ -8,6 +8,7 @@ vocabularies is in use, so targets are cut by a twin of it.
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from threading import RLock
 from typing import Any
 
@@ -24,13 +25,18 @@ def encode(tokenizer: Any, *texts: str) -> Any:
         return tokenizer(*texts, return_tensors="pt", split_special_tokens=True, verbose=False)
 
 
-def encode_targets(tokenizer: Any, texts: Sequence[str], **options: Any) -> list[list[int]]:
-    """Ids of texts in the target language, with their marks. options: of a transformers tokenizer, e.g. truncation."""
-    if not tokenizer.is_fast:
-        twin = object.__new__(type(tokenizer))
-        vars(twin).update(vars(tokenizer))  # `copy.copy` would have Marian's read its files again
-        return twin(text_target=list(texts), verbose=False, **options).input_ids
-    with LOCK:
+def encode_targets(
+    tokenizer: Any, texts: Sequence[str], language: str | None = None, **options: Any
+) -> list[list[int]]:
+    """Ids of texts in the target language, with their marks. language: its code, where the tokenizer must be told.
+    options: of a transformers tokenizer, e.g. truncation."""
+    with LOCK if tokenizer.is_fast else nullcontext():
+        if not tokenizer.is_fast:
+            twin = object.__new__(type(tokenizer))
+            vars(twin).update(vars(tokenizer))  # `copy.copy` would have Marian's read its files again
+            tokenizer = twin
+        if language:
+            tokenizer.tgt_lang = language
         return tokenizer(text_target=list(texts), verbose=False, **options).input_ids
 
 
@@ -115,7 +121,8 @@ def shown(text: str) -> str:
 
 def said(tokenizer: Any, ids: Sequence[int]) -> str:
     """The text of an output, without its marks and what has no piece."""
-    known = [piece for piece, token in zip(ids, _tokens(tokenizer, ids), strict=True) if token is not None]
+    marks, tokens = special_ids(tokenizer), _tokens(tokenizer, ids)
+    known = [piece for piece, token in zip(ids, tokens, strict=True) if token is not None and piece not in marks]
     return tokenizer.decode(known, skip_special_tokens=True)
 
 
@@ -137,6 +144,7 @@ def special_ids(tokenizer: Any) -> set[int]:
     end as well, as in GPT-2."""
     found = {*tokenizer.all_special_ids}
     found |= {piece for piece, token in tokenizer.added_tokens_decoder.items() if token.special}
+    found |= {*getattr(tokenizer, "lang_code_to_id", {}).values()}
     marks = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
     return found - ({tokenizer.unk_token_id} - marks)
 
@@ -146,7 +154,16 @@ def _tokens(tokenizer: Any, ids: Sequence[int]) -> list[str | None]:
     if tokenizer.is_fast:
         return tokenizer.convert_ids_to_tokens(list(ids))
     known = len(tokenizer)
-    return [tokenizer.convert_ids_to_tokens(piece) if piece < known else None for piece in ids]
+    return [tokenizer.convert_ids_to_tokens(piece) if piece < known else _beyond(tokenizer, piece) for piece in ids]
+
+
+def _beyond(tokenizer: Any, piece: int) -> str | None:
+    """The name of an id after a slow tokenizer's vocabulary, where M2M100 keeps its languages."""
+    try:
+        token = tokenizer.convert_ids_to_tokens(piece)
+    except IndexError:
+        return None
+    return token if tokenizer.convert_tokens_to_ids(token) == piece else None
 
 
 def _nameless(piece: int) -> str:

@@ -16,6 +16,7 @@ from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models import catalogue, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
+from core.models.languages import Languages, languages_of, parts
 from core.models.pieces import TAG, clean, text_axis
 from core.models.prompts import add_prompts, prompt_ids
 
@@ -27,7 +28,8 @@ class Translation:
     """source: x_1..x_m. target: the output y_1..y_n. decoder_input: the start mark, y_1..y_(n-1).
 
     Row t of `decoder` and `cross` writes y_t and has just read decoder_input[t] = y_(t-1); `rows` gives them by
-    reading. score: mean log-probability (natural) of a piece. ids: of the decoder's input and the last output.
+    reading. score: mean log-probability (natural) of a piece that the model chose. ids: of the decoder's input and the
+    last output.
     """
 
     text: str
@@ -54,12 +56,22 @@ def rows(translation: Translation, reading: str) -> list[int | None]:
 
 @dataclass(eq=False)
 class Translator:
-    """module: a sequence-to-sequence model in eval mode. targets: languages chosen by a first piece, or empty."""
+    """module: a sequence-to-sequence model in eval mode. targets: what it can be told to write, or empty. languages:
+    how it is told; by a tag before the sentence where nothing else is said."""
 
     name: str
     module: nn.Module
     tokenizer: Any
     targets: tuple[str, ...]
+    languages: Languages | None = None
+
+    def __post_init__(self) -> None:
+        self.languages = self.languages or Languages.tagged(self.targets)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it reads, where it must be told; the usual one first."""
+        return self.languages.sources
 
     def translate(
         self,
@@ -72,15 +84,22 @@ class Translator:
     ) -> Translation:
         """Beam search, then one teacher-forced pass over its choice that gives steps and attention.
 
-        `on_step` is called after each step and may raise to stop. Raises SidelightError `translation.empty`,
-        `translation.too_long`, `translation.unknown_target`, `translation.not_captured`.
+        target: one of `targets`, or "source>target" with one of `sources`. `on_step` is called after each step and may
+        raise to stop. Raises SidelightError `translation.empty`, `translation.too_long`, `translation.unknown_target`,
+        `translation.not_captured`.
         """
         source, axis = self.source_pieces(sentence, target)
-        return self.read(source, axis, self.search(source, beams, max_pieces, on_step), top_k)
+        return self.read(source, axis, self.search(source, beams, max_pieces, on_step, target), top_k)
 
-    def search(self, source: Tensor, beams: int = 5, max_pieces: int = 128, on_step: OnStep | None = None) -> Tensor:
-        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first. Where the limit cuts it off, the last piece
-        is no end mark: Marian and BART would have it put there by force, as if the model had ended by itself."""
+    def search(
+        self,
+        source: Tensor,
+        beams: int = 5,
+        max_pieces: int = 128,
+        on_step: OnStep | None = None,
+        target: str | None = None,
+    ) -> Tensor:
+        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first."""
         limit = min(max_pieces, self._positions() - 1)
         mask = torch.ones_like(source)
         with torch.inference_mode():
@@ -89,10 +108,17 @@ class Translator:
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
-                forced_eos_token_id=None,
                 logits_processor=[NoLoops(source, mask)],
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
+                **self.forced(target),
             )
+
+    def forced(self, target: str | None) -> dict[str, int | None]:
+        """What `generate` must be told of the output: its first piece, where that names the target. Where the limit
+        cuts it off, the last piece is no end mark: Marian and BART would have it put there by force, as if the model
+        had ended by itself."""
+        first = self.languages.first.get(parts(target)[1] or "")
+        return {"forced_eos_token_id": None} | ({} if first is None else {"forced_bos_token_id": first})
 
     def read(self, source: Tensor, axis: TokenAxis, output: Tensor, top_k: int = 5) -> Translation:
         """One teacher-forced pass over a given output. source, axis: from `source_pieces`; output: ids (1, 1 + n), the
@@ -121,17 +147,29 @@ class Translator:
         """The number of pieces of a sentence of any length, its marks included."""
         return len(self._cut(sentence, target)[0])
 
+    def reference(self, text: str, target: str | None) -> list[int]:
+        """Ids of a given translation with its marks, as the decoder is trained on."""
+        return tokenizing.encode_targets(self.tokenizer, [text], parts(target)[1] if self.sources else None)[0]
+
     def _cut(self, sentence: str, target: str | None) -> tuple[list[int], list[str], list[bool]]:
         """Ids, what each covers, and which are marks."""
-        if self.targets and target not in self.targets:
-            raise SidelightError("translation.unknown_target", target=str(target), known=", ".join(self.targets))
+        spoken, written = parts(target)
+        told = self.languages
+        if (written not in self.targets and (self.targets and not told.words)) or (
+            spoken and spoken not in self.sources
+        ):
+            known = ", ".join(self.targets if written not in self.targets else self.sources)
+            raise SidelightError("translation.unknown_target", target=str(target), known=known)
         text = clean(TAG.sub(lambda tag: tag[0].replace(">>", "> > ").replace("<<", " < <"), sentence))
         if not text:
             raise SidelightError("translation.empty")
-        ids, texts, marks = tokenizing.read_text(self.tokenizer, text)
-        if not self.targets:
+        text = told.words.get(written or "", "") + text
+        with tokenizing.LOCK:
+            if self.sources:
+                self.tokenizer.src_lang = spoken or self.sources[0]
+            ids, texts, marks = tokenizing.read_text(self.tokenizer, text)
+        if not (tag := told.pieces.get(written or "")):
             return ids, texts, marks
-        tag = f">>{target}<<"
         return [self.tokenizer.convert_tokens_to_ids(tag), *ids], [tag, *texts], [True, *marks]
 
     def _positions(self) -> int:
@@ -156,12 +194,16 @@ class Translator:
             target=self._axis(target),
             decoder_input=read,
             steps=steps(log_probabilities, target, self.pieces(target), self.pieces, top_k),
-            score=float(log_probabilities.gather(1, target[:, None]).mean()),
+            score=float(log_probabilities.gather(1, target[:, None])[self._begins(target) :].mean()),
             stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
             encoder=encoder,
             decoder=decoder,
             cross=cross,
         )
+
+    def _begins(self, target: Tensor) -> int:
+        """How many pieces the model was made to begin with: its language's, which it did not choose."""
+        return int(len(target) > 1 and int(target[0]) in self.languages.first.values())
 
     def _log_probabilities(self, logits: Tensor) -> Tensor:
         """(n, vocabulary) -> the same. The pad piece is never an output, so it takes no part."""
@@ -255,5 +297,5 @@ def _translator(name: str, module: nn.Module, tokenizer: Any) -> Translator:
         for part in (config, beside):
             if getattr(part, key, None) is None:
                 setattr(part, key, known[0] if known else own)
-    tags = [TAG.fullmatch(piece) for piece in tokenizer.get_vocab()]
-    return Translator(name, module, tokenizer, tuple(sorted({tag[0][2:-2] for tag in tags if tag})))
+    languages = languages_of(tokenizer, config, getattr(beside, "forced_bos_token_id", None))
+    return Translator(name, module, tokenizer, languages.targets, languages)

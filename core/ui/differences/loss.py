@@ -116,7 +116,7 @@ def _reference(lesson: Lesson) -> str:
 def _sequence(lesson: Lesson) -> None:
     reference = _reference(lesson)
     smoothing = _smoothing()
-    output = loss.reference_ids(lesson.translator, reference)
+    output = loss.reference_ids(lesson.translator, reference, lesson.target)
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     found = loss.sequence_loss(lesson.translator, source, output, smoothing)
     st.latex(r"\mathcal{L} = -\frac{1}{n}\sum_{t=1}^{n} \sum_{v} q_t(v) \ln p(v \mid y_{<t}, x)")
