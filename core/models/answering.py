@@ -5,8 +5,8 @@ from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from torch import Tensor
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
@@ -55,7 +55,7 @@ class Answerer:
     """module: a model with a head for question answering, in eval mode. tokenizer: a fast one."""
 
     name: str
-    module: nn.Module
+    module: PreTrainedModel
     tokenizer: Any
 
     def answer(self, question: str, context: str) -> Answer:

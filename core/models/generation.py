@@ -1,11 +1,18 @@
 """Text generation: a model goes on from a prompt, and each choice and its attention is kept."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, StoppingCriteriaList
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationMixin,
+    LogitsProcessor,
+    PreTrainedModel,
+    StoppingCriteriaList,
+)
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
@@ -43,7 +50,7 @@ class Generator:
     """module: a causal language model in eval mode. tokenizer: a fast one."""
 
     name: str
-    module: nn.Module
+    module: PreTrainedModel
     tokenizer: Any
 
     def go_on(
@@ -63,7 +70,8 @@ class Generator:
         ids, texts, marks = self._prompt(prompt)
         limit = min(max_pieces, self._positions() - len(ids))
         output = self._write(ids, limit, temperature, seed, on_step)
-        said, special = (found[len(ids) :] for found in read_ids(self.tokenizer, output))
+        all_said, all_special = read_ids(self.tokenizer, output)
+        said, special = all_said[len(ids) :], all_special[len(ids) :]
         added = output[len(ids) :]
         axis = text_axis(texts + said, marks + special)
         logits, trace = self.read(output, axis)
@@ -119,7 +127,7 @@ class Generator:
     def _write(self, ids: list[int], limit: int, temperature: float, seed: int, on_step: OnStep | None) -> list[int]:
         given = torch.tensor([ids], device=self.module.device)
         with torch.inference_mode():
-            output = self.module.generate(
+            output = cast(GenerationMixin, self.module).generate(
                 input_ids=given,
                 attention_mask=torch.ones_like(given),
                 max_new_tokens=limit,

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import psutil
 import torch
-from torch import nn
 
 from core.errors import SidelightError
 from core.models import catalogue, pickled
@@ -91,7 +90,7 @@ def _sentence(kind: str, name: str, task: str | None) -> SidelightError:
 
 def from_hub(
     name: str | Path, task: str | None, model: Any, reader: Any, on_step: OnStep | None = None
-) -> tuple[nn.Module, Any]:
+) -> tuple[Any, Any]:
     """A transformers model by its hub name, or from a folder of this machine, and what prepares its input, as
     `from_folder`. A folder is a Path: texts come from pages, and name none but those of `catalogue.folders`.
 
@@ -197,9 +196,9 @@ def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] 
         done += sizes[file]
     if weights and PICKLED.search(weights[-1]):
         pickled.convert(folder, repository)
-        for file in pickled.pickles(folder):  # they are kept once
-            file.resolve().unlink()
-            file.unlink(missing_ok=True)
+        for old in pickled.pickles(folder):  # they are kept once
+            old.resolve().unlink()
+            old.unlink(missing_ok=True)
     return folder
 
 

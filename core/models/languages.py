@@ -12,6 +12,7 @@ from typing import Any
 from babel import Locale
 from babel.core import get_global
 
+from core.errors import SidelightError
 from core.models.pieces import TAG
 
 MADLAD = re.compile(r"<2([a-z]{2,3}(_[A-Z][A-Za-z]+)?)>")
@@ -36,6 +37,16 @@ class Languages:
     def tagged(cls, targets: Sequence[str], form: str = ">>{}<<") -> "Languages":
         """Told by a piece before the sentence."""
         return cls(targets=tuple(targets), pieces={target: form.format(target) for target in targets})
+
+    def check(self, language: str | None) -> tuple[str, str]:
+        """The source, empty where it is the usual one, and the target, empty where there is none. T5, which has other
+        tasks too, can go without. Raises SidelightError `translation.unknown_target`."""
+        source, target = parts(language)
+        if self.targets and target not in self.targets and (target or not self.words):
+            raise SidelightError("translation.unknown_target", target=str(target), known=", ".join(self.targets))
+        if source and source not in self.sources:
+            raise SidelightError("translation.unknown_target", target=source, known=", ".join(self.sources))
+        return source or "", target or ""
 
 
 def languages_of(tokenizer: Any, config: Any, forced: int | None = None) -> Languages:

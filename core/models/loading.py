@@ -116,7 +116,7 @@ def load_part(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
     module.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=False)
 
 
-def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple[nn.Module, Any]:
+def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple[Any, Any]:
     """The model in eval mode and float32 on `device()`, with fused attention where it has it, and its reader.
 
     place: a folder as `save_pretrained` leaves it, its weights safetensors or pickles of tensors. Raises SidelightError

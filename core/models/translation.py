@@ -1,20 +1,20 @@
 """A translator: sentence in; translation, the decision of each step and all three attentions out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, StoppingCriteriaList
+from torch import Tensor
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, PreTrainedModel, StoppingCriteriaList
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models import catalogue, hub, loading, tokenizing
+from core.models import catalogue, families, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
 from core.models.languages import Languages, languages_of, parts
 from core.models.pieces import TAG, clean, text_axis
@@ -60,13 +60,14 @@ class Translator:
     how it is told; by a tag before the sentence where nothing else is said."""
 
     name: str
-    module: nn.Module
+    module: PreTrainedModel
     tokenizer: Any
     targets: tuple[str, ...]
-    languages: Languages | None = None
+    languages: Languages = field(default_factory=Languages)
 
     def __post_init__(self) -> None:
-        self.languages = self.languages or Languages.tagged(self.targets)
+        if self.targets and not self.languages.targets:
+            self.languages = Languages.tagged(self.targets)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ class Translator:
         limit = min(max_pieces, self._positions() - 1)
         mask = torch.ones_like(source)
         with torch.inference_mode():
-            return self.module.generate(
+            return cast(GenerationMixin, self.module).generate(
                 input_ids=source,
                 attention_mask=mask,
                 num_beams=beams,
@@ -153,29 +154,22 @@ class Translator:
 
     def _cut(self, sentence: str, target: str | None) -> tuple[list[int], list[str], list[bool]]:
         """Ids, what each covers, and which are marks."""
-        spoken, written = parts(target)
         told = self.languages
-        if (written not in self.targets and (self.targets and not told.words)) or (
-            spoken and spoken not in self.sources
-        ):
-            known = ", ".join(self.targets if written not in self.targets else self.sources)
-            raise SidelightError("translation.unknown_target", target=str(target), known=known)
+        spoken, written = told.check(target)
         text = clean(TAG.sub(lambda tag: tag[0].replace(">>", "> > ").replace("<<", " < <"), sentence))
         if not text:
             raise SidelightError("translation.empty")
-        text = told.words.get(written or "", "") + text
+        text = told.words.get(written, "") + text
         with tokenizing.LOCK:
             if self.sources:
                 self.tokenizer.src_lang = spoken or self.sources[0]
             ids, texts, marks = tokenizing.read_text(self.tokenizer, text)
-        if not (tag := told.pieces.get(written or "")):
+        if not (tag := told.pieces.get(written)):
             return ids, texts, marks
         return [self.tokenizer.convert_tokens_to_ids(tag), *ids], [tag, *texts], [True, *marks]
 
     def _positions(self) -> int:
-        # T5 has no absolute positions and names none.
-        parts = [self.module.config, *(getattr(self.module.config, side, None) for side in ("encoder", "decoder"))]
-        return min((n for part in parts if (n := getattr(part, "max_position_embeddings", None))), default=LONGEST)
+        return families.positions(self.module.config) or LONGEST
 
     def _axis(self, ids: Tensor) -> TokenAxis:
         return text_axis(*tokenizing.read_ids(self.tokenizer, ids.tolist()))
@@ -223,7 +217,7 @@ class Translator:
         self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis
     ) -> tuple[AttentionTrace, AttentionTrace, AttentionTrace]:
         """The encoder's calls come first; then each decoder layer attends to itself and across."""
-        encoder, decoder = _layers(self.module.config)
+        encoder, decoder = families.layers(self.module.config)
         if len(calls) != encoder + 2 * decoder:
             raise SidelightError("translation.not_captured", name=self.name)
         try:
@@ -251,7 +245,7 @@ def load_translator_card(card: catalogue.ModelCard) -> Translator:
     loading.verified_weights(card)
     whole = (card.folder / "config.json").exists()
     with loading.run_errors(card):
-        return _load(card.title, card.folder) if whole else with_changes(load_translator(card.base), card)
+        return _load(card.title, card.folder) if whole else with_changes(load_translator(card.base or ""), card)
 
 
 def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translator:
@@ -276,26 +270,7 @@ def _load(name: str, place: Path) -> Translator:
     return _translator(name, *loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer))
 
 
-def _layers(config: Any) -> tuple[int, int]:
-    """The number of layers of the encoder and of the decoder, which families write in three ways; -1 for unknown."""
-    if hasattr(config, "encoder") and hasattr(config, "decoder"):  # two models joined
-        return config.encoder.num_hidden_layers, config.decoder.num_hidden_layers
-    names = {side: (f"{side}_layers", f"num_{side}_layers", "num_layers") for side in ("encoder", "decoder")}
-    encoder, decoder = (
-        next((getattr(config, n) for n in names[side] if getattr(config, n, None)), -1) for side in names
-    )
-    return encoder, decoder
-
-
-def _translator(name: str, module: nn.Module, tokenizer: Any) -> Translator:
-    # Where two models were joined, the marks of the output stand beside the configuration, or only in the tokenizer.
-    config, beside = module.config, module.generation_config
-    marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id or tokenizer.sep_token_id}
-    marks["decoder_start_token_id"] = tokenizer.bos_token_id or tokenizer.cls_token_id
-    for key, own in marks.items():
-        known = [value for part in (config, beside) if (value := getattr(part, key, None)) is not None]
-        for part in (config, beside):
-            if getattr(part, key, None) is None:
-                setattr(part, key, known[0] if known else own)
-    languages = languages_of(tokenizer, config, getattr(beside, "forced_bos_token_id", None))
+def _translator(name: str, module: Any, tokenizer: Any) -> Translator:
+    families.settle_marks(module, tokenizer)
+    languages = languages_of(tokenizer, module.config, module.generation_config.forced_bos_token_id)
     return Translator(name, module, tokenizer, languages.targets, languages)
