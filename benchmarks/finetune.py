@@ -27,7 +27,8 @@ from core.finetune.job import Job, default_job, new_run, set_status
 from core.finetune.loop import read_log
 from core.models import catalogue
 from core.models.loading import mixed, precisions
-from core.models.vision import fused, load_vision
+from core.models.vision import load_vision
+from core.models.vision.timm_adapter import fused
 
 CLASSES = (
     ("dog", "ship", "truck"),
@@ -73,10 +74,7 @@ def triples() -> None:
     for seed in SEEDS:
         everything = data.bundled_pictures(names, EACH, seed)
         with mixed(precisions()[0]):
-            known, asked = (
-                features(model.module, part.images, model.mean, model.std, 112)
-                for part in (everything.train, everything.held_out)
-            )
+            known, asked = (features(model, part.images, 112) for part in (everything.train, everything.held_out))
         for chosen in itertools.combinations(range(len(names)), 3):
             place = torch.full((len(names),), -1)
             place[list(chosen)] = torch.arange(3)

@@ -61,3 +61,25 @@ def test_every_key_that_the_code_names_exists() -> None:
             name = getattr(node.func, "id", "")
             key = {"say": "{}", "SidelightError": "error.{}"}.get(name, "").format(node.args[0].value)
             assert not key or key in wording.entries(), f"{path.name} names {key}"
+
+
+# What timm and transformers call the parts of a vision model. "head" and "config" are words of others, too.
+PARTS_OF_A_VISION_MODEL = {
+    "blocks", "patch_embed", "pos_embed", "cls_token", "reg_token", "dist_token", "num_features", "num_prefix_tokens",
+    "num_reg_tokens", "forward_features", "forward_head", "forward_intermediates", "reset_classifier", "get_classifier",
+    "global_pool", "attn_pool", "fused_attn", "no_embed_class", "dynamic_img_size", "pretrained_cfg",
+    "patch_embeddings", "position_embeddings", "register_tokens", "distillation_token",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_adapters_reach_inside_a_vision_model(path: Path) -> None:
+    if path.name in ("timm_adapter.py", "transformers_adapter.py") and path.parent.name == "vision":
+        return
+    touched = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            touched.add(node.attr)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr", "setattr"):
+            touched |= {part.value for part in node.args if isinstance(part, ast.Constant)}
+    assert not touched & PARTS_OF_A_VISION_MODEL

@@ -40,18 +40,21 @@ class Without(Tape):
 
     def _switch_off(self, call: AttentionCall, output: Tensor) -> Tensor:
         place = self._place(call)
-        off = self.off.get(place)
+        off = self.off.get(place) if place else None
         if off is None:
             return output
         if len(off) not in (1, len(output)):
             raise RuntimeError(f"heads for {len(off)} items, but the batch has {len(output)}")
         return output.masked_fill(off.to(output.device), 0.0)
 
-    def _place(self, call: AttentionCall) -> tuple[Kind, int]:
+    def _place(self, call: AttentionCall) -> tuple[Kind, int] | None:
         """Kind and layer of a call. A pass begins anew after the last layer, or where a whole source attends to itself
-        although the decoder's next step was to come: only a search knows how many steps it has."""
+        although the decoder's next step was to come: only a search knows how many steps it has. The one query of a head
+        that pools by attention is of no layer."""
         depth = self.subject.depth
         if "decoder" not in depth:
+            if call.query.shape[2] != call.key.shape[2]:
+                return None
             self.next = self.next % depth["encoder"]
         elif self.subject.place(self.next) == ("decoder", 0) and _sees_all(call):
             self.next = 0

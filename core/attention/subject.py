@@ -88,11 +88,13 @@ class Subject:
         with torch.inference_mode():
             return self.score(kept | (self.units < 0), fill)
 
-    def place(self, index: int) -> tuple[Kind, int]:
-        """Kind and layer of the `index`-th fused call of a pass, or of a whole search."""
+    def place(self, index: int) -> tuple[Kind, int] | None:
+        """Kind and layer of the `index`-th fused call of a pass, or of a whole search; None of a head that pools."""
         encoder = self.depth["encoder"]
         if index < encoder:
             return "encoder", index
+        if "decoder" not in self.depth:
+            return None
         layer, across = divmod(index - encoder, 2)
         return ("cross" if across else "decoder"), layer % self.depth["decoder"]
 
@@ -102,7 +104,8 @@ class Subject:
             asked, leaf = self.run()
         calls: dict[Kind, list[AttentionCall]] = {kind: [] for kind in self.traces}
         for call in tape.calls:
-            calls[self.place(call.index)[0]].append(call)
+            if (place := self.place(call.index)) is not None:
+                calls[place[0]].append(call)
         maps = [call.attention for of_kind in calls.values() for call in of_kind]
         read = calls[self.last][-1].value
         found = torch.autograd.grad(asked, [*maps, read, leaf], allow_unused=True)

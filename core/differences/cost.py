@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from core.models.translation import Translator
-from core.models.vision import VisionModel, fused
+from core.models.vision import VisionModel
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler would write a line for each run
 
@@ -153,7 +153,7 @@ def parameters(module: nn.Module) -> int:
 def see(model: VisionModel, side: int) -> Run:
     """One forward pass over a picture of `side` px. Its content makes no difference to the cost."""
     pixels = torch.zeros(1, 3, side, side, device=model.device)
-    return partial(model.module, pixels)
+    return partial(model.forward, pixels)
 
 
 def source_of(translator: Translator, source: Tensor, length: int) -> Tensor:
@@ -262,19 +262,19 @@ class Unfused:
 
 def unfused(model: VisionModel, sizes: Sequence[int], tell: Tell = lambda share: None) -> tuple[Unfused, ...]:
     """On a copy: the model is shared, and a record needs its fused calls."""
-    module, found = copy.deepcopy(model.module), []
+    model, found = model.with_module(copy.deepcopy(model.module)), []
     for number, side in enumerate(sizes):
         draw = torch.Generator().manual_seed(0)
         pixels = torch.randn(1, 3, side, side, generator=draw).to(model.device)
-        run, seconds = partial(module, pixels), {True: math.inf, False: math.inf}
+        run, seconds = partial(model.forward, pixels), {True: math.inf, False: math.inf}
         memory, output = {}, {}
         with MEASURING, torch.inference_mode():
             for turn in range(2 * REPEATS):  # by turns, so that what slows the machine slows both
-                with fused(module, on := turn % 2 == 0):
+                with model.fused(on := turn % 2 == 0):
                     seconds[on] = min(seconds[on], timing(run, 1, warm=turn < 2).seconds)
                 tell((number + turn / (2 * REPEATS)) / len(sizes))
             for on in (True, False):
-                with fused(module, on):
+                with model.fused(on):
                     memory[on], output[on] = peak_bytes(run), run()
         apart = float((output[True] - output[False]).abs().max() / output[True].abs().max())
         positions = (side // model.patch) ** 2 + len(model.prefix)

@@ -24,14 +24,6 @@ class Embedded:
     weight: tuple[int, int]
 
 
-def projection(model: VisionModel) -> nn.Conv2d | None:
-    """The one convolution that embeds the patches, if that is what the model has."""
-    part = getattr(model.module.patch_embed, "proj", None)
-    fits = isinstance(part, nn.Conv2d) and part.kernel_size == part.stride and part.in_channels == 3
-    norm = getattr(model.module.patch_embed, "norm", None)
-    return part if fits and (norm is None or isinstance(norm, nn.Identity)) else None
-
-
 def patches_of(model: VisionModel, result: VisionResult) -> Tensor:
     """The normalised pixels of every patch: (patches, 3, p, p), row by row."""
     image = model.pixels(result.fitted.pixels)  # (1, 3, H, W)
@@ -45,7 +37,7 @@ def embed_patch(model: VisionModel, result: VisionResult, patch: int) -> Embedde
 
     Dosovitskiy et al. 2021 (ViT), equation 1: z_0 = [x_class; x_p^1 E; ...] + E_pos.
     """
-    convolution = projection(model)
+    convolution = model.convolution()
     if convolution is None:
         return None
     pixels = patches_of(model, result)[patch]
@@ -67,41 +59,15 @@ def raw_patch(model: VisionModel, result: VisionResult, patch: int) -> Tensor:
     return torch.frombuffer(raw, dtype=torch.uint8).reshape(model.patch, model.patch, 3)
 
 
-def position_embeddings(model: VisionModel, grid: tuple[int, int]) -> Tensor | None:
-    """What is added to each patch because of where it is: (patches, D); None for a model without learnt positions.
-
-    A model trained at another grid has them resized, as it does itself: what is added is measured, not looked up.
-    """
-    module = model.module
-    if getattr(module, "pos_embed", None) is None or not hasattr(module, "_pos_embed"):
-        return None
-    rows, columns = grid
-    width = module.pos_embed.shape[-1]
-    dynamic = getattr(module, "dynamic_img_size", False)
-    if not dynamic and module.patch_embed.num_patches != rows * columns:
-        return None
-    shape = (1, rows, columns, width) if dynamic else (1, rows * columns, width)
-    with torch.inference_mode():
-        added = module._pos_embed(torch.zeros(shape, device=model.device))
-    added = added[0] if isinstance(added, tuple) else added
-    return added[0, len(model.prefix) :].cpu()
-
-
 def cosines(vectors: Tensor, one: int | None = None) -> Tensor:
     """Cosine similarity of all pairs, (N, N), or of one vector with all, (N,)."""
     unit = F.normalize(vectors.float(), dim=-1)
     return unit @ (unit.T if one is None else unit[one])
 
 
-def prefix_norms(model: VisionModel, result: VisionResult) -> dict[str, float]:
+def prefix_norms(model: VisionModel) -> dict[str, float]:
     """Length of the learnt vector that each prefix token (CLS, registers) starts from; the same for every picture."""
-    found = {}
-    for name, parameter in (("CLS", "cls_token"), ("register", "reg_token")):
-        value = getattr(model.module, parameter, None)
-        for number in range(0 if value is None else value.shape[1]):
-            label = name if name == "CLS" else f"{name} {number + 1}"
-            found[label] = float(value[0, number].detach().norm())
-    return {name: found[name] for name in result.axis.prefix if name in found}
+    return {name: float(vector.norm()) for name, vector in model.prefix_vectors().items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,22 +95,22 @@ def photo_shift(model: VisionModel, clean: VisionResult, kind: str, strength: fl
         certainty = float(seen.probabilities[model.classes.index(clean.predictions[0].label)])
     drift = None
     if clean.trace and seen.trace:
-        drift = float(jensen_shannon(read_rows(clean.trace), read_rows(seen.trace)).mean())
+        drift = float(jensen_shannon(*(_read_rows(result.trace, result.reader) for result in (clean, seen))).mean())
     said = seen.predictions[0].label if seen.predictions else ""
     return Photo(Shift(strength, agreement, certainty, drift, said), seen.fitted.pixels, reading_map(seen))
 
 
-def read_rows(trace: AttentionTrace) -> Tensor:
-    """Last layer: the row of CLS in each head, or, without CLS, the mean row: (H, N)."""
+def _read_rows(trace: AttentionTrace, reader: Tensor) -> Tensor:
+    """Last layer, in each head: the row of what the answer is read from, CLS or the mean over patches: (H, N)."""
     weights = trace.calls[-1].weights(item=trace.item)[0].cpu()  # (H, N, N)
-    return weights[:, 0] if trace.query_axis.special[0] else weights.mean(1)
+    return torch.einsum("q,hqk->hk", reader, weights)
 
 
 def reading_map(result: VisionResult) -> Tensor | None:
     """Attention of the last layer on the patches, mean over heads, (rows, columns), renormalised without CLS."""
     if result.trace is None:
         return None
-    row = read_rows(result.trace).mean(0)[len(result.axis.prefix) :]
+    row = _read_rows(result.trace, result.reader).mean(0)[len(result.axis.prefix) :]
     return (row / row.sum().clamp_min(1e-12)).reshape(result.axis.grid)
 
 

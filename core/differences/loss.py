@@ -49,7 +49,7 @@ def class_loss(logits: Tensor, label: int, smoothing: float = 0.0) -> ClassLoss:
 def class_logits(model: VisionModel, picture: Image.Image) -> Tensor:
     """(classes,) of a picture in the model's size."""
     with torch.inference_mode():
-        return model.module(model.pixels(picture))[0].float().cpu()
+        return model.forward(model.pixels(picture))[0].float().cpu()
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _with_grey(pixels: Tensor, hidden: Tensor, grey: Tensor) -> Tensor:
 def _features(model: VisionModel, picture: Image.Image) -> Tensor:
     """Of each patch after the last layer: (N, D)."""
     with torch.inference_mode():
-        tokens = model.module.forward_features(model.pixels(picture))
+        tokens = model.tokens(model.pixels(picture))
     return tokens[0, len(model.prefix) :].float().cpu().clone()
 
 

@@ -24,6 +24,7 @@ from core.differences.mathematics import bits, raw_products, unscaled
 from core.models.images import FittedImage
 from core.models.translation import Translation, Translator
 from core.models.vision import Prediction, VisionModel
+from core.models.vision.model import without_positions
 
 FORMULAS = ("right", "unscaled", "scale_after", "after_value")
 SHADES = 256
@@ -178,26 +179,26 @@ def one_hot(model: VisionModel, fitted: FittedImage, shifts: tuple[int, ...] = S
         lighter = np.minimum(shades.astype(int) + shift, SHADES - 1).astype(np.uint8)
         cosine = float(cosine_similarity(own, embeddings(model, Image.fromarray(lighter)), dim=-1).mean())
         curve.append((shift, cosine, float((lighter == shades).mean())))  # the cosine of two one-hot codes
-    weights = sum(parameter.numel() for parameter in model.module.patch_embed.proj.parameters())
-    width = own.shape[-1]
-    then = model.patch**2 * 3 * SHADES * width + weights - model.patch**2 * 3 * width
+    width, part = own.shape[-1], model.convolution()
+    inputs = model.patch**2 * 3 * width
+    weights = sum(parameter.numel() for parameter in part.parameters()) if part else inputs + width
+    then = inputs * SHADES + weights - inputs
     return OneHot(shades.size, shades.size * SHADES, weights, then, tuple(curve))
 
 
 def embeddings(model: VisionModel, picture: Image.Image) -> Tensor:
     """The patches after the projection, before positions: (N, D)."""
     with torch.inference_mode():
-        found = model.module.patch_embed(model.pixels(picture))
-    return found.reshape(-1, found.shape[-1]).float()
+        return model.embed(model.pixels(picture))[0].float()
 
 
 # No positions
 
-TABLES = ("pos_embed", "embed_positions", "relative_attention_bias")  # timm; Marian, BART; T5
+TABLES = ("embed_positions", "relative_attention_bias")  # Marian, BART; T5
 
 
-def without_positions(module: nn.Module) -> nn.Module | None:
-    """A copy whose position tables are zero, or None where it has none (rotary positions, for instance)."""
+def _without_positions(module: nn.Module) -> nn.Module | None:
+    """A copy of a translator's encoder whose position tables are zero, or None where it has none."""
     module, found = copy.deepcopy(module), False
     for name, parameter in module.named_parameters():
         if any(part in TABLES for part in name.split(".")):
@@ -220,21 +221,21 @@ class Order:
 
 def picture_order(model: VisionModel, fitted: FittedImage, seed: int = 0) -> Order | None:
     """Shuffle the patches of a picture, with positions and without; None where they cannot be taken away."""
-    module = without_positions(model.module)
-    if module is None:
+    bare = without_positions(model)
+    if bare is None:
         return None
     mixed = shuffle_patches(fitted, model.patch, seed)
-    runs = [read_off(m, model.pixels(p)) for m in (model.module, module) for p in (fitted.pixels, mixed)]
+    runs = [read_off(one, picture) for one in (model, bare) for picture in (fitted.pixels, mixed)]
     like = [float(cosine_similarity(runs[a][0], runs[b][0], dim=-1)) for a, b in ((0, 1), (2, 3), (0, 2))]
     labels = tuple(model.classes[int(logits.argmax())] for _, logits in runs) if model.classes else ()
     return Order(mixed, *like, labels)
 
 
-def read_off(module: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def read_off(model: VisionModel, picture: Image.Image) -> tuple[Tensor, Tensor]:
     """What a head is given, (1, D), and what it says of it, (1, classes)."""
     with torch.inference_mode():
-        tokens = module.forward_features(pixels)
-        return module.forward_head(tokens, pre_logits=True).float(), module.forward_head(tokens).float()
+        tokens = model.tokens(model.pixels(picture))
+        return model.representation(tokens).float(), model.logits(tokens).float()
 
 
 def shuffle_patches(fitted: FittedImage, patch: int, seed: int) -> Image.Image:
@@ -260,7 +261,7 @@ def word_order(
 ) -> WordOrder | None:
     """Shuffle the source's words, with positions in the encoder and without; None where it has no table of them."""
     bare = copy.deepcopy(translator.module)
-    encoder = without_positions(bare.get_encoder())
+    encoder = _without_positions(bare.get_encoder())
     if encoder is None:
         return None
     _set_encoder(bare, encoder)

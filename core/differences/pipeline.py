@@ -25,31 +25,15 @@ class VisionWalk:
 
 
 def walk_vision(model: VisionModel, result: VisionResult) -> VisionWalk:
-    module = model.module
     with torch.inference_mode():
         pixels = model.pixels(result.fitted.pixels)
-        embedded = module.patch_embed(pixels)
-        states = _states(model, pixels, embedded)
-        tokens = module.forward_features(pixels)
-        head = module.forward_head(tokens, pre_logits=True)[0]
-        logits = module.forward_head(tokens)[0].float() / model.temperature if model.classes else None
+        embedded, states, tokens = model.embed(pixels)[0], model.states(pixels), model.tokens(pixels)
+        head = model.representation(tokens)[0]
+        logits = model.logits(tokens)[0].float() / model.temperature if model.classes else None
     return VisionWalk(
-        pixels[0].cpu(), embedded.reshape(-1, embedded.shape[-1]).cpu(), states, head.cpu(),
+        pixels[0].cpu(), embedded.cpu(), tuple(state[0].cpu() for state in states), head.cpu(),
         None if logits is None else logits.cpu(),
     )  # fmt: skip
-
-
-def _states(model: VisionModel, pixels: Tensor, embedded: Tensor) -> tuple[Tensor, ...]:
-    module = model.module
-    if not hasattr(module, "forward_intermediates") or not hasattr(module, "_pos_embed"):
-        return ()
-    found = module.forward_intermediates(
-        pixels, output_fmt="NLC", norm=False, intermediates_only=True, return_prefix_tokens=bool(model.prefix)
-    )
-    layers = [torch.cat([state[1], state[0]], 1) if isinstance(state, tuple) else state for state in found]
-    placed = module._pos_embed(embedded)
-    placed = placed[0] if isinstance(placed, tuple) else placed  # EVA hands out its rotations beside it
-    return tuple(state[0].cpu() for state in (placed, *layers))
 
 
 def view_loss(model: VisionModel, result: VisionResult) -> float:
@@ -58,10 +42,7 @@ def view_loss(model: VisionModel, result: VisionResult) -> float:
     other = mirrored(result.fitted.pixels)
 
     with torch.inference_mode():
-        heads = [
-            model.module.forward_head(model.module.forward_features(model.pixels(view)), pre_logits=True)[0]
-            for view in (result.fitted.pixels, other)
-        ]
+        heads = [model.representation(model.tokens(model.pixels(view)))[0] for view in (result.fitted.pixels, other)]
     return float(1 - F.cosine_similarity(*heads, dim=0))
 
 

@@ -141,10 +141,10 @@ def vision_quality(
     found, first = [], None
     for number, precision in enumerate(precisions):
         with MEASURING:
-            module = converted(model.module, precision)
-            _outputs(model, module, images[:8], own)  # the first run prepares the kernels
+            other = model.with_module(converted(model.module, precision))
+            _outputs(other, images[:8], own)  # the first run prepares the kernels
             start = time.perf_counter()
-            output = _outputs(model, module, images, own, lambda share, n=number: tell((n + share) / len(precisions)))
+            output = _outputs(other, images, own, lambda share, n=number: tell((n + share) / len(precisions)))
             seconds = time.perf_counter() - start
         if own:
             answers = output[:, [model.classes.index(name) for name in names]].argmax(-1)
@@ -156,22 +156,20 @@ def vision_quality(
         error = math.sqrt(share * (1 - share) / len(labels))
         against = paired(right, first == labels)
         found.append(
-            Quality(precision, megabytes(module), seconds, 100 * share, 100 * error, math.nan, changed, against)
+            Quality(precision, megabytes(other.module), seconds, 100 * share, 100 * error, math.nan, changed, against)
         )
     return tuple(found)
 
 
-def _outputs(
-    model: VisionModel, module: nn.Module, images: Tensor, own: bool, tell: Tell = lambda share: None
-) -> Tensor:
+def _outputs(model: VisionModel, images: Tensor, own: bool, tell: Tell = lambda share: None) -> Tensor:
     """Logits, or what the head is given: (N, D), float32."""
-    kind = torch.bfloat16 if next(module.parameters()).dtype == torch.bfloat16 else torch.float32
+    kind = torch.bfloat16 if next(model.module.parameters()).dtype == torch.bfloat16 else torch.float32
     found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             pixels = normalize(enlarge(images[start : start + BATCH], side_for(model)), model.mean, model.std)
-            tokens = module.forward_features(pixels.to(model.device, kind))
-            found.append(module.forward_head(tokens, pre_logits=not own).float().cpu())
+            tokens = model.tokens(pixels.to(model.device, kind))
+            found.append((model.logits if own else model.representation)(tokens).float().cpu())
             tell(min(1.0, (start + BATCH) / len(images)))
     return torch.cat(found)
 

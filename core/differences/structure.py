@@ -11,9 +11,9 @@ from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
+from core.models.vision.model import Role
 
 Stack = Literal["vision", "encoder", "decoder"]
-Role = Literal["embed", "layer", "norm", "head"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +56,12 @@ class _Counter:
 
 def vision_parts(model: VisionModel, result: VisionResult) -> list[Part]:
     """Patch embedding, learnt tokens and positions, blocks, norm, head: every parameter in exactly one of them."""
-    module, counter = model.module, _Counter()
-    calls = result.trace.calls if result.trace else ()
-    direct = dict(module.named_parameters(recurse=False))
+    counter = _Counter()
+    calls = [{"encoder": call} for call in result.trace.calls] if result.trace else []
     parts = []
-    for name, child in module.named_children():
-        if name == "blocks":
-            parts += _layers(counter, "vision", name, child, [{"encoder": call} for call in calls])
-            continue
-        role: Role = "embed" if name == "patch_embed" else "norm" if "norm" in name else "head"
-        parts.append(counter.part("vision", role, name, dict(child.named_parameters())))
-        if name == "patch_embed" and direct:
-            parts.append(counter.part("vision", "embed", "+".join(direct), direct))
+    for group in model.weight_groups():
+        own = calls[group.number - 1] if group.number and calls else None
+        parts.append(counter.part("vision", group.role, group.name, group.tensors, group.number, own))
     return [part for part in parts if part.tensors]
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from torchvision.transforms.functional import normalize
 
 from core.finetune.pictures import Pictures, enlarge, vary
-from core.models.vision import fused
+from core.models.vision.timm_adapter import fused
 
 SIDES = (98, 112, 112, 140)  # px, one drawn for each batch
 SIDE = 112  # px, for the evaluation

@@ -21,6 +21,7 @@ from core.finetune.class_task import ClassTask, class_logits
 from core.finetune.loop import Run, Settings
 from core.finetune.pictures import Pictures, read_pictures
 from core.models import catalogue, vision
+from core.models.vision.timm_adapter import new_head
 
 HELD_OUT, CALIBRATION = 2000, 500  # pictures; the temperature is fitted on the latter, a part of the former
 
@@ -31,9 +32,9 @@ def calibration_split(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures
     return held_out.part(order[:CALIBRATION]), held_out.part(order[CALIBRATION:])
 
 
-def with_adapter(module: nn.Module, rank: int, first_block: int) -> PeftModel:
+def with_adapter(module: nn.Module, rank: int, first_block: int, layers: int) -> PeftModel:
     """LoRA on every linear layer of the blocks from `first_block` on; the head is trained whole."""
-    blocks = "|".join(str(block) for block in range(first_block, len(module.blocks)))
+    blocks = "|".join(str(block) for block in range(first_block, layers))
     target = rf"blocks\.({blocks})\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=target, modules_to_save=["head"])
     return get_peft_model(module, config)
@@ -70,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train, held_out = pictures.split(HELD_OUT, options.seed)
     base = vision.load_vision(catalogue.default("vision").key)
     torch.manual_seed(options.seed)
-    base.module.reset_classifier(len(pictures.classes))
-    module = with_adapter(base.module, options.rank, options.first_block)
+    new_head(base.module, len(pictures.classes))
+    module = with_adapter(base.module, options.rank, options.first_block, len(base.layers))
     task = ClassTask(module, train, held_out, base.mean, base.std, options.seed, options.batch)
     steps = options.epochs * len(task.batches(0))
     settings = Settings(

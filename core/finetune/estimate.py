@@ -20,6 +20,7 @@ from core.finetune.train import EVALUATIONS
 from core.models.loading import mixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel
+from core.models.vision.timm_adapter import new_head
 
 MEASURED = 8  # items in a measured step
 OVERHEAD = 4.0  # seconds: loading the model, saving and measuring the result
@@ -37,8 +38,7 @@ def copy_for(module: nn.Module, task: Task, method: str, classes: int, steps: in
     """A copy of a shared module, prepared for `method`."""
     module = copy.deepcopy(module)
     if task == "vision":
-        module.reset_classifier(classes)
-        module.to(next(module.blocks.parameters()).device)
+        new_head(module, classes)
     return methods.adapt(module, task, method, steps, rank)
 
 

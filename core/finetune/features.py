@@ -9,21 +9,21 @@ from torchvision.transforms.functional import normalize as normalize_pixels
 
 from core.finetune.class_task import quality, shuffled
 from core.finetune.pictures import enlarge
+from core.models.vision import VisionModel
 
 NEIGHBOURS = 10
 
 
 @torch.no_grad()
 def features(
-    module: nn.Module, images: Tensor, mean: Sequence[float], std: Sequence[float], side: int,
-    tell: Callable[[float], None] = lambda share: None,
-) -> Tensor:  # fmt: skip
-    """What a timm model's head is given of uint8 pictures (N, 3, S, S): (N, D), on the CPU. tell: the share done."""
-    module.eval()
-    device, found = next(module.parameters()).device, []
+    model: VisionModel, images: Tensor, side: int, tell: Callable[[float], None] = lambda share: None
+) -> Tensor:
+    """What the model's head is given of uint8 pictures (N, 3, S, S): (N, D), on the CPU. tell: the share done."""
+    model.module.eval()
+    found = []
     for start in range(0, len(images), 64):
-        seen = normalize_pixels(enlarge(images[start : start + 64], side), mean, std).to(device)
-        found.append(module.forward_head(module.forward_features(seen), pre_logits=True).float().cpu())
+        seen = normalize_pixels(enlarge(images[start : start + 64], side), model.mean, model.std).to(model.device)
+        found.append(model.representation(model.tokens(seen)).float().cpu())
         tell(min(1.0, (start + 64) / len(images)))
     return torch.cat(found)
 

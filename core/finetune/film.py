@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core.finetune.job import write_json
 from core.models.translation import Translation, Translator
-from core.models.vision import VisionModel, prefix_names
+from core.models.vision import VisionModel
 
 SIDE_IN_PATCHES = 16
 FRAMES = 12  # of a run, about
@@ -35,7 +35,7 @@ class PhotoFilm:
         return (self.folder / "axis.json").exists()
 
     def take(self, step: int, module: nn.Module) -> None:
-        model = replace(self.model, module=module, prefix=prefix_names(module), classes=())
+        model = replace(self.model.with_module(module), classes=())
         result = model.run(self.probe, self.side, "crop")
         if result.trace is None:  # such models are not filmed, and the page says so
             return

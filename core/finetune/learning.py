@@ -30,6 +30,7 @@ from core.models.catalogue import ModelCard
 from core.models.loading import mixed
 from core.models.translation import Translator, load_translator, load_translator_card
 from core.models.vision import VisionModel, load_vision, load_vision_card
+from core.models.vision.timm_adapter import head_of, new_head
 
 Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
@@ -49,8 +50,7 @@ class PictureLearning:
         self.base = load_vision(job.base)
         module = self.base.module
         torch.manual_seed(job.seed)
-        module.reset_classifier(len(data.train.classes))
-        module.to(self.base.device)
+        head = new_head(module, len(data.train.classes))
         self.interim = interim_pictures(data, job.seed)
         self.side = job.side if job.side in self.base.sizes else self.base.default_size
         self.film = PhotoFilm(folder, self.base, self._probe(folder))
@@ -59,7 +59,7 @@ class PictureLearning:
             self.whole: nn.Module = methods.adapt(module, "vision", "head", 0)
             self.task: ClassTask | HeadTask = self._head_task()
         else:
-            fit_head(module.get_classifier(), self.known, data.train.labels)
+            fit_head(head, self.known, data.train.labels)
             count = -(-len(data.train) // job.batch) * job.epochs
             self.whole = methods.adapt(module, "vision", job.method, count, job.rank)
             self.task = ClassTask(
@@ -76,13 +76,13 @@ class PictureLearning:
     def _features(self, images: Tensor) -> Tensor:
         """Of the base, before it learns."""
         with mixed(self.job.precision):
-            return features(self.base.module, images, self.base.mean, self.base.std, self.side)
+            return features(self.base, images, self.side)
 
     def _head_task(self) -> HeadTask:
         job, train = self.job, self.data.train
         mirrored = self._features(train.images.flip(-1)) if job.varied else self.known
         views, held_out = torch.stack([self.known, mirrored]), self.asked[interim_order(self.data, job.seed)]
-        head = self.whole.get_classifier()
+        head = head_of(self.whole)
         return HeadTask(
             head, views, train.labels, held_out, self.interim.labels, job.seed, job.batch, job.smoothing
         )  # fmt: skip

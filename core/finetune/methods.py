@@ -11,7 +11,8 @@ from peft import AdaLoraConfig, IA3Config, LoraConfig, PeftModel, get_peft_model
 from peft.tuners.adalora import AdaLoraModel
 from torch import Tensor, nn
 
-from core.models.prompts import add_prompts, add_registers
+from core.models.prompts import add_prompts
+from core.models.vision.timm_adapter import add_registers, head_of
 
 Task = Literal["vision", "translation"]
 PROMPTS = 8  # learnt positions of prompt tuning
@@ -66,7 +67,7 @@ def adapt(module: nn.Module, task: Task, method: str, steps: int, rank: int = 8)
         return module
     module.requires_grad_(False)
     if method == "head" and task == "vision":
-        module.get_classifier().requires_grad_(True)
+        head_of(module).requires_grad_(True)
         return module
     if method == "head":  # its layers, not the embedding and the positions, which the encoder reads too
         for name, parameter in module.get_decoder().named_parameters():
@@ -74,7 +75,7 @@ def adapt(module: nn.Module, task: Task, method: str, steps: int, rank: int = 8)
         return module
     if method == "prompt" and task == "vision":
         add_registers(module, PROMPTS)
-        module.get_classifier().requires_grad_(True)
+        head_of(module).requires_grad_(True)
         return module
     if method == "prompt":
         add_prompts(module, PROMPTS)

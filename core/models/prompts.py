@@ -1,35 +1,11 @@
-"""Learnt positions in front of an input: what prompt tuning adds to a model. Each is a position like any other, so that
-its attention is captured and shown as that of CLS or of a language tag.
+"""Learnt positions in front of a sentence: what prompt tuning adds to a translator. Each is a position like any other,
+so that its attention is captured and shown as that of a language tag. A Vision Transformer's are its registers.
 """
 
 import torch
 from torch import Tensor, nn
 
 COMMON = 5000  # pieces
-
-
-def add_registers(module: nn.Module, count: int) -> nn.Parameter:
-    """Learnt tokens between CLS and the patches, as timm's own register tokens, and the parameter (1, count, D).
-
-    CLS takes its position embedding with it, so that with no register added the model computes what it did before.
-    """
-    if module.num_prefix_tokens > 1:
-        raise ValueError("the model already has tokens besides CLS before its patches")
-    with torch.no_grad():
-        if not module.no_embed_class and module.pos_embed is not None:
-            prefix = module.num_prefix_tokens
-            if prefix:
-                module.cls_token.add_(module.pos_embed[:, :1])
-            module.pos_embed = nn.Parameter(module.pos_embed[:, prefix:].clone(), requires_grad=False)
-            module.no_embed_class = True
-    width = module.num_features
-    module.reg_token = nn.Parameter(torch.randn(1, count, width, device=next(module.parameters()).device) * 0.02)
-    module.num_reg_tokens = count
-    module.num_prefix_tokens += count
-    for block in module.blocks:
-        if hasattr(block.attn, "num_prefix_tokens"):
-            block.attn.num_prefix_tokens += count
-    return module.reg_token
 
 
 class PromptedEmbedding(nn.Module):

@@ -27,36 +27,33 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
     """
     if result.trace is None:
         raise SidelightError("explain.not_captured", name=model.name)
-    module, axis, pixels = model.module, result.axis, model.pixels(result.fitted.pixels)
+    axis, pixels = result.axis, model.pixels(result.fitted.pixels)
     if target is None:  # now, not when it is first asked for: then heads may be off
         with torch.inference_mode():
-            whole = module.forward_head(module.forward_features(pixels), pre_logits=True).float()
+            whole = model.representation(model.tokens(pixels)).float()
 
     def score(kept: Tensor, fill: str) -> Tensor:
-        output = module.forward_features(_without_patches(pixels, kept, axis, fill, model.patch))
+        tokens = model.tokens(_without_patches(pixels, kept, axis, fill, model.patch))
         if target is None:
-            return F.cosine_similarity(module.forward_head(output, pre_logits=True).float(), whole)
-        return (module.forward_head(output).float() / model.temperature).softmax(-1)[:, target]
+            return F.cosine_similarity(model.representation(tokens).float(), whole)
+        return (model.logits(tokens).float() / model.temperature).softmax(-1)[:, target]
 
     def run() -> tuple[Tensor, Tensor]:
         leaf = pixels.clone().requires_grad_()
-        tokens = module.forward_features(leaf)
+        tokens = model.tokens(leaf)
         if target is None:  # along the direction in which the representation lies
-            own = module.forward_head(tokens, pre_logits=True)[0]
+            own = model.representation(tokens)[0]
             return own @ (own / own.norm()).detach(), leaf
-        return module.forward_head(tokens)[0, target], leaf
+        return model.logits(tokens)[0, target], leaf
 
     def unfold(image: Tensor) -> Tensor:
         patches = F.unfold(image, model.patch, stride=model.patch)[0].T  # (patches, 3 patch^2)
         return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
 
-    reader = torch.zeros(len(axis))
-    if axis.prefix and getattr(module, "global_pool", "token") == "token":
-        reader[0] = 1.0
-    else:
-        reader[len(axis.prefix) :] = 1.0 / (len(axis) - len(axis.prefix))
-    projections = {"encoder": tuple(_projection(block) for block in module.blocks)}
-    return Subject({"encoder": result.trace}, axis, target, reader, ("blur", "mean"), score, run, unfold, projections)
+    return Subject(
+        {"encoder": result.trace}, axis, target, result.reader, ("blur", "mean"), score, run, unfold,
+        {"encoder": model.projections()},
+    )  # fmt: skip
 
 
 def photo_subject(model: VisionModel, image: Image.Image, size: int, fit: Fit, target: int | None = None) -> Subject:
@@ -138,14 +135,6 @@ def _projections(module: nn.Module) -> dict[Kind, tuple[Tensor | None, ...]]:
         "decoder": tuple(_weight(layer, "self_attn.out_proj") for layer in decoder),
         "cross": tuple(_weight(layer, "encoder_attn.out_proj") for layer in decoder),
     }
-
-
-def _projection(block: nn.Module) -> Tensor | None:
-    """What stands between the heads of a timm block and what it adds: the output projection times LayerScale (Touvron
-    et al. 2021, "Going deeper with Image Transformers", section 2), which DINOv2 calls ls1 and BEiT gamma_1."""
-    weight, own = _weight(block, "attn.proj"), dict(block.named_parameters())
-    scale = own.get("ls1.gamma", own.get("gamma_1"))
-    return weight if weight is None or scale is None else scale.detach()[:, None] * weight
 
 
 def _weight(part: nn.Module, path: str) -> Tensor | None:

@@ -66,7 +66,7 @@ def colour_model() -> vision.VisionModel:
             block.attn.qkv.weight[9, 1] = block.attn.qkv.weight[10, 2] = 1.0  # and hears the colour
             block.attn.proj.weight.copy_(torch.eye(4)), block.attn.proj.bias.zero_()
         module.head.weight.copy_(torch.tensor([[0.0, 4, -4, 0], [0, -4, 4, 0]]))
-    model = vision._wrap("colour", module)
+    model = vision.from_timm("colour", module)
     model.classes, model.mean, model.std = ("red", "blue"), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     return model
 
@@ -98,7 +98,7 @@ def random_vision(layers: int = 3, **more: object) -> vision.VisionModel:
     )
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
-    model = vision._wrap("random", module)
+    model = vision.from_timm("random", module)
     model.classes = tuple("abcde")
     return model
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.differences import beams, inputs, pipeline, structure
 from core.models.translation import Translator
-from core.models.vision import VisionModel, _wrap
+from core.models.vision import VisionModel, from_timm
 
 SMALL = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 SENTENCE = "A small dog."
@@ -18,7 +18,7 @@ SENTENCE = "A small dog."
 
 def vision_model(name: str, **options: object) -> VisionModel:
     torch.manual_seed(0)
-    return _wrap(name, timm.create_model(name, num_classes=5, **(SMALL | options)))
+    return from_timm(name, timm.create_model(name, num_classes=5, **(SMALL | options)))
 
 
 VISION: dict[str, Callable[[], VisionModel]] = {
@@ -37,10 +37,10 @@ def test_vision_models_of_every_kind_are_shown_or_said_not_to_be(name: str, phot
     seen = model.run(photo, 224 if 224 in model.sizes else model.default_size, "crop")
     found = inputs.embed_patch(model, seen, 3)
     assert found.deviation < 1e-4
-    positions = inputs.position_embeddings(model, seen.fitted.grid)
+    positions = model.position_vectors(seen.fitted.grid)
     assert (positions is None) == (name in ("relative", "beit"))
     assert positions is None or len(positions) == seen.fitted.grid[0] * seen.fitted.grid[1]
-    assert set(inputs.prefix_norms(model, seen)) <= set(seen.axis.prefix)
+    assert tuple(inputs.prefix_norms(model)) == seen.axis.prefix
     parts = structure.vision_parts(model, seen)
     assert sum(part.parameters for part in parts) == sum(p.numel() for p in model.module.parameters())
     walk = pipeline.walk_vision(model, seen)
@@ -52,9 +52,9 @@ def test_vision_models_of_every_kind_are_shown_or_said_not_to_be(name: str, phot
 
 def test_a_model_that_begins_with_more_than_one_convolution_has_no_single_map() -> None:
     model = vision_model("vit_tiny_patch16_224")
-    assert inputs.projection(model) is model.module.patch_embed.proj
+    assert model.convolution() is model.module.patch_embed.proj
     model.module.patch_embed.proj = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 4, 4), torch.nn.Conv2d(8, 48, 4, 4))
-    assert inputs.projection(model) is None
+    assert model.convolution() is None
 
 
 @pytest.fixture(scope="module")

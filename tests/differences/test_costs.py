@@ -10,7 +10,8 @@ from torch import nn
 from core.differences import chooser, cost, precision
 from core.models.catalogue import BUNDLED, trained
 from core.models.translation import load_translator
-from core.models.vision import fused, load_vision
+from core.models.vision import load_vision
+from core.models.vision.timm_adapter import fused
 from tests.differences.conftest import SENTENCE, TARGET
 from tests.finetune.models import tiny_translator, tiny_vision
 

@@ -25,7 +25,7 @@ def test_the_pixels_of_a_patch_are_those_of_the_picture(vision, seen) -> None:
 
 
 def test_positions_are_what_the_model_adds(vision, seen) -> None:
-    positions = inputs.position_embeddings(vision, (16, 16))
+    positions = vision.position_vectors((16, 16))
     with torch.inference_mode():
         embedded = vision.module.patch_embed(vision.pixels(seen.fitted.pixels))
         placed = vision.module._pos_embed(embedded)[0, 1:]
@@ -57,4 +57,4 @@ def test_lengths_of_a_sentence_without_letters_end(translator) -> None:
 
 
 def test_cls_begins_the_same_for_every_picture(vision, seen) -> None:
-    assert inputs.prefix_norms(vision, seen) == {"CLS": float(vision.module.cls_token.detach().norm())}
+    assert inputs.prefix_norms(vision) == {"CLS": float(vision.module.cls_token.detach().norm())}

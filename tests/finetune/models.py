@@ -39,7 +39,7 @@ def tiny_vision(name: str = "tiny") -> VisionModel:
         )  # fmt: skip
         for parameter in module.parameters():  # timm begins with scores near zero: nobody would look anywhere
             parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    return vision._wrap(name, module, default_patches=8)
+    return vision.from_timm(name, module, default_patches=8)
 
 
 @cache
@@ -69,7 +69,7 @@ def base(task: str) -> VisionModel | Translator:
 def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
     """Runs go to `runs`, every base is a tiny one, and little is measured of what was forgotten."""
     patch.setenv("SIDELIGHT_RUNS", str(runs))
-    for module in (learning, vision):
+    for module in (learning, vision.load):
         patch.setattr(module, "load_vision", tiny_vision)
     for module in (learning, translation):
         patch.setattr(module, "load_translator", tiny_translator)

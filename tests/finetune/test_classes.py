@@ -61,7 +61,7 @@ def test_a_lora_learns_and_trains_only_what_it_says(archive: Path, tmp_path: Pat
     frozen = {name: value.clone() for name, value in base.state_dict().items() if not name.startswith("head")}
     train, held_out = read_pictures(archive).split(6, seed=0)
     monkeypatch.setattr(classify, "CALIBRATION", 2)
-    module = classify.with_adapter(base, rank=2, first_block=1)
+    module = classify.with_adapter(base, rank=2, first_block=1, layers=len(base.blocks))
     task = class_task.ClassTask(module, train, held_out, (0.5,) * 3, (0.5,) * 3, batch=7, sides=(112,))
     run = Run(task, Settings(steps=25, rate=0.01, every=25), tmp_path / "run")
     events = list(run.train())

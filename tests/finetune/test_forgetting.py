@@ -18,6 +18,7 @@ from core.finetune.forgetting import caption_quality, object_attention, object_s
 from core.finetune.parallel import Pair
 from core.models.translation import Translator, load_translator
 from core.models.vision import VisionModel, VisionResult, load_vision
+from tests.finetune.models import tiny_vision
 
 BUNDLED = "vision-vit-s-14"
 
@@ -34,9 +35,9 @@ def looking(where: Callable[[Tensor], Tensor], grid: int = 16) -> VisionModel:
         scores[..., 0, 1:] = where(away)
         call = AttentionCall(0, scores, torch.eye(len(axis))[None, None], None, None, 1.0, False)
         trace = AttentionTrace.from_calls("encoder", [call], axis, axis)
-        return VisionResult(None, axis, trace, None, torch.zeros(0), ())
+        return VisionResult(None, axis, trace, None, torch.zeros(0), (), torch.eye(len(axis))[0])
 
-    model = VisionModel("looking", torch.nn.Identity(), 14, ("CLS",), (0, 0, 0), (1, 1, 1), (224,), 224)
+    model = replace(tiny_vision("looking"), patch=14, sizes=(224,), default_size=224)
     model.run = run
     return model
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from core.finetune import estimate, methods, train
 from core.finetune.learning import Learning, open_learning
 from core.finetune.loop import Run
-from core.models.prompts import add_registers
 from core.models.translation import Translator
 from core.models.vision import VisionModel
+from core.models.vision.timm_adapter import add_registers
 from tests.finetune import models
 from tests.finetune.models import HIDDEN, LAYERS, WIDTH, base, data_of, in_place, job, loaded, run_of, tiny_vision
 

@@ -49,7 +49,7 @@ def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
         module.blocks[0].norm1 = torch.nn.Identity()
         module.blocks[0].attn.qkv.bias[0] = 5.0  # query: constant
         module.blocks[0].attn.qkv.weight[8, 0] = 1.0  # key: brightness
-    model = vision._wrap("planted", module)
+    model = vision.from_timm("planted", module)
     image = Image.new("RGB", (300, 200))
     image.paste("white", (170, 90, 195, 115))
     for fit in ("crop", "letterbox", "stretch", "native"):
@@ -65,9 +65,9 @@ def test_the_estimate_counts_the_tokens_that_a_run_has(bundled: VisionModel, fit
 
 
 def test_a_busy_moment_does_not_stay_in_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
+    model = vision.from_timm("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
     clock = iter([0.0, 8.0, 10.0, 12.0, 20.0, 29.0])  # a pass of 8 s, then one of 2 s, then one of 9 s
-    monkeypatch.setattr(vision.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr("core.models.vision.model.time.perf_counter", lambda: next(clock))
     image = Image.new("RGB", (224, 224))
     assert estimate(model, 224, "crop", image.size).seconds == pytest.approx(8)
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_a_busy_moment_does_not_stay_in_the_estimate(monkeypatch: pytest.MonkeyP
 
 
 def test_a_model_with_a_head_names_its_best_classes() -> None:
-    model = vision._wrap("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
+    model = vision.from_timm("tiny", timm.create_model("vit_tiny_patch16_224", depth=1).eval())
     predictions = model.run(Image.new("RGB", (64, 64)), 224, "crop").predictions
     assert len(predictions) == 5 and 0 < sum(p.probability for p in predictions) <= 1
     assert [p.probability for p in predictions] == sorted((p.probability for p in predictions), reverse=True)
@@ -87,7 +87,7 @@ def test_a_model_with_a_head_names_its_best_classes() -> None:
 def test_what_is_not_cut_into_one_grid_of_patches_is_not_drawn_as_if_it_were(name: str) -> None:
     module = timm.create_model(name, pretrained=False).eval()
     with pytest.raises(SidelightError) as caught:
-        vision._wrap(name, module)
+        vision.from_timm(name, module)
     assert caught.value.code == "model.unsupported"
 
 

@@ -35,7 +35,7 @@ def _runs(lesson: Lesson) -> dict[str, cost.Run]:
     output = torch.tensor([lesson.translation.ids[:-1]], device=source.device)
     pixels = lesson.vision_model.pixels(lesson.vision.fitted.pixels)
     return {
-        "see": lambda: lesson.vision_model.module(pixels),
+        "see": lambda: lesson.vision_model.forward(pixels),
         "read": cost.read_along(lesson.translator, source, output),
         "search": lambda: lesson.translator.search(source),
     }
@@ -183,13 +183,13 @@ def _raised(base: str, power: float) -> str:
 
 def _crossing(model: VisionModel) -> int:
     """N at which the products of attention (4 N^2 D a layer) are as many as all projections (24 N D^2)."""
-    return 6 * model.module.num_features
+    return 6 * model.width
 
 
 def _fused(lesson: Lesson) -> None:
     model = lesson.vision_model
     note(say("cost.fused_why"))
-    if not any(hasattr(part, "fused_attn") for part in model.module.modules()):
+    if not model.can_unfuse:
         st.info(say("cost.no_fused"))
         return
     every = cost.vision_sizes(model, 520)

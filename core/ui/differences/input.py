@@ -123,7 +123,7 @@ def _places(lesson: Lesson, patch: int, pieces: Pieces) -> None:
 
 def _patch_positions(lesson: Lesson, patch: int) -> None:
     grid = lesson.vision.axis.grid
-    vectors = inputs.position_embeddings(lesson.vision_model, grid)
+    vectors = lesson.vision_model.position_vectors(grid)
     if vectors is None:
         st.info(say("lesson_input.no_positions"))
         return
@@ -153,7 +153,7 @@ def _patch_positions(lesson: Lesson, patch: int) -> None:
 
 def _prefix(lesson: Lesson) -> None:
     names = lesson.vision.axis.prefix
-    lengths = inputs.prefix_norms(lesson.vision_model, lesson.vision)
+    lengths = inputs.prefix_norms(lesson.vision_model)
     said = [
         say("lesson_input.length_of", name=name, length=f"{lengths[name]:.2f}") if name in lengths else name
         for name in names

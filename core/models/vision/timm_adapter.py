@@ -1,0 +1,226 @@
+"""timm's Vision Transformers as a `VisionModel`: the one file that knows how timm names the parts of its models."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+import torch
+from timm.layers import LayerScale
+from timm.models.eva import EvaBlockPostNorm
+from timm.models.vision_transformer import ResPostBlock
+from timm.models.vision_transformer_relpos import ResPostRelPosBlock
+from torch import Tensor, nn
+
+from core.errors import SidelightError
+from core.models import loading
+from core.models.vision.class_names import class_names
+from core.models.vision.model import VisionModel, sizes_in
+
+POST_NORM = (ResPostBlock, ResPostRelPosBlock, EvaBlockPostNorm)
+TOKENS = {"cls_token": "CLS", "dist_token": "distillation", "reg_token": "register"}
+
+
+@dataclass(eq=False)
+class TimmVision(VisionModel):
+    @property
+    def _timm(self) -> Any:
+        """timm's models share names, not a type."""
+        return self.module
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        return cast(Sequence[nn.Module], self._timm.blocks)
+
+    @property
+    def width(self) -> int:
+        return self._timm.num_features
+
+    def tokens(self, pixels: Tensor) -> Tensor:
+        return self._timm.forward_features(pixels)
+
+    def representation(self, tokens: Tensor) -> Tensor:
+        return self._timm.forward_head(tokens, pre_logits=True)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        return self._timm.forward_head(tokens)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        found = self._timm.patch_embed(pixels)
+        return found.reshape(len(pixels), -1, found.shape[-1])
+
+    def states(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        if not hasattr(self._timm, "forward_intermediates") or not hasattr(self._timm, "_pos_embed"):
+            return ()
+        found = self._timm.forward_intermediates(
+            pixels, output_fmt="NLC", norm=False, intermediates_only=True, return_prefix_tokens=bool(self.prefix)
+        )
+        layers = [torch.cat([state[1], state[0]], 1) if isinstance(state, tuple) else state for state in found]
+        return (self._placed(self._timm.patch_embed(pixels)), *layers)
+
+    def _placed(self, embedded: Tensor) -> Tensor:
+        """With the prefix and positions: (B, N, D)."""
+        placed = self._timm._pos_embed(embedded)
+        return placed[0] if isinstance(placed, tuple) else placed  # EVA hands out its rotations beside it
+
+    def reads(self, count: int) -> Tensor:
+        found, prefix = torch.zeros(count), len(self.prefix)
+        if prefix and getattr(self._timm, "global_pool", "token") == "token":
+            read = [i for i, name in enumerate(self.prefix) if name in ("CLS", "distillation")] or [0]
+            read = read if hasattr(self._timm, "head_dist") else read[:1]
+            found[read] = 1.0 / len(read)
+        else:
+            found[0 if getattr(self._timm, "pool_include_prefix", False) else prefix :] = 1.0
+            found /= found.sum()
+        return found
+
+    def projections(self) -> tuple[Tensor | None, ...]:
+        return tuple(_projection(block) for block in self.layers)
+
+    def convolution(self) -> nn.Conv2d | None:
+        part = getattr(self._timm.patch_embed, "proj", None)
+        norm = getattr(self._timm.patch_embed, "norm", None)
+        if not isinstance(part, nn.Conv2d) or not (norm is None or isinstance(norm, nn.Identity)):
+            return None
+        return part if part.kernel_size == part.stride and part.in_channels == 3 else None
+
+    def position_vectors(self, grid: tuple[int, int]) -> Tensor | None:
+        """A model trained at another grid has them resized, as it does itself: what is added is measured, not looked
+        up."""
+        if getattr(self._timm, "pos_embed", None) is None or not hasattr(self._timm, "_pos_embed"):
+            return None
+        rows, columns = grid
+        width = self._timm.pos_embed.shape[-1]
+        dynamic = getattr(self._timm, "dynamic_img_size", False)
+        if not dynamic and self._timm.patch_embed.num_patches != rows * columns:
+            return None
+        shape = (1, rows, columns, width) if dynamic else (1, rows * columns, width)
+        with torch.inference_mode():
+            added = self._placed(torch.zeros(shape, device=self.device))
+        return added[0, len(self.prefix) :].cpu()
+
+    def prefix_vectors(self) -> dict[str, Tensor]:
+        parts = [getattr(self._timm, name, None) for name in TOKENS]
+        vectors = [vector for part in parts if part is not None for vector in part[0].detach()]
+        return dict(zip(self.prefix, vectors, strict=True))
+
+    def position_tables(self) -> list[nn.Parameter]:
+        named = self.module.named_parameters()
+        return [table for name, table in named if {"pos_embed", "relative_position_bias_table"} & set(name.split("."))]
+
+    def fused(self, on: bool) -> Any:
+        return fused(self.module, on)
+
+    @property
+    def can_unfuse(self) -> bool:
+        return any(hasattr(part, "fused_attn") for part in self.module.modules())
+
+    def with_module(self, module: nn.Module) -> Self:
+        return replace(self, module=module, prefix=prefix_names(module))
+
+
+def from_timm(name: str, module: nn.Module, default_patches: int | None = None) -> TimmVision:
+    """A timm model as it is, e.g. `from_timm("mine", timm.create_model("vit_tiny_patch16_224"))`.
+
+    default_patches: of a side, instead of the size that it was trained at. Raises SidelightError `model.unsupported`
+    for a model without one grid of patches.
+    """
+    model: Any = module
+    embedding = getattr(model, "patch_embed", None)
+    hybrid = hasattr(embedding, "backbone")  # a convolutional network cuts the picture, not patch_size
+    if hybrid or not hasattr(embedding, "patch_size") or not hasattr(model, "blocks"):
+        raise SidelightError("model.unsupported", name=name)
+    config, patch = model.pretrained_cfg, embedding.patch_size[0]
+    trained = config["input_size"][-1]
+    default = default_patches * patch if default_patches else trained
+    return TimmVision(
+        name=name,
+        module=module.eval().to(loading.device()),
+        patch=patch,
+        prefix=prefix_names(module),
+        mean=config["mean"],
+        std=config["std"],
+        sizes=sizes_in(patch, default, getattr(model, "dynamic_img_size", False)),
+        default_size=default,
+        classes=class_names(model.num_classes, config),
+    )
+
+
+def prefix_names(module: nn.Module) -> tuple[str, ...]:
+    """Of the tokens before the patches, as the module itself counts and holds them."""
+    names: list[str] = []
+    for parameter, label in TOKENS.items():
+        token = getattr(module, parameter, None)
+        count = 0 if token is None else token.shape[1]
+        names += [label] if count == 1 and label != "register" else [f"{label} {i + 1}" for i in range(count)]
+    return tuple(names)
+
+
+@contextmanager
+def fused(module: nn.Module, on: bool) -> Iterator[None]:
+    """Let a timm model compute attention in one fused call, which the tape sees, or step by step, inside a `with`."""
+    parts: list[Any] = [part for part in module.modules() if hasattr(part, "fused_attn")]
+    before = [part.fused_attn for part in parts]
+    try:
+        for part in parts:
+            part.fused_attn = on
+        yield
+    finally:
+        for part, was in zip(parts, before, strict=True):
+            part.fused_attn = was
+
+
+def _projection(block: nn.Module) -> Tensor | None:
+    """x + ls1(attn(norm1(x))): what LayerScale multiplies belongs to the projection. EVA and BEiT name it gamma_1.
+    A norm or a gate on the way is not linear."""
+    attention: Any = getattr(block, "attn", None)
+    weight = getattr(getattr(attention, "proj", None), "weight", None)
+    is_straight = isinstance(getattr(attention, "norm", nn.Identity()), nn.Identity)
+    if weight is None or not is_straight or getattr(attention, "gate", None) or isinstance(block, POST_NORM):
+        return None
+    scale = getattr(block, "ls1", None)
+    gamma = scale.gamma if isinstance(scale, LayerScale) else getattr(block, "gamma_1", None)
+    return weight.detach() if gamma is None else (gamma[:, None] * weight).detach()
+
+
+# What fine-tuning changes
+
+
+def new_head(module: nn.Module, classes: int) -> nn.Module:
+    """Give a timm model an untrained classifier of so many classes, on the device where its blocks are, and return
+    it."""
+    model: Any = module
+    device = next(model.blocks.parameters()).device
+    model.reset_classifier(classes)
+    model.to(device)
+    return model.get_classifier()
+
+
+def head_of(module: nn.Module) -> nn.Module:
+    model: Any = module
+    return model.get_classifier()
+
+
+def add_registers(module: nn.Module, count: int) -> nn.Parameter:
+    """Learnt tokens between CLS and the patches, as timm's own register tokens, and the parameter (1, count, D).
+
+    CLS takes its position embedding with it, so that with no register added the model computes what it did before.
+    """
+    model: Any = module
+    if model.num_prefix_tokens > 1:
+        raise ValueError("the model already has tokens besides CLS before its patches")
+    with torch.no_grad():
+        if not model.no_embed_class and model.pos_embed is not None:
+            prefix = model.num_prefix_tokens
+            if prefix:
+                model.cls_token.add_(model.pos_embed[:, :1])
+            model.pos_embed = nn.Parameter(model.pos_embed[:, prefix:].clone(), requires_grad=False)
+            model.no_embed_class = True
+    width = model.num_features
+    model.reg_token = nn.Parameter(torch.randn(1, count, width, device=next(module.parameters()).device) * 0.02)
+    model.num_reg_tokens = count
+    model.num_prefix_tokens += count
+    for block in model.blocks:
+        if hasattr(block.attn, "num_prefix_tokens"):
+            block.attn.num_prefix_tokens += count
+    return model.reg_token
