@@ -11,7 +11,7 @@ from torch import Tensor
 from core.attention.flow import added, normalised
 from core.attention.methods import METHODS, Options, _weighted, explain, refusal
 from core.attention.subject import Subject
-from core.models.subjects import _projection
+from core.models.vision.timm_adapter import _projection
 from tests.attention import planted
 
 VISION = [name for name in METHODS]
