@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import get_scheduler
 
+from core.finetune.looking import looking
 from core.models.loading import device
 
 KEPT = 2  # checkpoints
@@ -226,10 +227,8 @@ class Run:
         return loss, int(whole_count)
 
     def _evaluate(self) -> dict[str, float]:
-        self.learnt.eval()
-        with torch.inference_mode(), self.accelerator.autocast():
+        with looking(self.learnt), torch.inference_mode(), self.accelerator.autocast():
             metrics = self.task.evaluate(self.learnt)
-        self.module.train()
         at, loss = self.position, metrics.get("loss", float("inf"))
         at.best, at.waited = (loss, 0) if loss < at.best else (at.best, at.waited + 1)
         return metrics

@@ -20,6 +20,7 @@ from core.finetune.data import dataset
 from core.finetune.film import FRAMES
 from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning
+from core.finetune.looking import looking
 from core.finetune.loop import Event, NotFinite, Run, Settings, read_log
 from core.models.loading import device
 
@@ -101,11 +102,11 @@ def _note_start(folder: Path, job: Job, learning: Learning, run: Run) -> None:
     path = folder / "before.json"
     if not path.exists():
         set_status(folder, "running", stage="before")
-        module = run.accelerator.unwrap_model(run.module)
-        learning.probe(0, module)
         parameters = sum(p.numel() for p in learning.base.module.parameters())
         counts = {"trainable": methods.trainable(learning.task.module), "parameters": parameters}
-        write_json(path, {"metrics": learning.before(), **counts})
+        with looking(run.learnt):
+            learning.probe(0, run.learnt)
+            write_json(path, {"metrics": learning.before(), **counts})
     set_status(folder, "running", stage="training")
 
 
@@ -116,8 +117,8 @@ def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int)
         with (folder / "probes.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     if event.step % every == 0 or event.step == event.steps:
-        learning.probe(event.step, run.learnt)
-        run.module.train()
+        with looking(run.learnt):
+            learning.probe(event.step, run.learnt)
 
 
 def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:

@@ -1,15 +1,21 @@
 """A run that is paused, ended early, cut off, hopeless or damaged goes on as if nothing had been, or says why not."""
 
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from core.errors import SidelightError
-from core.finetune import learning, results, train
+from core.finetune import film, learning, results, train
 from core.finetune.job import ask, status
+from core.finetune.looking import looking
 from core.finetune.loop import read_log
+from core.finetune.methods import METHODS
 from core.models import catalogue
-from tests.finetune.models import in_place, job, run_of
+from tests.finetune.models import in_place, job, loaded, pairs, run_of, tiny_translator
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +23,12 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     in_place(monkeypatch, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("task", "method", "at"),
-    [
-        ("vision", "lora", 5), ("vision", "head", 7), ("translation", "prompt", 3),
-        ("vision", "adalora", 5), ("vision", "adalora", 10),  # while ranks move; after that
-    ],
-)  # fmt: skip
+METHODS_OF = [(task, method) for task in ("vision", "translation") for method in METHODS]
+MOMENTS = [("vision", "adalora", 5), ("vision", "adalora", 10)]  # while ranks move; after that
+MOMENTS += [(task, method, random.Random(f"{task} {method}").randrange(1, 6)) for task, method in METHODS_OF]
+
+
+@pytest.mark.parametrize(("task", "method", "at"), MOMENTS)
 def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int) -> None:
     wanted = job(task, method, varied=True, epochs=3)
     whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
@@ -38,10 +43,49 @@ def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int
     assert not (broken / "result").exists()
     second = list(train.train(broken))
     assert second[0].step == at + 1 and second[0].seconds > first[-1].seconds
-    assert [event.loss for event in (*first, *second)] == pytest.approx(losses, rel=1e-5)
+    assert [event.loss for event in (*first, *second)] == losses, "bit by bit"
     assert len(read_log(broken)) == len(losses) and status(broken).state == "finished"
     one, other = results.read(whole).metrics, results.read(broken).metrics
     assert one == pytest.approx(other, rel=1e-4)
+
+
+@pytest.mark.parametrize(("task", "method"), METHODS_OF)
+def test_a_kill_changes_nothing_also_before_the_first_checkpoint(tmp_path: Path, task: str, method: str) -> None:
+    """What is broken off leaves no word of it: the next one goes on from the last checkpoint, or begins anew where
+    there is none, without measuring again what was known before."""
+    wanted = job(task, method, varied=True, epochs=12)
+    whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
+    losses = [event.loss for event in train.train(whole)]
+    interval = train.settings_of(wanted, len(losses) // 12).every
+    for at in (1, interval + 1):  # before any checkpoint; after the first one
+        for event in train.train(broken):
+            if event.step == at:
+                break
+    again = list(train.train(broken))
+    assert again[0].step == interval + 1
+    assert [event.loss for event in read_log(broken)] == losses, "bit by bit"
+
+
+def test_whatever_looks_neither_draws_nor_changes_the_mode() -> None:
+    module = nn.Sequential(nn.Dropout(), nn.Linear(2, 2).eval())
+    state = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    with looking(module):
+        assert not any(part.training for part in module.modules())
+        torch.rand(1), random.random(), np.random.rand()
+    assert [part.training for part in module.modules()] == [True, True, False]
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == state[1:]
+
+
+def test_the_film_is_of_the_model_as_it_answers(tmp_path: Path) -> None:
+    """Without dropout: the last frame is that of the model that is shipped, but for its rounding to half precision."""
+    folder = run_of(tmp_path, job("translation", "full", epochs=2))
+    list(train.train(folder))
+    last = film.frames(folder)[-1][1]
+    model = loaded("translation", folder / "result")
+    output = film.SentenceFilm(tmp_path, tiny_translator(), pairs().held_out[0].source, "deu").output
+    again = model.read(*model.source_pieces(pairs().held_out[0].source, "deu"), output).cross
+    assert torch.allclose(last, torch.stack([call.weights()[0] for call in again.calls]), atol=5e-3)
 
 
 def test_finish_ends_early_with_a_result(tmp_path: Path) -> None:
@@ -72,8 +116,8 @@ def test_a_rate_that_is_too_high_ends_in_a_sentence(tmp_path: Path, task: str, m
     with pytest.raises(SidelightError) as caught:
         list(train.train(folder))
     now = status(folder)
-    assert caught.value.code == "train.not_finite" and "1e+30" in caught.value.sentence("en")
-    assert now.state == "failed" and now.error[0] == "train.not_finite" and now.ended >= now.started
+    assert caught.value.code == "training.not_finite" and "1e+30" in caught.value.sentence("en")
+    assert now.state == "failed" and now.error[0] == "training.not_finite" and now.ended >= now.started
     assert SidelightError(now.error[0], **now.error[1]).sentence("zh") == caught.value.sentence("zh")
     assert results.read(folder) is None
 

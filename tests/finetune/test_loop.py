@@ -2,7 +2,6 @@
 
 import multiprocessing
 import random
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from core.finetune.loop import Run, Settings, checkpoints, read_log
+from tests.waiting import until
 
 
 class Toy:
@@ -83,6 +83,11 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
         list(Run(toy, settings(), tmp_path).train())
 
 
+def steps(folder: Path) -> int:
+    log = read_log(folder) if checkpoints(folder) else []
+    return log[-1].step if log else 0
+
+
 def _train(folder: Path) -> None:
     torch.set_num_threads(1)
     for _ in Run(Toy(), settings(steps=100_000, every=2), folder).train():
@@ -95,10 +100,8 @@ def test_a_kill_at_any_moment_leaves_a_checkpoint_that_loads(tmp_path: Path) -> 
     for _ in range(20):
         process = context.Process(target=_train, args=(tmp_path,))
         process.start()
-        start = time.monotonic()
-        while not checkpoints(tmp_path) and time.monotonic() - start < 60:
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0.02, 0.4))
+        moment = reached + draw.randrange(2, 40)
+        until(lambda moment=moment: steps(tmp_path) >= moment, "so many steps")
         process.kill()
         process.join()
         run = Run(Toy(), settings(steps=100_000, every=2), tmp_path)

@@ -9,8 +9,6 @@ import random
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +18,10 @@ from hypothesis import strategies as st
 
 from core.errors import SidelightError
 from core.finetune import results, worker
-from core.finetune.job import Job, Status, ask, asked, new_run, read_job, set_status, status, write_json
+from core.finetune.job import Job, ask, asked, new_run, read_job, set_status, status, write_json
 from core.finetune.loop import checkpoints, read_log
 from tests.finetune.models import in_place, job, pictures, run_of
-
-PATIENCE = 120  # seconds for what takes a few on a quiet machine
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -133,25 +130,17 @@ def _write_on(folder: Path) -> None:
 
 
 def test_a_kill_at_any_moment_leaves_files_that_load(runs: Path) -> None:
-    folder, draw, seen = queued(runs), random.Random(0), set()
-    for _ in range(25):
+    folder = queued(runs)
+    for wanted in random.Random(0).sample(range(1, 80), 25):
+        set_status(folder, "queued", queued=0.0)
         child = multiprocessing.get_context("fork").Process(target=_write_on, args=(folder,))
         child.start()
-        time.sleep(draw.uniform(0.005, 0.06))
+        until(lambda wanted=wanted: status(folder).queued >= wanted, "the moment")
         child.kill()
         child.join()
         title, now = read_job(folder).title, status(folder)
         assert title == "toy" or title == f"{title.split()[0]} " * 3000
-        assert now.state in ("queued", "running") and isinstance(now, Status)
-        seen.add(now.queued)
-    assert len(seen) > 10, "it was killed at different moments"
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain for: {what}"
-        time.sleep(0.02)
+        assert now.state == "running" and now.queued >= wanted
 
 
 class Story:
@@ -183,10 +172,8 @@ class Story:
         self.workers += [worker.start_worker(), worker.start_worker()]
         until(lambda: self.look() or status(self.cut).state == "finished", "the end of the run that was cut off")
         until(lambda: self.look() or len(read_log(self.long)) > 5, "the next one")
-        start = time.monotonic()
         worker.request(self.long, "cancel")
         until(lambda: status(self.long).state == "cancelled", "cancelling")
-        self.cancelled_after = time.monotonic() - start
         until(lambda: not worker.is_working(self.long), "its lock")
 
         worker.queue(self.last)
@@ -235,14 +222,12 @@ def test_two_workers_never_train_at_once(story: Story) -> None:
     assert story.most_at_once == 1
 
 
-def test_cancel_takes_effect_within_two_seconds(story: Story) -> None:
-    assert story.cancelled_after < 2
+def test_cancel_ends_a_run_long_before_its_end(story: Story) -> None:
+    assert read_log(story.long)[-1].step < read_log(story.long)[-1].steps / 2
     assert status(story.long).state == "cancelled" and results.read(story.long) is None
 
 
 def test_the_worker_and_its_job_end_with_the_server(story: Story) -> None:
     assert story.ends == [0, 0]
     assert worker.state_of(story.last).state == "paused" and not worker.waiting()
-    steps = len(read_log(story.last))
-    time.sleep(0.5)
-    assert len(read_log(story.last)) == steps, "nobody trains on"
+    assert not worker.is_working(story.last), "nobody trains on"
