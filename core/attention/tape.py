@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+NEVER = -1e4  # an added score from which on a mask says never: libraries write this, the dtype's least number or -inf
 PROBES = 2  # about as many queries a call have their output recomputed to check the record
 
 
@@ -68,6 +69,24 @@ class AttentionCall:
         """The attention output, recomputed: (B, H, queries, dv)."""
         items = slice(None) if item is None else slice(item, item + 1)
         return self.weights(queries, item) @ _for_each_query_head(value[items], self.query.shape[1]).float()
+
+    def mask_of(self, item: int) -> Tensor | None:
+        """The mask of one item of the batch: (1 or H, 1 or Nq, Nk)."""
+        if self.mask is None:
+            return None
+        mask = self.mask[item if len(self.mask) > 1 else 0]
+        return mask.expand(*mask.shape[:2], self.key.shape[2])
+
+    def is_forward_only(self, item: int) -> bool:
+        """Whether the flag or the mask keeps every query of an item from every later key, in all heads."""
+        if self.is_causal:
+            return True
+        mask = self.mask_of(item)
+        if mask is None:
+            return False
+        queries, keys = self.query.shape[2], self.key.shape[2]
+        open_ = mask if mask.dtype == torch.bool else mask > NEVER
+        return not bool(open_.expand(-1, queries, keys).triu(1).any())
 
     @property
     def tolerance(self) -> float:

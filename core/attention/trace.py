@@ -61,11 +61,10 @@ class AttentionTrace:
 
     @property
     def is_causal(self) -> bool:
-        """Whether no query sees a later key, by `is_causal` or by the mask."""
-        if len(self.query_axis) != len(self.key_axis) or len(self.key_axis) == 1:
+        """Whether no query of any layer may see a later key, by each call's flag or mask."""
+        if self.kind == "cross" or len(self.query_axis) != len(self.key_axis) or len(self.key_axis) == 1:
             return False
-        row = self.row(0, 0, 0)
-        return bool((row[1:] == 0).all()) and self.kind != "cross"
+        return all(call.is_forward_only(self.item) for call in self.calls)
 
     @property
     def nbytes(self) -> int:
