@@ -4,15 +4,19 @@ import io
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
+import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.attention.axes import Box
 from core.errors import SidelightError
+from core.models import deep
+
+pi_heif.register_heif_opener()  # photos of phones
 
 MAX_PIXELS = 50_000_000  # refused before decoding above this
 MAX_ASPECT = 100  # longest over shortest side
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows more, some of which start other programs
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")  # others of Pillow's start other programs
+SUFFIXES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "heic", "heif", "bmp", "tif", "tiff", "gif")
 Fit = Literal["crop", "letterbox", "stretch", "native"]
 PADDING = (124, 116, 104)  # the mean of ImageNet: near zero after normalisation
 
@@ -27,7 +31,7 @@ class FittedImage:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """The first frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits.
+    """The first frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits (`deep.py`).
 
     Raises SidelightError `image.empty`, `image.unreadable`, `image.truncated`, `image.too_large`, `image.too_thin`.
     """
@@ -37,7 +41,7 @@ def open_image(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
         raise SidelightError("image.too_large", limit=MAX_PIXELS // 10**6) from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
         raise SidelightError("image.unreadable") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -45,28 +49,35 @@ def open_image(data: bytes) -> Image.Image:
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise SidelightError("image.too_thin", width=width, height=height, limit=MAX_ASPECT)
     try:
+        raw = deep.rawmode(image)
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        if image.mode.startswith("I") or image.mode == "F":
+            found = deep.eight_bit_grey(image)
+        elif raw in deep.OTHER:
+            found = deep.eight_bit_colour(data, image, FORMATS)
+        else:
+            found = image
+        brightened = found is not image and deep.was_brightened(found)
+        upright = _to_rgb(_turned(found, image))
+        upright.info[deep.BRIGHTENED] = brightened
+        return upright
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, MemoryError, RuntimeError) as error:
         # Pillow's decoders raise any of these on a damaged file.
         raise SidelightError("image.truncated") from error
 
 
+def _turned(image: Image.Image, given: Image.Image) -> Image.Image:
+    """Upright, as the file `given` says."""
+    if image is not given:
+        image.info["exif"] = given.getexif().tobytes()
+    return ImageOps.exif_transpose(image)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey: the range of the values, black to white."""
-    values = np.asarray(image, dtype=np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    return Image.fromarray(((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
 
 
 def fit_image(image: Image.Image, fit: Fit, size: int, patch: int) -> FittedImage:

@@ -10,7 +10,8 @@ from PIL import Image
 from core import samples
 from core.errors import SidelightError
 from core.models import catalogue
-from core.models.images import open_image
+from core.models.deep import was_brightened
+from core.models.images import SUFFIXES, open_image
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.ui import keep, work
@@ -18,7 +19,7 @@ from core.ui.language import language, say, show_error
 from core.ui.paste import paste_picture
 
 OWN = "own"  # the gallery's name for the person's own photo
-FILE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"]
+FILE_TYPES = list(SUFFIXES)
 LONGEST = 2000  # characters of a sentence: it stands in the URL
 TARGETS = ("deu", "fra", "ces", "cmn_Hans")
 
@@ -57,7 +58,10 @@ def choose_photo() -> tuple[str, Image.Image]:
             st.camera_input(say("input.camera"), key="camera", on_change=_take, args=("camera",))
     if error := st.session_state.get("photo_error"):
         show_error(error)
-    return title[name], own.image if name == OWN else _sample_image(name)
+    image = own.image if own and name == OWN else _sample_image(name)
+    if was_brightened(image):
+        st.caption(say("input.brightened"))
+    return title[name], image
 
 
 def _take(widget: str) -> None:

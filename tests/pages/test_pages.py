@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import wording
 from core.models.catalogue import BUNDLED
+from tests.models.test_deep_images import dark_grey
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -87,3 +89,11 @@ def test_the_translation_can_be_copied_as_it_was_written() -> None:
     assert len(text) == 1 and len(text[0].split()) > 3
     test.text_input(key="sentence").set_value("Two dogs run.").run()
     assert written(test) != text
+
+
+def test_a_picture_that_was_brightened_says_so() -> None:
+    test = opened("vision", lang="en")
+    sentence = wording.text("input.brightened")
+    assert not any(sentence in caption.value for caption in test.caption)
+    test.file_uploader(key="upload").upload("dark.png", dark_grey(), "image/png").run()
+    assert not test.exception and any(sentence in caption.value for caption in test.caption)

@@ -17,6 +17,7 @@ from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown
 from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
 from core.finetune.data.formats import SIZE
 from core.finetune.pictures import Pictures
+from core.models.deep import was_brightened
 from core.models.images import fit_image, open_image
 
 SIDE = 160  # px that are kept of a picture; fewer if all are smaller
@@ -41,9 +42,11 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Read:
-    """failed: path -> why it is no picture. texts: what may say something of the pictures."""
+    """brightened: whose values were stretched. failed: path -> why it is no picture. texts: what may say something of
+    the pictures."""
 
     found: list[_Found]
+    brightened: set[layouts.Path]
     failed: dict[layouts.Path, SidelightError]
     texts: dict[layouts.Path, bytes]
 
@@ -101,14 +104,15 @@ def _checked(
     }
     report = Report(
         counts, duplicates, conflicts, unreadable, (*warnings, *warnings_for(counts)),
-        (*layout.understood, *merged), layout.choices, (layout.chosen,) if layout.choices else (),
+        (*layout.understood, *merged, *_brightened(read, labels)),
+        layout.choices, (layout.chosen,) if layout.choices else (),
     )  # fmt: skip
     return PictureData(train, held_out, report, digest)
 
 
 def _read(files: Iterable[File]) -> _Read:
     """Every file once: a picture, or why it is none."""
-    read, decoded = _Read([], {}, {}), 0
+    read, decoded = _Read([], set(), {}, {}), 0
     for parts, content in files:
         path = tuple(normalize("NFC", part) for part in parts)
         try:
@@ -125,8 +129,15 @@ def _read(files: Iterable[File]) -> _Read:
         if decoded > PIXELS:
             raise SidelightError("data.too_many_pixels", limit=PIXELS // 10**6)
         read.found.append(_Found(path, _square(image)))
+        if was_brightened(image):
+            read.brightened.add(path)
     read.found.sort(key=lambda item: item.name)
     return read
+
+
+def _brightened(read: _Read, labels: Mapping[layouts.Path, str]) -> tuple[SidelightError, ...]:
+    count = len(read.brightened & labels.keys())
+    return (SidelightError("data.read_brightened", count=count),) if count else ()
 
 
 def _named(read: _Read) -> layouts.Layout:
