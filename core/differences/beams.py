@@ -1,11 +1,11 @@
 """The beam search as it went: what every step kept and what it let go, read from the library's own search."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor
+from transformers import GenerationMixin, LogitsProcessor
 
 from core.models.decoding import NoLoops
 from core.models.translation import Translator
@@ -60,7 +60,7 @@ def beam_tree(translator: Translator, sentence: str, target: str | None, beams: 
     source, _ = translator.source_pieces(sentence, target)
     mask, recorder = torch.ones_like(source), _Recorder(2 * beams)
     with torch.inference_mode():
-        output = translator.module.generate(
+        output = cast(GenerationMixin, translator.module).generate(
             input_ids=source, attention_mask=mask, num_beams=beams, max_new_tokens=max_pieces,
             logits_processor=[NoLoops(source, mask), recorder], **translator.forced(target),
         )[0].cpu()  # fmt: skip

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from transformers import GenerationMixin
 
 from core.models.translation import Translator
 from core.models.vision import VisionModel
@@ -96,7 +97,7 @@ class Timing:
 
 def timing(run: Run, repeats: int = REPEATS, warm: bool = True) -> Timing:
     """warm: run once before, which does not count."""
-    found = []
+    found: list[tuple[float, float]] = []  # seconds of the run, and in attention
     with torch.inference_mode():
         if warm:
             run()
@@ -172,7 +173,7 @@ def read_along(translator: Translator, source: Tensor, output: Tensor) -> Run:
 
 def write(translator: Translator, source: Tensor, length: int) -> Run:
     """Write exactly `length` pieces one by one, greedily, keeping keys and values."""
-    return lambda: translator.module.generate(
+    return lambda: cast(GenerationMixin, translator.module).generate(
         input_ids=source, attention_mask=torch.ones_like(source), num_beams=1, do_sample=False,
         min_new_tokens=length, max_new_tokens=length,
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """How a picture and a sentence become vectors, read from the loaded models: patches, pieces, embeddings, positions."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.models.translation import Translator
@@ -86,7 +87,7 @@ def embed_sentence(translator: Translator, sentence: str, target: str | None) ->
     """The sentence's pieces as the encoder gets them. Vaswani et al. 2017, sections 3.4 and 3.5."""
     ids, _ = translator.source_pieces(sentence, target)
     encoder = translator.module.get_encoder()
-    table = translator.module.get_input_embeddings()
+    table: Any = translator.module.get_input_embeddings()
     with torch.inference_mode():
         embeddings = encoder.embed_tokens(ids)[0]
         scale = float(getattr(encoder, "embed_scale", 1.0) or 1.0)
@@ -95,7 +96,7 @@ def embed_sentence(translator: Translator, sentence: str, target: str | None) ->
     return Pieces(tuple(ids[0].tolist()), (embeddings * scale).cpu(), positions, scale, rows)
 
 
-def _positions(encoder: nn.Module, ids: Tensor) -> Tensor | None:
+def _positions(encoder: Any, ids: Tensor) -> Tensor | None:
     """What the encoder adds to each position: (m, D). None where it adds nothing (T5's relative bias)."""
     part = getattr(encoder, "embed_positions", None)
     if part is None:

@@ -95,7 +95,8 @@ def photo_shift(model: VisionModel, clean: VisionResult, kind: str, strength: fl
         certainty = float(seen.probabilities[model.classes.index(clean.predictions[0].label)])
     drift = None
     if clean.trace and seen.trace:
-        drift = float(jensen_shannon(*(_read_rows(result.trace, result.reader) for result in (clean, seen))).mean())
+        before, after = _read_rows(clean.trace, clean.reader), _read_rows(seen.trace, seen.reader)
+        drift = float(jensen_shannon(before, after).mean())
     said = seen.predictions[0].label if seen.predictions else ""
     return Photo(Shift(strength, agreement, certainty, drift, said), seen.fitted.pixels, reading_map(seen))
 
@@ -138,9 +139,14 @@ def _word_drift(clean: AttentionTrace, other: AttentionTrace) -> float | None:
     assert isinstance(axes[0], TokenAxis) and isinstance(axes[1], TokenAxis)
     if axes[0].merged().special != axes[1].merged().special:
         return None
-    rows = [trace.calls[-1].weights(item=trace.item)[0].cpu() for trace in (clean, other)]  # (H, n, pieces)
-    words = [torch.stack([_to_words(head, axis) for head in row]) for row, axis in zip(rows, axes, strict=True)]
-    return float(jensen_shannon(*words).mean())
+    before, after = _word_rows(clean, axes[0]), _word_rows(other, axes[1])
+    return float(jensen_shannon(before, after).mean())
+
+
+def _word_rows(trace: AttentionTrace, axis: TokenAxis) -> Tensor:
+    """Last layer, summed over each word's pieces: (H, n, words)."""
+    weights = trace.calls[-1].weights(item=trace.item)[0].cpu()  # (H, n, pieces)
+    return torch.stack([_to_words(head, axis) for head in weights])
 
 
 def _to_words(weights: Tensor, axis: TokenAxis) -> Tensor:

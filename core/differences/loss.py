@@ -38,12 +38,12 @@ def class_loss(logits: Tensor, label: int, smoothing: float = 0.0) -> ClassLoss:
     with torch.enable_grad():
         wanted = torch.tensor([label], device=logits.device)
         loss = cross_entropy(logits[None], wanted, label_smoothing=smoothing)
-        loss.backward()
+        (slope,) = torch.autograd.grad(loss, logits)
     probabilities = logits.detach().softmax(-1)
     targets = torch.full_like(probabilities, smoothing / len(probabilities))
     targets[label] += 1 - smoothing
     plain = float(-logits.detach().log_softmax(-1)[label])
-    return ClassLoss(float(loss.detach()), plain, probabilities.cpu(), targets.cpu(), logits.grad.cpu())
+    return ClassLoss(float(loss.detach()), plain, probabilities.cpu(), targets.cpu(), slope.cpu())
 
 
 def class_logits(model: VisionModel, picture: Image.Image) -> Tensor:
@@ -220,13 +220,13 @@ def _fit(inputs: Tensor, targets: Tensor, other: Tensor, other_targets: Tensor) 
     x, y = _homogeneous(inputs).double(), targets.double()
     values, vectors = torch.linalg.eigh(x.T @ x)
     turned = vectors.T @ (x.T @ y)
-    best: tuple[float, float, Tensor] | None = None
+    found: list[tuple[float, float, Tensor]] = []  # error, penalty, weights
     for ridge in RIDGES:
         weights = (vectors @ (turned / (values.clamp_min(0) + ridge)[:, None])).float()
         error = float((_homogeneous(other) @ weights - other_targets).square().mean())
-        if best is None or error < best[0]:
-            best = (error, ridge, weights)
-    return best[1], best[2]
+        found.append((error, ridge, weights))
+    _, ridge, weights = min(found, key=lambda one: one[0])
+    return ridge, weights
 
 
 def _neighbours(pixels: Tensor, hidden: Tensor, grid: tuple[int, int]) -> Tensor:

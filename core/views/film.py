@@ -109,7 +109,14 @@ def _film(
         for (step, times), picture in zip(shown, pictures, strict=True)
     ]
     gradient = ", ".join(f"rgb{colour} {place:.1%}" for place, colour in ramp)
-    data = {"frames": frames, "rows": rows, "columns": columns, "photo": photo, "ramp": gradient, "words": dict(words)}
+    data: dict[str, object] = {
+        "frames": frames,
+        "rows": rows,
+        "columns": columns,
+        "photo": photo,
+        "ramp": gradient,
+        "words": dict(words),
+    }
     data["ticks"] = SCALE["ticktext"]
     identity = hashlib.sha256(json.dumps(data).encode()).hexdigest()
     return Film(data | {"id": identity})

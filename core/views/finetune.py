@@ -47,10 +47,10 @@ def curve(
         smooth = _columns(_every(_smoothed(points)))
         figure.add_scatter(**smooth, **group, mode="lines", line={"color": colour, "width": 2.5}, hoverinfo="skip")
     for label, value in reference.items():
-        line = {"color": GREY, "dash": "dash", "width": 1.5}
+        dashed = {"color": GREY, "dash": "dash", "width": 1.5}
         name = f"{plain(label)} {value:{'.1%' if percent else '.4g'}}"
         if value > 0 or not log:  # otherwise it has no place on the axis
-            figure.add_hline(value, line=line, name=name, showlegend=True)
+            figure.add_hline(value, line=dashed, name=name, showlegend=True)
     figure.update_xaxes(title=plain(x_title), showgrid=False, hoverformat=",")
     figure.update_yaxes(title=plain(y_title), tickformat=".0%" if percent else ".2g" if log else None)
     if log:

@@ -70,11 +70,11 @@ def head_rows(found: Mapping[str, Tensor]) -> list[dict[str, float | int | str]]
     """
     layers, heads = found["entropy"].shape
     kinds = [name for name in found if name.startswith(SINK)]
-    rows = []
+    rows: list[dict[str, float | int | str]] = []
     for layer in range(layers):
         for head in range(heads):
             values = {name: float(found[name][layer, head]) for name in (*NAMES, *kinds)}
-            most = max(kinds, key=values.get, default="").removeprefix(SINK)
+            most = max(kinds, key=values.__getitem__, default="").removeprefix(SINK)
             rows.append({"layer": layer + 1, "head": head + 1, **values, "sink by": most})
     return rows
 

@@ -1,5 +1,7 @@
 """Strengths and limits, each as a small experiment on one's own photo and sentence."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.differences import limits
@@ -68,7 +70,7 @@ def _photo(lesson: Lesson) -> None:
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
     _pictures(lesson.vision, found)
-    series = {
+    series: dict[str, Sequence[tuple[float, float | None]]] = {
         say("limits.agreement_photo"): [(s.strength, s.agreement) for s in curve],
         say("limits.drift"): [(s.strength, s.drift) for s in curve],
     }
@@ -128,7 +130,7 @@ def _sentence(lesson: Lesson) -> None:
         ],
         texts=3,
     )
-    series = {
+    series: dict[str, Sequence[tuple[float, float | None]]] = {
         say("limits.agreement_sentence"): [(s.strength, s.agreement) for s in curve],
         say("limits.certainty_sentence"): [(s.strength, s.certainty) for s in curve],
         say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],

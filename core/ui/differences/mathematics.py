@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.attention.trace import AttentionTrace
 from core.differences import mathematics
 from core.ui.differences import mistakes
 from core.ui.differences.lesson import Lesson, note
@@ -76,7 +77,7 @@ def _place(kind: str, layer: int) -> str:
     return f"{say(f'maths.{kind}')} · {say('lesson_arch.layer', number=layer + 1)}"
 
 
-def _placed(lesson: Lesson) -> list[tuple[str, tuple[int, object]]]:
+def _placed(lesson: Lesson) -> list[tuple[str, tuple[int, AttentionTrace]]]:
     """The middle layer of each kind of attention that was recorded."""
     traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
     traces |= {kind: getattr(lesson.translation, kind) for kind in KINDS[1:]}

@@ -152,6 +152,7 @@ def _order(lesson: Lesson) -> None:
     options = {name: say(f"mistakes.q_{name}") for name in ("nothing", "little", "much")}
 
     def check(choice: str) -> Verdict:
+        assert picture is not None  # else it is not asked
         values = {"without": f"{picture.without:.4f}", "with_": f"{picture.with_positions:.2f}"}
         actual = "nothing" if picture.without > 0.9999 else "little" if picture.without > 0.9 else "much"
         return Verdict(choice == actual, say("mistakes.q_order_answer", **values))

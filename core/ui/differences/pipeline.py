@@ -175,7 +175,7 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
     with right:
         st.latex(r"L = -\tfrac{1}{n}\textstyle\sum_{t=1}^{n}\log P(y_t\mid y_{<t},\mathbf{x})")
         steps, vocabulary = text.logits.shape
-        values = {"loss": f"{text.loss:.3f}", "steps": steps, "perplexity": f"{math.exp(text.loss):.2f}"}
+        values = {"loss": f"{text.loss:.3f}", "steps": str(steps), "perplexity": f"{math.exp(text.loss):.2f}"}
         st.markdown(say("lesson_pipe.loss_text", even=f"{math.log(vocabulary):.3f}", **values))
 
 

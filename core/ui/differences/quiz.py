@@ -66,7 +66,7 @@ def ask_patch(
         verdict = check(given.choice) if given and given.choice is not None else None
         marks = dict.fromkeys(check(0).patches, AMBER) if given else {}
         marks |= dict.fromkeys(asked, TEAL)
-        if verdict:
+        if given and verdict:
             marks[given.choice] = VIOLET
         take = None if given else (lambda patch: _record(lesson, key, patch, check(patch).right))
         patch_chart(picture or lesson.vision, f"quiz_{key}_{lesson.run}_{bool(given)}", marks, take)

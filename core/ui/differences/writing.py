@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
+import torch
 
 from core.differences.beams import BeamTree
 from core.ui import link
@@ -30,7 +31,7 @@ def _reading(lesson: Lesson, step: int) -> list[float]:
     """What a step (from 0) read: a share for each source piece; last layer, mean of its heads."""
     cross = lesson.translation.cross
     rows = [cross.row(cross.layers - 1, head, step) for head in range(cross.heads)]
-    return (sum(rows) / len(rows)).tolist()
+    return torch.stack(rows).mean(0).tolist()
 
 
 def _ask_read(lesson: Lesson) -> bool:
