@@ -42,5 +42,5 @@ def sentences() -> tuple[Sentence, ...]:
 
 
 def passages() -> dict[str, str]:
-    """English texts to begin with: "summary", "question" with its "context", and "prompt"."""
+    """English texts to begin with: "summary", "question" with its "context", "prompt", and "review"."""
     return json.loads((FOLDER / "passages.json").read_text("utf-8"))

@@ -1,22 +1,18 @@
 """Extractive question answering: the model marks where in a text the answer begins and where it ends."""
 
-from dataclasses import dataclass, replace
-from inspect import signature
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from core.attention.axes import TokenAxis
-from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub
-from core.models.pieces import clean, text_axis
-from core.models.tokenizing import covered, encode
+from core.models.reading import Reader
 
-LONGEST = 512  # pieces of question and context together
 SPAN = 30  # pieces of an answer
 BEST = 3
 
@@ -51,12 +47,10 @@ class Answer:
 
 
 @dataclass(eq=False)
-class Answerer:
-    """module: a model with a head for question answering, in eval mode. tokenizer: a fast one."""
+class Answerer(Reader):
+    """A model with a head for question answering, in eval mode."""
 
-    name: str
-    module: PreTrainedModel
-    tokenizer: Any
+    task: Literal["answering"] = "answering"
 
     def answer(self, question: str, context: str) -> Answer:
         """Where in the context the answer is, and the attention of the whole pass.
@@ -65,42 +59,17 @@ class Answerer:
         So the mark competes with all spans: a model that never learnt this gives it next to nothing. Raises
         SidelightError `answering.empty`, `answering.too_long`, `answering.not_captured`.
         """
-        texts = (clean(question), clean(context))
-        if not all(texts):
-            raise SidelightError("answering.empty")
-        inputs = encode(self.tokenizer, *texts)
-        encoding = inputs.encodings[0]
-        if not {0, 1} <= set(encoding.sequence_ids):  # nothing that the vocabulary knows
-            raise SidelightError("answering.empty")
-        if len(encoding) > self.limit:
-            raise SidelightError("answering.too_long", pieces=len(encoding), limit=self.limit)
-        axis = text_axis(*covered(encoding, texts))
-        known = signature(self.module.forward).parameters
-        with torch.inference_mode(), Tape.record(values=True) as tape:
-            found = self.module(**{k: v.to(self.module.device) for k, v in inputs.items() if k in known})
+        found = self.read(question, context)
+        encoding = found.encoding
         cls = [i for i, piece in enumerate(encoding.ids) if piece == self.tokenizer.cls_token_id][:1]
         inside = [i for i, owner in enumerate(encoding.sequence_ids) if owner == 1]
-        start, end = (_softmax(logits[0], inside + cls) for logits in (found.start_logits, found.end_logits))
+        start, end = (_softmax(one[0], inside + cls) for one in (found.output.start_logits, found.output.end_logits))
+        context = found.texts[1]
         spans = tuple(
-            Span(_between(encoding.offsets, first, last, texts[1]) if first in inside else "", chance, first, last)
+            Span(_between(encoding.offsets, first, last, context) if first in inside else "", chance, first, last)
             for chance, first, last in best_spans(start, end, inside, cls)
         )
-        return Answer(axis, self._trace(tape, axis), spans, start, end)
-
-    @property
-    def limit(self) -> int:
-        """How many pieces are accepted, marks included."""
-        positions = getattr(self.module.config, "max_position_embeddings", None) or LONGEST
-        return min(self.tokenizer.model_max_length, positions, LONGEST)
-
-    def _trace(self, tape: Tape, axis: TokenAxis) -> AttentionTrace:
-        try:
-            trace = AttentionTrace.from_calls("encoder", tape.calls, axis, axis)
-        except ValueError as error:
-            raise SidelightError("answering.not_captured", name=self.name) from error
-        if trace.layers != self.module.config.num_hidden_layers:
-            raise SidelightError("answering.not_captured", name=self.name)
-        return replace(trace, kind="decoder") if trace.is_causal else trace
+        return Answer(found.axis, found.trace, spans, start, end)
 
 
 def best_spans(start: Tensor, end: Tensor, inside: list[int], cls: list[int]) -> list[tuple[float, int, int]]:

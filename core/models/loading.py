@@ -136,7 +136,8 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
             trust_remote_code=False,  # without it, a terminal would be asked
         )
     lacking = {name for name, _ in module.named_parameters()} & set(report["missing_keys"])
-    if any(not UNUSED.search(name) for name in lacking):
+    heads = type(module).__name__.endswith("ForSequenceClassification")  # they do read the pooler
+    if any(heads or not UNUSED.search(name) for name in lacking):
         raise SidelightError("model.untrained_head", name=title)
     with _reading(title, "model.no_reader", "model.no_reader"):
         found = reader.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
@@ -173,7 +174,8 @@ def _reading(title: str, broken: str, wrong: str) -> Iterator[None]:
         raise SidelightError(
             "model.needs_package", name=title, reason=str(error).strip().split("\n")[0][:200]
         ) from error
-    except ValueError as error:  # or no fused attention
-        raise SidelightError(wrong, name=title) from error
+    except ValueError as error:
+        code = "model.not_fused" if "scaled_dot_product_attention" in str(error) else wrong
+        raise SidelightError(code, name=title) from error
     except (*DAMAGED, StrictDataclassError) as error:
         raise SidelightError(broken, name=title) from error

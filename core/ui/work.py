@@ -17,6 +17,7 @@ from PIL import Image
 from core.errors import SidelightError
 from core.models import catalogue, hub
 from core.models.answering import load_answerer
+from core.models.classification import load_classifier
 from core.models.decoding import OnStep
 from core.models.detection import load_detector
 from core.models.generation import load_generator
@@ -39,6 +40,7 @@ HUB: dict[str, Callable[[str, OnStep], Any]] = {
     "segment": load_segmenter,
     "summary": load_translator,
     "answer": load_answerer,
+    "classify": load_classifier,
     "generate": load_generator,
 }
 

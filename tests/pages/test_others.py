@@ -37,6 +37,7 @@ def models() -> dict[str, tuple]:
         "segment": (hf.SegformerForSemanticSegmentation(segformer), hf.SegformerImageProcessor()),
         "summary": (hf.T5ForConditionalGeneration(t5), units),
         "answer": (hf.BertForQuestionAnswering(bert), words),
+        "classify": (hf.BertForSequenceClassification(bert), words),
         "generate": (hf.GPT2LMHeadModel(gpt2), pieces),
     }
 
@@ -77,7 +78,7 @@ def told(test: AppTest) -> str:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("task", ["detect", "segment", "summary", "answer", "generate"])
+@pytest.mark.parametrize("task", ["detect", "segment", "summary", "answer", "classify", "generate"])
 def test_each_task_ends_in_its_attention(task: str, language: str) -> None:
     test = asked(task, language=language, hub_summary_text="Hello world, the dog is in the snow.")
     assert len(views(test)) == 1, told(test)
@@ -113,6 +114,8 @@ def test_the_prompt_is_continued_and_other_settings_wait_for_start() -> None:
         ("answer", "tiny/answer", {"hub_question_text": " ", "hub_context_text": "a"}, "question and a text"),
         ("answer", "tiny/answer", {"hub_context_text": "dog " * 900}, "pieces"),
         ("summary", "tiny/summary", {"hub_summary_text": "dog " * 900}, "pieces"),
+        ("classify", "tiny/answer", {}, "was not trained"),
+        ("classify", "tiny/classify", {"hub_review_text": " "}, "A text is needed"),
     ],
 )
 def test_what_cannot_be_done_gets_a_sentence_and_can_be_tried_again(

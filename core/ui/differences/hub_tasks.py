@@ -10,6 +10,7 @@ from core.attention.trace import AttentionTrace
 from core.differences.tasks import summary_prompt
 from core.errors import SidelightError
 from core.models.answering import Answer
+from core.models.classification import Classification
 from core.models.detection import Detection
 from core.models.generation import Continuation
 from core.models.segmentation import Segmentation
@@ -28,11 +29,16 @@ SUGGESTED = {
     "segment": ("nvidia/segformer-b0-finetuned-ade-512-512", "Intel/dpt-large-ade"),
     "summary": ("google-t5/t5-small", "facebook/bart-large-cnn"),
     "answer": ("distilbert/distilbert-base-cased-distilled-squad", "deepset/roberta-base-squad2"),
+    "classify": (
+        "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+        "cardiffnlp/twitter-roberta-base-sentiment-latest",
+    ),
     "generate": ("distilbert/distilgpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B"),
 }
 SIDES = (256, 384, 512, 640, 800)  # px of a photo's shortest edge
 LEAST = 0.1  # probability of an object that is kept at all
 LONGEST = 4000  # characters that are typed
+CLASSES = 12  # of a text, that are shown
 
 
 def show(lesson: Lesson) -> None:
@@ -133,6 +139,23 @@ def _answer(lesson: Lesson, name: str) -> None:
     linked.show([linked.text_part(found.trace, name, range(best.first, best.last + 1))], "hub_text")
 
 
+def _classify(lesson: Lesson, name: str) -> None:
+    text = _typed("review")
+    found: Classification | None = _run("classify", name, (text,), lambda model, _: model.classify(text))
+    if found is None:
+        return
+    best = found.probabilities.argsort(descending=True)[:CLASSES].tolist()
+    figure = probability_bars([found.classes[one] for one in best], [float(found.probabilities[one]) for one in best])
+    st.plotly_chart(figure, key="hub_classes", config=QUIET)
+    told = [say(f"lesson_hub.classes_{'one' if found.exclusive else 'each'}", count=len(found.classes))]
+    if len(found.classes) > CLASSES:
+        told.append(say("lesson_hub.more_labels", shown=CLASSES, count=len(found.classes)))
+    if all(label == f"LABEL_{number}" for number, label in enumerate(found.classes)):
+        told.append(say("lesson_hub.classes_unnamed"))
+    st.caption(" ".join(told))
+    linked.show([linked.text_part(found.trace, name, ())], "hub_text")
+
+
 def _generate(lesson: Lesson, name: str) -> None:
     prompt = _typed("prompt", 68)
     left, right = st.columns(2)
@@ -158,4 +181,11 @@ def _typed(name: str, height: int = 160) -> str:
     return st.text_area(say(f"lesson_hub.{name}_text"), text, height, LONGEST, key=f"hub_{name}_text")
 
 
-SHOW = {"detect": _detect, "segment": _segment, "summary": _summary, "answer": _answer, "generate": _generate}
+SHOW = {
+    "detect": _detect,
+    "segment": _segment,
+    "summary": _summary,
+    "answer": _answer,
+    "classify": _classify,
+    "generate": _generate,
+}

@@ -1,0 +1,63 @@
+"""Text classification by name: sentiment, topic, spam; which class a text is of, and what the model attended to."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from core.attention.axes import TokenAxis
+from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
+from core.models.hub import OnStep, from_hub
+from core.models.reading import Reader
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What a text was taken for.
+
+    classes: as the model's configuration names them. logits, probabilities: (classes,).
+    exclusive: whether exactly one class is right (softmax), or each is judged by itself (sigmoid).
+    trace: of kind "encoder", or "decoder" where the model sees no later piece.
+    """
+
+    classes: tuple[str, ...]
+    logits: Tensor
+    probabilities: Tensor
+    exclusive: bool
+    axis: TokenAxis
+    trace: AttentionTrace
+
+
+@dataclass(eq=False)
+class Classifier(Reader):
+    """A model with a head for classes of texts, in eval mode."""
+
+    task: Literal["classification"] = "classification"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, in the order of the logits."""
+        names = self.module.config.id2label
+        return tuple(str(names.get(number, number)) for number in range(self.module.config.num_labels))
+
+    def classify(self, text: str) -> Classification:
+        """The probability of each class, and the attention of the whole pass. Raises SidelightError
+        `classification.empty`, `classification.too_long`, `classification.not_captured`."""
+        found = self.read(text)
+        logits = found.output.logits[0].float()
+        exclusive = self.module.config.problem_type != "multi_label_classification"
+        probabilities = logits.softmax(-1) if exclusive else logits.sigmoid()
+        return Classification(self.classes, logits, probabilities, exclusive, found.axis, found.trace)
+
+
+def load_classifier(name: str, on_step: OnStep | None = None) -> Classifier:
+    """Any transformers model for classes of texts. Raises SidelightError `model.*`, `classification.no_classes` for one
+    that gives a number instead, such as the likeness of two texts."""
+    module, tokenizer = from_hub(name, None, AutoModelForSequenceClassification, AutoTokenizer, on_step)
+    if module.config.is_encoder_decoder or not tokenizer.is_fast:
+        raise SidelightError("model.unsupported", name=name.strip())
+    if module.config.num_labels < 2 or module.config.problem_type == "regression":
+        raise SidelightError("classification.no_classes", name=name.strip())
+    return Classifier(name.strip(), module, tokenizer)

@@ -1,0 +1,73 @@
+"""One pass of a model that reads a text, or a pair of texts: what it gives and its attention, of which answers and
+classes are made."""
+
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any, Literal
+
+import torch
+from transformers import PreTrainedModel
+
+from core.attention.axes import TokenAxis
+from core.attention.tape import Tape
+from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
+from core.models.pieces import clean, text_axis
+from core.models.tokenizing import covered, encode
+
+LONGEST = 512  # pieces of all texts together
+
+
+@dataclass(frozen=True)
+class Reading:
+    """texts: as they were read. encoding: a `tokenizers.Encoding` of them. output: the model's own. trace: of kind
+    "encoder", or "decoder" where the model sees no later piece."""
+
+    texts: tuple[str, ...]
+    encoding: Any
+    output: Any
+    axis: TokenAxis
+    trace: AttentionTrace
+
+
+@dataclass(eq=False)
+class Reader:
+    """module: a model with a head for its task, in eval mode. tokenizer: a fast one. task: with it the codes of errors
+    begin."""
+
+    name: str
+    module: PreTrainedModel
+    tokenizer: Any
+    task: Literal["answering", "classification"]
+
+    @property
+    def limit(self) -> int:
+        """How many pieces are accepted, marks included."""
+        positions = getattr(self.module.config, "max_position_embeddings", None) or LONGEST
+        return min(self.tokenizer.model_max_length, positions, LONGEST)
+
+    def read(self, *typed: str) -> Reading:
+        """Raises SidelightError `<task>.empty`, `<task>.too_long`, `<task>.not_captured`."""
+        texts = tuple(clean(text) for text in typed)
+        if not all(texts):
+            raise SidelightError(f"{self.task}.empty")
+        inputs = encode(self.tokenizer, *texts)
+        encoding = inputs.encodings[0]
+        if not {*range(len(texts))} <= set(encoding.sequence_ids):  # nothing that the vocabulary knows
+            raise SidelightError(f"{self.task}.empty")
+        if len(encoding) > self.limit:
+            raise SidelightError(f"{self.task}.too_long", pieces=len(encoding), limit=self.limit)
+        axis = text_axis(*covered(encoding, texts))
+        known = signature(self.module.forward).parameters
+        with torch.inference_mode(), Tape.record(values=True) as tape:
+            output = self.module(**{k: v.to(self.module.device) for k, v in inputs.items() if k in known})
+        return Reading(texts, encoding, output, axis, self._trace(tape, axis))
+
+    def _trace(self, tape: Tape, axis: TokenAxis) -> AttentionTrace:
+        try:
+            trace = AttentionTrace.from_calls("encoder", tape.calls, axis, axis)
+        except ValueError as error:
+            raise SidelightError(f"{self.task}.not_captured", name=self.name) from error
+        if trace.layers != self.module.config.get_text_config().num_hidden_layers:
+            raise SidelightError(f"{self.task}.not_captured", name=self.name)
+        return replace(trace, kind="decoder") if trace.is_causal else trace
