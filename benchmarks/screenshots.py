@@ -6,7 +6,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import ADDRESS, READY, ROOT, serve
 
-CHECKED = ":nth-match(:text('of random maps'), 17)"  # nine methods for the photo, eight for the sentence
+CHECKED = ":nth-match(:text('of random maps'), 19)"  # ten methods for the photo, nine for the sentence
 SHOTS = {  # file: (page and query, width, height, colour scheme, what is there when it is drawn)
     "compare.png": ("/", 1440, 960, "light", READY),
     "translation-dark.png": ("/translation", 1440, 960, "dark", READY),

@@ -39,9 +39,9 @@ def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(t
     page.locator(".st-key-explain_words .main-svg").first.wait_for()
     assert page.evaluate("window.picturesAlone"), "they waited for plotly"
     before = picture.bounding_box()
-    expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(17)
+    expect(page.get_by_text(re.compile("^explains more than .* of random maps$"))).to_have_count(19)
     assert picture.bounding_box() == pytest.approx(before, abs=2)
-    assert page.evaluate("window.unmeasured") >= 17, "maps waited for their checks"
+    assert page.evaluate("window.unmeasured") >= 19, "maps waited for their checks"
     page.locator(".st-key-deletion_photo .main-svg").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
 

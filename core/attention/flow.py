@@ -61,6 +61,18 @@ def added(row: Tensor, kind: Kind, layers: int, maps: Maps) -> Tensor:
     return row
 
 
+def compounded(subject: Subject, maps: Maps) -> Tensor:
+    """The reader's row of the product of all layers' I + A, without what no layer has moved."""
+    row, depth = subject.reader, subject.depth
+    if subject.last == "encoder":
+        return added(row, "encoder", depth["encoder"], maps) - row
+    source = torch.zeros(len(subject.axis))
+    for layer in reversed(range(depth["decoder"])):
+        source = source + through(row, lambda rows, layer=layer: maps("cross", layer, rows))
+        row = added(row, "decoder", 1, lambda kind, _, rows, layer=layer: maps(kind, layer, rows))
+    return added(source, "encoder", depth["encoder"], maps)
+
+
 def normalised(own: Tensor) -> Tensor:
     """N(R) = (R - I) / (row sums) + I."""
     eye = torch.eye(len(own))

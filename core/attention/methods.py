@@ -6,16 +6,19 @@ Rollout and its kin are one row carried through the layers (`core.attention.flow
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import reduce
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from core.attention.flow import Maps, added, normalised, rolled, through
+from core.attention.flow import Maps, compounded, normalised, rolled, through
+from core.attention.propagation import relevances
 from core.attention.subject import Gradients, Subject
 from core.attention.trace import AttentionTrace, Kind
 
 Fusion = Literal["mean", "max", "min"]
+FUSE = {"mean": torch.add, "max": torch.maximum, "min": torch.minimum}
 LARGEST = 3 * 2**30  # bytes of attention and gradient above which a gradient method is refused
 
 
@@ -33,14 +36,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Method:
-    """explain: (N,). gradient: whether it needs a pass with gradients. alone: whether it is made for self-attention
-    only. equation: LaTeX. Wording: `method.<name>` and `method.<name>_help` with its limits."""
+    """explain: (N,), of a subject, options and gradients. gradient: whether it needs those, else they may be None.
+    alone: whether it is made for self-attention only. equation: LaTeX. Wording: `method.<name>` and
+    `method.<name>_help` with its limits."""
 
     name: str
     paper: str
     url: str
     equation: str
-    explain: Callable[[Subject, Options, Gradients | None], Tensor]
+    explain: Callable[[Subject, Options, Any], Tensor]
     gradient: bool = False
     alone: bool = False
 
@@ -55,7 +59,7 @@ def explain(subject: Subject, name: str, options: Options | None = None, gradien
         raise ValueError(reason)
     if method.gradient and gradients is None:
         gradients = subject.gradients()
-    with torch.no_grad():
+    with torch.no_grad():  # a method that needs a graph asks for it
         return method.explain(subject, options or Options(), gradients).float().cpu()
 
 
@@ -116,11 +120,9 @@ def gradient_attention(subject: Subject, options: Options, gradients: Gradients)
     """mean over layers and heads of relu(dy/dA * A) in the reader's rows; Barkan et al. 2021 (Grad-SAM), equation 5.
     Asks for the target, but only of the rows that are read: what earlier layers mixed is not traced back."""
     maps, kind = _weighted(gradients), subject.last
-    rows = torch.arange(len(subject.reader))
     layers = range(subject.depth[kind])
-    return sum(subject.reader.to(found) @ found for found in (maps(kind, layer, rows) for layer in layers)) / len(
-        layers
-    )
+    found = [through(subject.reader, lambda rows, layer=layer: maps(kind, layer, rows)) for layer in layers]
+    return torch.stack(found).mean(0)
 
 
 def gradient_rollout(subject: Subject, options: Options, gradients: Gradients) -> Tensor:
@@ -134,7 +136,7 @@ def relevance(subject: Subject, options: Options, gradients: Gradients) -> Tenso
     R_ti += N(R_tt)^T A- N(R_ii) for cross-attention, with N of equations 8 and 9. Negative evidence is dropped."""
     maps, reader = _weighted(gradients), subject.reader
     if subject.last == "encoder":
-        return added(reader, "encoder", subject.depth["encoder"], maps) - reader
+        return compounded(subject, maps)
     whole = {kind: torch.arange(len(trace.query_axis)) for kind, trace in subject.traces.items()}
     source = torch.eye(len(subject.axis))
     for layer in range(subject.depth["encoder"]):
@@ -154,8 +156,19 @@ def attribution(subject: Subject, options: Options, gradients: Gradients) -> Ten
     paper gets R_A, the relevance of the attention, by layer-wise propagation; here R_A = relu(dy/dA) * A, which needs
     no rule for any layer. Only the positive gradient counts: its square alone would give evidence against the target
     the same weight as evidence for it. Self-attention only."""
-    maps = _weighted(gradients, power=2)
-    return added(subject.reader, "encoder", subject.depth["encoder"], maps) - subject.reader
+    return compounded(subject, _weighted(gradients, power=2))
+
+
+def propagation(subject: Subject, options: Options, gradients: Gradients) -> Tensor:
+    """Chefer et al. 2021 (CVPR), equations 13 and 14, with R_A by layer-wise relevance propagation as the paper has it
+    (`core.attention.propagation`): product over layers of I + E_h[relu(dy/dA * R_A)]. The paper is about
+    self-attention; across, a decoder's row goes on through its own past and, layer by layer, to the source."""
+    found = relevances(subject)
+
+    def maps(kind: Kind, layer: int, rows: Tensor) -> Tensor:
+        return (gradients.gradient[kind][layer][:, rows] * found[kind][layer][:, rows]).float().relu().mean(0)
+
+    return compounded(subject, maps)
 
 
 def grad_cam(subject: Subject, options: Options, gradients: Gradients) -> Tensor:
@@ -177,17 +190,9 @@ def _layer(subject: Subject, options: Options) -> int:
 
 def _fused(trace: AttentionTrace, layer: int, rows: Tensor, options: Options) -> Tensor:
     """The heads of a layer as one map, a head in memory at a time: (queries, Nk)."""
-    call = trace.calls[layer]
     heads = range(trace.heads) if options.head is None else (options.head % trace.heads,)
-    total = None
-    for head in heads:
-        found = call.weights(rows, trace.item, head)[0, 0]
-        if total is None:
-            total = found
-        elif options.fusion == "mean":
-            total += found
-        else:
-            total = torch.maximum(total, found) if options.fusion == "max" else torch.minimum(total, found)
+    maps = (trace.calls[layer].weights(rows, trace.item, head)[0, 0] for head in heads)
+    total = reduce(FUSE[options.fusion], maps)
     return total / len(heads) if options.fusion == "mean" else total
 
 
@@ -264,6 +269,14 @@ METHODS = {
             attribution,
             True,
             alone=True,
+        ),
+        Method(
+            "propagation",
+            "Chefer et al. 2021 (CVPR)",
+            "https://arxiv.org/abs/2012.09838",
+            r"\textstyle\prod_l\big(I+\mathbb E_h[(\nabla A_l\odot R_{A_l})^+]\big)",
+            propagation,
+            True,
         ),
         Method(
             "grad_cam",

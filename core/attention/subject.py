@@ -3,7 +3,7 @@
 `core.models.subjects` makes them; nothing here or in the methods knows which model, or even which modality, it is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -98,14 +98,19 @@ class Subject:
         layer, across = divmod(index - encoder, 2)
         return ("cross" if across else "decoder"), layer % self.depth["decoder"]
 
+    def by_kind(self, calls: Sequence[AttentionCall]) -> dict[Kind, list[AttentionCall]]:
+        """The fused calls of one pass, layer by layer, without those that belong to no trace."""
+        found: dict[Kind, list[AttentionCall]] = {kind: [] for kind in self.traces}
+        for call in calls:
+            if (place := self.place(call.index)) is not None:
+                found[place[0]].append(call)
+        return found
+
     def gradients(self) -> Gradients:
         """One pass with explicit attention, and one back; no parameter's gradient is touched."""
         with torch.enable_grad(), Tape.differentiate() as tape:
             asked, leaf = self.run()
-        calls: dict[Kind, list[AttentionCall]] = {kind: [] for kind in self.traces}
-        for call in tape.calls:
-            if (place := self.place(call.index)) is not None:
-                calls[place[0]].append(call)
+        calls = self.by_kind(tape.calls)
         maps = [call.attention for of_kind in calls.values() for call in of_kind]
         read = calls[self.last][-1].value
         found = torch.autograd.grad(asked, [*maps, read, leaf], allow_unused=True)

@@ -51,7 +51,7 @@ class AttentionCall:
         items = slice(None) if item is None else slice(item, item + 1)
         heads = slice(None) if head is None else slice(head, head + 1)
         query = self.query[items, heads, queries].float() * self.scale
-        key = _for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
+        key = for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
         scores = query @ key.transpose(-2, -1)  # (B, H, queries, Nk)
         if self.mask is None and not self.is_causal:
             return torch.softmax(scores, -1)
@@ -68,7 +68,7 @@ class AttentionCall:
     def output(self, queries: Tensor | slice, value: Tensor, item: int | None = None) -> Tensor:
         """The attention output, recomputed: (B, H, queries, dv)."""
         items = slice(None) if item is None else slice(item, item + 1)
-        return self.weights(queries, item) @ _for_each_query_head(value[items], self.query.shape[1]).float()
+        return self.weights(queries, item) @ for_each_query_head(value[items], self.query.shape[1]).float()
 
     def mask_of(self, item: int) -> Tensor | None:
         """The mask of one item of the batch: (1 or H, 1 or Nq, Nk)."""
@@ -171,7 +171,7 @@ class Tape(TorchFunctionMode):
         if call.attention.requires_grad:
             call.attention.retain_grad()
         self.calls.append(call)
-        value = _for_each_query_head(call.value, call.query.shape[1])
+        value = for_each_query_head(call.value, call.query.shape[1])
         return F.dropout(call.attention, dropout_p) @ value
 
     def _keep(self, call: AttentionCall) -> None:
@@ -200,7 +200,7 @@ def _fold_mask(mask: Tensor, query: Tensor) -> Tensor:
     return mask.reshape(-1, *mask.shape[-3:])
 
 
-def _for_each_query_head(tensor: Tensor, heads: int) -> Tensor:
+def for_each_query_head(tensor: Tensor, heads: int) -> Tensor:
     """(B, Hk, N, d) -> (B, H, N, d): grouped keys and values serve H / Hk query heads each."""
     return tensor if tensor.shape[1] == heads else tensor.repeat_interleave(heads // tensor.shape[1], 1)
 

@@ -61,8 +61,8 @@ def test_maps_come_before_their_checks_and_before_any_figure(monkeypatch: pytest
     unchecked = wording.text("explain.unchecked", "en")
     app = opened("maps")
     for _ in range(2):
-        assert not app.exception and len(app.get("image")) == 9 + 1, "nine methods, and where they disagree"
-        assert sum(unchecked in one.value for one in app.markdown) == 9 + 8
+        assert not app.exception and len(app.get("image")) == 10 + 1, "ten methods, and where they disagree"
+        assert sum(unchecked in one.value for one in app.markdown) == 10 + 9
         assert "of random maps" not in "".join(one.value for one in app.markdown)
         app.run()  # as the browser asks once it has painted that
     assert len(app.get("plotly_chart")) == 3, "the words' maps and both sides' agreement"
@@ -73,14 +73,14 @@ def test_every_map_is_checked_on_this_input() -> None:
     app = settled(opened("maps"))
     assert not app.exception
     told = [m.value for m in app.markdown if "of random maps" in m.value]
-    assert len(told) == 9 + 8, "nine methods for the photo, eight for the sentence"
+    assert len(told) == 10 + 9, "ten methods for the photo, nine for the sentence"
     assert "only" in texts(app), "and one that says why it does not apply"
     assert len({one.help for one in app.markdown if "of random maps" in one.value}) > 10, "each with its own areas"
 
 
 def test_each_verdict_stands_beside_its_own_method_and_the_best_one_leads() -> None:
     app = settled(opened("maps"))
-    told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][:9]
+    told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][: len(METHODS)]
     model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
     first = model.run(photo, 112, "crop").predictions[0].label
     asked = photo_subject(model, photo, 112, "crop", model.classes.index(first))
