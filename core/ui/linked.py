@@ -73,10 +73,12 @@ def _numbers(parts: list[payload.Part], choice: state.Chosen) -> bytes:
 
 
 def _table(part: payload.Part, name: str, choice: state.Chosen) -> str:
-    trace = part.cross if isinstance(part, payload.SentencePart) else part.trace
+    trace, position = part.cross if isinstance(part, payload.SentencePart) else part.trace, 0
+    if isinstance(part, payload.ImagePart):
+        trace, position = part.asked(choice.position(name, part.positions))
     layer, heads = choice.layer(trace.layers), choice.heads_of(name, trace.heads)
     if isinstance(part, payload.ImagePart):
-        return row_table(trace, layer, heads, choice.position(name, len(trace.query_axis)))
+        return row_table(trace, layer, heads, position)
     return map_table(trace, layer, heads, part.target.labels if isinstance(part, payload.SentencePart) else ())
 
 

@@ -1,5 +1,7 @@
 // A film of one probe's attention: a picture a frame, played and stepped in the browser alone, by pointer or by keyboard.
 
+import { add, fill } from "./linked/dom.js";
+
 const PACE = 350; // ms a frame
 
 class Film {

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.views.light import HIGH, LOW, SCALE, overlay
+from core.views.scripts import bundle
 from core.views.standalone import frame, page
 
 HERE = Path(__file__).parent
@@ -55,7 +56,7 @@ class Film:
 @cache
 def script() -> str:
     """One ES module."""
-    return "\n".join(path.read_text("utf-8") for path in (HERE / "linked" / "dom.js", HERE / "film.js"))
+    return bundle(HERE / "film.js")
 
 
 @cache

@@ -17,7 +17,7 @@ def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: in
     rows = [trace.row(layer, head, query).tolist() for head in heads]
     lines = []
     for position, label in enumerate(axis.labels):
-        lines.append([layer + 1, axis.labels[query], label, *(f"{row[position]:.6g}" for row in rows)])
+        lines.append([layer + 1, trace.query_axis.labels[query], label, *(f"{row[position]:.6g}" for row in rows)])
     return as_csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
 
 

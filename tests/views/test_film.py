@@ -12,6 +12,7 @@ from PIL import Image
 
 import core.views.linked.page
 from core.views.film import CIVIDIS, LIGHT, Film, film_photo, film_sentence
+from core.views.scripts import bundle
 
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
 WORDS = {
@@ -36,7 +37,7 @@ def photo_film() -> Film:
 def test_light_on_the_photo_is_that_of_the_linked_view(chromium) -> None:
     """The same overlay as colour.js, whose 1/8 to 64 times uniform become 0 to 1."""
     page = chromium.new_page()
-    page.add_script_tag(content=COLOUR.read_text("utf-8"))
+    page.add_script_tag(content=bundle(COLOUR))
     found = page.evaluate(
         "(w) => scaled(w, w.map(() => 1 / w.length), 'uniform').t.map((t) => overlayAt('light', t, 0.85))",
         [times / 12 for times in TIMES],
@@ -58,7 +59,7 @@ def test_darker_below_uniform_and_lit_above() -> None:
 
 def test_ramps_are_those_of_the_linked_view(chromium) -> None:
     page = chromium.new_page()
-    page.add_script_tag(content=COLOUR.read_text("utf-8"))
+    page.add_script_tag(content=bundle(COLOUR))
     for name, ramp in (("light", LIGHT), ("cividis", CIVIDIS)):
         assert page.evaluate(f"RAMPS.{name}") == [[place, list(colour)] for place, colour in ramp]
     page.close()

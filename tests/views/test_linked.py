@@ -23,6 +23,7 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.views.linked.page import View, standalone
 from core.views.linked.payload import ImagePart, SentencePart, pack
+from core.views.scripts import bundle
 
 WORDS = wording.starting_with("view.", "en")
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
@@ -446,13 +447,13 @@ def test_an_even_share_is_of_the_keys_that_may_be_seen(page) -> None:
     shares = "Array.from(view.parts[1].{}.shares)"
     assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 5, 1 / 5, 2 / 5, 1 / 5])
     assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1 / 2, 0, 0]), "the start mark is no word"
-    assert in_view(page, "view.parts[0].trace.share(0)") == pytest.approx(1 / 17)
+    assert in_view(page, "view.parts[0].trace.share(0, 0)") == pytest.approx(1 / 17)
     page.locator("summary").click()
     page.get_by_label("hide CLS and marks").check()
     page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
     assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 4, 1 / 4, 2 / 4, 0])
     assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1, 0, 0])
-    assert in_view(page, "view.parts[0].trace.share(0)") == pytest.approx(1 / 16)
+    assert in_view(page, "view.parts[0].trace.share(0, 0)") == pytest.approx(1 / 16)
 
 
 def test_what_the_hidden_marks_hold_is_told(page, parts: list) -> None:
@@ -504,7 +505,64 @@ def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, parts: list
 
 def test_hues_are_mixed_by_the_square_of_their_weights(chromium) -> None:
     page = chromium.new_page()
-    page.add_script_tag(content=COLOUR.read_text("utf-8"))
+    page.add_script_tag(content=bundle(COLOUR))
     assert page.evaluate("mixed([0.8, 0.2], [[255, 0, 0], [0, 0, 255]])") == [240, 0, 15]
     assert page.evaluate("mixed([0, 0], [[255, 0, 0], [0, 0, 255]])") == [0, 0, 0]
     page.close()
+
+
+def test_hovering_previews_while_a_lock_stays(page) -> None:
+    photo = page.locator(".photo")
+    box = photo.bounding_box()
+    photo.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.9})
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.1)
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 1, column 1')")
+    assert in_view(page, "view.parts[0].choice.at") == 16, "the lock stays, row 4, column 4"
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelector('.say').textContent.includes('row 4, column 4')")
+    page.get_by_role("button", name="dog", exact=True).click()
+    page.get_by_role("button", name="Ein").hover()
+    page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('Ein reads')")
+    assert in_view(page, "view.parts[1].choice.at") == "s1"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_who_looks_at_a_word_and_the_even_share_of_it(page, parts: list, hidden: bool) -> None:
+    """Sum over its pieces, mean over those of the word that looks; of a hidden mark in rows that still count it."""
+    part = parts[1]
+    in_view(page, f"view.set('hide', {str(hidden).lower()})")
+    in_view(page, "view.drawNow()")
+    maps = torch.stack([part.encoder.map(1, head) for head in range(2)])
+    if hidden:
+        rest = maps[..., :-1] / maps[..., :-1].sum(-1, keepdim=True)
+        maps = torch.cat([rest, maps[..., -1:]], -1)
+    expected = merge_map(maps.mean(0), part.source, part.source)
+    even = torch.tensor([1, 1, 2, 1]) / torch.tensor([4, 4, 4, 5] if hidden else 5)
+    for word in range(4):
+        found = f"view.parts[1].selfColumn('s', {word})"
+        close(in_view(page, f"Array.from({found}.weights)"), expected[:, word])
+        shares = in_view(page, f"Array.from({found}.shares)")
+        assert shares == pytest.approx([float(even[word])] * 4)
+    written = "view.parts[1].selfColumn('t', 0)"
+    shares = in_view(page, f"Array.from({written}.shares)")
+    assert shares == pytest.approx([0, 1, 1 / 2] if hidden else [0, 1 / 2, 1 / 3]), "the start mark is no word"
+
+
+def test_what_the_model_never_saw_is_dark_and_hatched_and_said(page, parts: list) -> None:
+    """The photo is 120 x 80, the model saw its middle: a strip of 20 px on each side."""
+    assert in_view(page, "view.parts[0].unseen") == [[0, 0, 20, 80], [100, 0, 20, 80]]
+    assert "Hatched: cut away" in page.locator(".note").first.inner_text()
+    page.wait_for_timeout(200)
+    shot = np.asarray(Image.open(io.BytesIO(page.locator(".photo").screenshot())).convert("RGB")).astype(int)
+    pixel = shot.shape[1] / 120
+    strip, photo = shot[:, : int(18 * pixel)], np.array([0, 128, 0])  # the photo is plain green
+    assert (np.abs(strip - photo).sum(-1) > 40).mean() > 0.99, "nothing of it is left as bright as it was"
+    assert len(np.unique(strip[int(4 * pixel)].sum(-1) // 60)) > 1, "stripes"
+
+
+def test_nothing_is_hatched_where_the_model_saw_all(chromium, parts: list, tmp_path) -> None:
+    whole = PatchAxis((4, 4), ("CLS",), (0, -20, 120, 100), (120, 80))
+    trace = dataclasses.replace(parts[0].trace, query_axis=whole, key_axis=whole)
+    with opened(chromium, tmp_path / "whole.html", [dataclasses.replace(parts[0], trace=trace)]) as page:
+        assert in_view(page, "view.parts[0].unseen") == []
+        assert "Hatched" not in page.locator(".note").inner_text()

@@ -4,8 +4,10 @@ import csv
 
 import pytest
 
+from core.views.linked.state import Chosen
 from core.views.tables import as_csv, map_table, row_table
 from tests.views.test_linked import sentence_part, vision_part
+from tests.views.test_text_card import decoder_part
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -43,3 +45,32 @@ def test_a_map_of_a_text_names_both_positions() -> None:
     lines = read(map_table(trace, 1, [0]))
     assert len(lines) == 25 and lines[7]["query"] == "dog" and lines[7]["key"] == "run"
     assert float(lines[7]["head 1"]) == pytest.approx(float(trace.map(1, 0)[1, 2]), rel=1e-4)
+
+
+def test_numbers_of_query_and_key_are_not_swapped() -> None:
+    part = sentence_part()  # three outputs, five source pieces
+    for line in read(map_table(part.cross, 1, [0, 1], part.target.labels)):
+        row, column = int(line["step"]) - 1, int(line["source position"]) - 1
+        assert line["written"] == part.target.labels[row] and line["source"] == part.source.labels[column]
+        weights = [float(part.cross.map(1, head)[row, column]) for head in range(2)]
+        assert [float(line[f"head {head + 1}"]) for head in range(2)] == pytest.approx(weights, rel=1e-4)
+    for line in read(map_table(part.encoder, 1, [0])):
+        row, column = int(line["position"]) - 1, int(line["at"]) - 1
+        assert line["query"] == part.source.labels[row] and line["key"] == part.source.labels[column]
+        assert float(line["head 1"]) == pytest.approx(float(part.encoder.map(1, 0)[row, column]), rel=1e-4)
+
+
+def test_an_object_of_a_decoder_has_a_row_of_its_own() -> None:
+    part = decoder_part()  # four cells, then three objects
+    trace, row = part.asked(Chosen(at={"image": "6"}).position("image", part.positions))
+    assert trace is part.cross and row == 2
+    lines = read(row_table(trace, 1, [0], row))
+    assert [line["query"] for line in lines] == ["c"] * 4 and [line["key"] for line in lines] == [
+        "1,1",
+        "1,2",
+        "2,1",
+        "2,2",
+    ]
+    assert [float(line["head 1"]) for line in lines] == pytest.approx(part.cross.row(1, 0, 2).tolist(), rel=1e-4)
+    assert part.asked(Chosen(at={"image": "3"}).position("image", part.positions)) == (part.trace, 3)
+    assert part.asked(Chosen(at={"image": "7"}).position("image", part.positions)) == (part.trace, 0), "no such object"

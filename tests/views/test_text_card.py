@@ -76,7 +76,9 @@ def test_words_get_the_librarys_weights(page, parts: list, part: int) -> None:
         look = f"(({{ trace, words }}, card) => card.look(trace, 1, words[{word}], words))"
         row = f"{look}(view.parts[{part}], view.parts[{part}]).weights"
         close(in_view(page, f"Array.from({row})"), expected[word])
-        close(in_view(page, f"Array.from(view.parts[{part}].lookedAt(1, {word}).weights)"), expected[:, word])
+        asked = look.replace("look(", "lookedAt(")
+        column = f"{asked}(view.parts[{part}], view.parts[{part}]).weights"
+        close(in_view(page, f"Array.from({column})"), expected[:, word])
 
 
 def test_the_answer_is_marked_and_asked_first(page) -> None:
@@ -162,3 +164,13 @@ def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
     page.wait_for_function("document.querySelector('.say b').textContent.startsWith('The patch at')")
     close(in_view(page, shown), part.trace.mean([1])[:, 3])
     page.close()
+
+
+def test_hovering_previews_an_object_while_a_patch_is_locked(page) -> None:
+    card = page.locator(".card").first
+    page.evaluate("document.querySelector('.sidelight').view.parts[0].lock(2)")
+    card.get_by_role("button", name="cat 98%").hover()
+    page.wait_for_function("document.querySelector('.say b').textContent === 'cat 98%'")
+    assert in_view(page, "view.parts[0].choice.at") == 2
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelector('.say b').textContent.startsWith('The patch at')")

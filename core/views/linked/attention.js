@@ -1,5 +1,5 @@
-// Attention recomputed in the browser: weight(i, j) = exp(q_i . k_j + bias_ij - lse_i), for any row, column, head or layer.
-// The numbers come from core/views/linked/payload.py, which pre-multiplies q by the scale and gives the log-sum-exp of each row.
+// Attention recomputed in the browser: weight(i, j) = exp(q_i . k_j + bias_ij - lse_i), for any row, column, head or
+// layer. The numbers come from core/views/linked/scores.py, which multiplies q by the scale and gives the log-sum-exp.
 
 const HALF = (() => {
   const table = new Float32Array(65536);
@@ -11,52 +11,100 @@ const HALF = (() => {
   return table;
 })();
 
-function decodeHalf(buffer, [offset, length]) {
+export function decodeHalf(buffer, [offset, length]) {
   const codes = new Uint16Array(buffer, offset, length), numbers = new Float32Array(length);
   for (let i = 0; i < length; i++) numbers[i] = HALF[codes[i]];
   return numbers;
 }
 
 // bytes: [header length, uint32][header JSON, padded to 8][arrays]. Offsets in the header count from the arrays' start.
-function unpack(bytes) {
+export function unpack(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   return { header, buffer: bytes.slice(4 + length).buffer };
 }
 
-class Trace {
+// One layer: how its scores are made. A number in float32 is read as it lies, one in float16 is decoded at first use.
+class Layer {
   constructor(meta, buffer) {
-    Object.assign(this, meta); // kind, layers (numbers of those present), depth, heads, queries, keys, width, causal
-    this.q = decodeHalf(buffer, meta.q);
-    this.k = decodeHalf(buffer, meta.k);
-    this.norms = decodeHalf(buffer, meta.norms);
-    this.lse = new Float32Array(buffer, ...meta.lse);
-    this.flow = new Float32Array(buffer, ...meta.flow); // of each row: sum of weight x value length
+    Object.assign(this, { meta, buffer, width: meta.width, causal: meta.causal });
+    for (const name of ["norms", "lse", "flow"]) this[name] = new Float32Array(buffer, ...meta[name]);
+  }
+
+  read(place) { return this.meta.half ? decodeHalf(this.buffer, place) : new Float32Array(this.buffer, ...place); }
+  get q() { return (this.queries ??= this.read(this.meta.q)); }
+  get k() { return (this.keys ??= this.read(this.meta.k)); }
+  get bias() { return (this.added ??= this.meta.bias && { ...this.meta.bias, values: this.read(this.meta.bias.at) }); }
+}
+
+export class Trace {
+  constructor(meta, buffer) {
+    Object.assign(this, meta); // kind, layers (numbers of those present), depth, heads, queries, keys, causal
+    this.parts = meta.scores.map((one) => new Layer(one, buffer));
     this.hidden = []; // keys left out, the rest of each row divided by what is left
-    this.biases = meta.biases.map((b) => b && { ...b, values: decodeHalf(buffer, b.at) });
     this.cache = new Map();
   }
 
-  weight(l, h, i, j) {
-    const w = this.width, a = ((l * this.heads + h) * this.queries + i) * w, b = ((l * this.heads + h) * this.keys + j) * w;
-    let score = 0;
-    for (let x = 0; x < w; x++) score += this.q[a + x] * this.k[b + x];
-    const bias = this.biases[l];
-    if (bias) score += bias.values[((bias.heads > 1 ? h : 0) * bias.queries + (bias.queries > 1 ? i : 0)) * this.keys + j];
-    return Math.exp(score - this.lse[(l * this.heads + h) * this.queries + i]);
+  added(l, h, i, j) {
+    const { bias } = this.parts[l];
+    if (!bias) return 0;
+    return bias.values[((bias.heads > 1 ? h : 0) * bias.queries + (bias.queries > 1 ? i : 0)) * this.keys + j];
   }
 
-  hide(keys) { if (String(keys) !== String(this.hidden)) { this.hidden = keys; this.cache.clear(); } }
-  visible(i) { return this.causal ? i + 1 : this.keys; }
-  seen(i, j) { return j < this.visible(i) && !this.hidden.includes(j); }
-  share(i) { return 1 / Math.max(1, this.visible(i) - this.hidden.filter((j) => j < this.visible(i)).length); } // of one key, if all were equal
+  weight(l, h, i, j) {
+    const { q, k, width, lse, causal } = this.parts[l], at = h * this.queries + i;
+    if (causal && j > i) return 0;
+    const a = at * width, b = (h * this.keys + j) * width;
+    let score = this.added(l, h, i, j);
+    for (let x = 0; x < width; x++) score += q[a + x] * k[b + x];
+    return Math.exp(score - lse[at]);
+  }
 
-  // Of each row, what is left to the keys that are not hidden; with the value method, of weight x value length.
+  hide(keys) {
+    if (String(keys) === String(this.hidden)) return;
+    this.hidden = keys;
+    this.cache.clear();
+  }
+
+  // Whether a query may see a key at all, by the mask and the flag of the call.
+  open(l, i, j) { return !(this.parts[l].causal && j > i) && this.added(l, 0, i, j) > -Infinity; }
+  seen(l, i, j) { return this.open(l, i, j) && !this.hidden.includes(j); }
+
+  // How many keys each query of a layer may see; hidden ones count where `all`.
+  counts(l, all = false) {
+    return this.remember(`${l} counts ${all}`, () => Array.from({ length: this.queries }, (_, i) => {
+      const { bias, causal } = this.parts[l];
+      let count = 0;
+      if (!bias) {
+        const last = causal ? Math.min(i + 1, this.keys) : this.keys;
+        return Math.max(1, last - (all ? 0 : this.hidden.filter((j) => j < last).length));
+      }
+      for (let j = 0; j < this.keys; j++) if (all ? this.open(l, i, j) : this.seen(l, i, j)) count++;
+      return Math.max(1, count);
+    }));
+  }
+
+  share(l, i) { return 1 / this.counts(l)[i]; } // of one key, if all that are seen were equal
+
+  // The even share of a key that is asked for itself: a hidden one is shown in whole rows.
+  shareOf(l, i, j) {
+    if (!this.open(l, i, j)) return 0;
+    return 1 / this.counts(l, this.hidden.includes(j))[i];
+  }
+
+  // Of each row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
+  // that is little, it is summed: a difference of numbers near 1 would have no digits left.
   left(l, h, byValue = false) {
     return this.remember(`${l} ${h} left ${byValue}`, () => Float32Array.from({ length: this.queries }, (_, i) => {
-      let left = byValue ? this.flow[(l * this.heads + h) * this.queries + i] : 1;
-      for (const j of this.hidden) if (j < this.visible(i)) left -= this.weight(l, h, i, j) * (byValue ? this.norms[(l * this.heads + h) * this.keys + j] : 1);
-      return Math.max(left, 1e-6);
+      const { flow, norms } = this.parts[l], length = (j) => (byValue ? norms[h * this.keys + j] : 1);
+      const whole = byValue ? flow[h * this.queries + i] : 1;
+      if (!this.hidden.length) return whole;
+      let left = whole;
+      for (const j of this.hidden) left -= this.weight(l, h, i, j) * length(j);
+      if (left > 0.01 * whole) return left;
+      left = 0;
+      for (let j = 0; j < this.keys; j++) if (this.seen(l, i, j)) left += this.weight(l, h, i, j) * length(j);
+      return left || 1;
     }));
   }
 
@@ -69,7 +117,7 @@ class Trace {
   row(l, h, i) {
     return this.remember(`${l} ${h} ${i}`, () => {
       const row = new Float32Array(this.keys), left = this.left(l, h)[i];
-      for (let j = 0; j < this.visible(i); j++) row[j] = this.weight(l, h, i, j) / left;
+      for (let j = 0; j < this.keys; j++) row[j] = this.weight(l, h, i, j) / left;
       for (const j of this.hidden) row[j] = 0;
       return row;
     });
@@ -77,8 +125,9 @@ class Trace {
 
   column(l, h, j) {
     return this.remember(`${l} ${h} to ${j}`, () => {
-      const column = new Float32Array(this.queries), left = this.left(l, h), whole = this.hidden.includes(j); // asked for itself, a hidden key is shown
-      for (let i = this.causal ? j : 0; i < this.queries; i++) column[i] = this.weight(l, h, i, j) / (whole ? 1 : left[i]);
+      const column = new Float32Array(this.queries), left = this.left(l, h);
+      const whole = this.hidden.includes(j); // asked for itself, a hidden key is shown
+      for (let i = 0; i < this.queries; i++) column[i] = this.weight(l, h, i, j) / (whole ? 1 : left[i]);
       return column;
     });
   }
@@ -87,10 +136,10 @@ class Trace {
   rowOf(l, heads, i, method) {
     const row = new Float32Array(this.keys);
     for (const h of heads) {
-      const vector = this.row(l, h, i), norms = (l * this.heads + h) * this.keys;
+      const vector = this.row(l, h, i), norms = this.parts[l].norms.subarray(h * this.keys, (h + 1) * this.keys);
       for (let j = 0; j < row.length; j++) {
         if (method === "max") row[j] = Math.max(row[j], vector[j]);
-        else row[j] += (method === "value" ? vector[j] * this.norms[norms + j] : vector[j]) / heads.length;
+        else row[j] += (method === "value" ? vector[j] * norms[j] : vector[j]) / heads.length;
       }
     }
     if (method !== "value") return row;
@@ -101,12 +150,13 @@ class Trace {
   columnOf(l, heads, j, method) {
     const column = new Float32Array(this.queries), totals = new Float32Array(this.queries);
     for (const h of heads) {
-      const vector = this.column(l, h, j), norm = this.norms[(l * this.heads + h) * this.keys + j];
-      const flow = method === "value" ? this.left(l, h, true) : null, left = this.left(l, h);
+      const vector = this.column(l, h, j), norm = this.parts[l].norms[h * this.keys + j];
+      const whole = this.hidden.includes(j), left = this.left(l, h);
+      const flow = method !== "value" ? null : whole ? this.parts[l].flow.subarray(h * this.queries) : this.left(l, h, true);
       for (let i = 0; i < column.length; i++) {
         if (method === "max") column[i] = Math.max(column[i], vector[i]);
         else column[i] += (method === "value" ? vector[i] * norm : vector[i]) / heads.length;
-        if (flow) totals[i] += flow[i] / left[i] / heads.length;
+        if (flow) totals[i] += flow[i] / (whole ? 1 : left[i]) / heads.length;
       }
     }
     return method === "value" ? column.map((w, i) => w / (totals[i] || 1)) : column;

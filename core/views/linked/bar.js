@@ -1,6 +1,10 @@
 // The bar above the cards: one selector for both modalities, the display settings behind a fold, and the colour bar.
 
-class Bar {
+import { add, percent } from "./dom.js";
+import { colourAt, tinted } from "./colour.js";
+import { CHOICES } from "./state.js";
+
+export class Bar {
   constructor(view, root, types) {
     const { words } = view, image = types.includes("image"), sentence = types.includes("sentence");
     Object.assign(this, { view, root });

@@ -1,6 +1,11 @@
 // What the image card and the sentence card share: heading, overview, head chips, notes, the sentence below, hover and lock.
 
-class Card {
+import { add, descending, fill, percent } from "./dom.js";
+import { hueOf, mixed } from "./colour.js";
+import { readPart } from "./state.js";
+import { Overview } from "./overview.js";
+
+export class Card {
   // at: the part's own choice, "" where none was made. Positions are compared by their text.
   constructor(part, view, title, heads, stored) {
     Object.assign(this, { part, view, count: heads, hovered: null });

@@ -1,6 +1,15 @@
 // The linked view: the cards under one bar. Hover previews, click locks, Escape releases; none of it asks the server.
 // What is locked or chosen is told once it rests (`onChoice`), so that the page and the link can follow.
 
+import { add } from "./dom.js";
+import { unpack } from "./attention.js";
+import { hueOf, topMass } from "./colour.js";
+import { readState, writeState } from "./state.js";
+import { Picture } from "./picture.js";
+import { Sentence } from "./sentence.js";
+import { Passage } from "./passage.js";
+import { Bar } from "./bar.js";
+
 const SETTLED = 300; // ms without a change
 
 class LinkedView {

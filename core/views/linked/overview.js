@@ -1,6 +1,9 @@
 // Layer x head thumbnails of a card. Hovering enlarges one; a click shows that layer and that head alone.
 
-class Overview {
+import { add, fill } from "./dom.js";
+import { colourAt } from "./colour.js";
+
+export class Overview {
   // stacks: [name, trace] pairs. thumbnail(trace, layer, head) -> canvas. card: whose heads are chosen.
   constructor(parent, view, stacks, thumbnail, card) {
     Object.assign(this, { view, stacks, thumbnail, card });

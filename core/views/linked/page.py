@@ -1,4 +1,4 @@
-"""The linked view's code: its parts joined for a component, or one self-contained HTML file with a payload inside.
+"""The linked view's code: its modules joined for a component, or one self-contained HTML file with a payload inside.
 
 In a notebook: `View([ImagePart(...), SentencePart(...)])` as the last line of a cell.
 """
@@ -12,20 +12,17 @@ from pathlib import Path
 
 from core import wording
 from core.views.linked.payload import Part, pack
+from core.views.scripts import bundle
 from core.views.standalone import frame, page
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="sidelight"></div>\n'
-SCRIPTS = (
-    "dom", "attention", "colour", "state", "overview", "card", "picture", "words", "sentence", "passage", "bar",
-    "linked",
-)  # fmt: skip
 
 
 @cache
 def script() -> str:
-    """One ES module, made of the files in the order in which they use each other."""
-    return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    """One ES module."""
+    return bundle(HERE / "linked.js")
 
 
 @cache

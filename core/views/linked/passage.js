@@ -1,9 +1,14 @@
 // The text card: one text that attends to itself, read as running words. A position is a word's (or piece's) number.
 // part.marked: positions that are the answer, or were written by the model: underlined.
 
+import { add, descending, fill, percent, speak } from "./dom.js";
+import { Trace } from "./attention.js";
+import { colourAt, hueOf, scaled, tinted } from "./colour.js";
+import { Words } from "./words.js";
+
 const CELLS = 64; // of a thumbnail; of a longer text every n-th row and column is drawn
 
-class Passage extends Words {
+export class Passage extends Words {
   constructor(part, buffer, view, stored) {
     const trace = new Trace(part.trace, buffer);
     super(part, view, view.words.text, trace.heads, stored);
@@ -39,18 +44,8 @@ class Passage extends Words {
     this.box.children[Math.max(0, Math.min(to, this.words.length - 1))].focus({ focusVisible: true });
   }
 
-  // Who looks at a group: sum over its pieces, mean over those of the group that looks.
-  lookedAt(l, i, heads = this.chosenHeads) {
-    const { trace } = this, all = new Float32Array(trace.queries), even = new Float32Array(trace.queries);
-    for (const j of this.words[i]) {
-      trace.columnOf(l, heads, j, this.view.method).forEach((w, x) => { all[x] += w; if (trace.seen(x, j)) even[x] += trace.share(x); });
-    }
-    const mean = (values) => Float32Array.from(this.words, (group) => group.reduce((sum, x) => sum + values[x], 0) / group.length);
-    return { weights: mean(all), shares: mean(even) };
-  }
-
   shown(l, heads) {
-    return this.view.turned ? this.lookedAt(l, this.index, heads) : this.look(this.trace, l, this.words[this.index], this.words, heads);
+    return this.view.turned ? this.lookedAt(this.trace, l, this.words[this.index], this.words, heads) : this.look(this.trace, l, this.words[this.index], this.words, heads);
   }
 
   draw() {
@@ -74,8 +69,8 @@ class Passage extends Words {
     if (step === 1) return super.thumbnail(trace, l, h);
     const { view } = this, side = Math.ceil(trace.keys / step), image = new ImageData(side, side), hue = hueOf(h, this.count), left = trace.left(l, h);
     for (let y = 0; y < side; y++) {
-      const i = y * step, seen = Array.from({ length: side }, (_, x) => x * step).filter((j) => trace.seen(i, j));
-      const { t } = scaled(Float32Array.from(seen, (j) => trace.weight(l, h, i, j) / left[i]), Array(seen.length).fill(trace.share(i)), view.scale);
+      const i = y * step, seen = Array.from({ length: side }, (_, x) => x * step).filter((j) => trace.seen(l, i, j));
+      const { t } = scaled(Float32Array.from(seen, (j) => trace.weight(l, h, i, j) / left[i]), Array(seen.length).fill(trace.share(l, i)), view.scale);
       seen.forEach((j, x) => image.data.set([...(view.hues ? tinted(hue, t[x]) : colourAt(view.colours, t[x])), 255], (y * side + j / step) * 4));
     }
     const canvas = document.createElement("canvas"); canvas.width = canvas.height = side;

@@ -1,8 +1,13 @@
 // The image card: photo, patch grid, overlay, and the overview of all layers and heads for the current query.
 
+import { add, fill, percent, speak } from "./dom.js";
+import { Trace } from "./attention.js";
+import { colourAt, hueOf, overlayAt, scaled, tinted, topMass } from "./colour.js";
+import { Card } from "./card.js";
+
 const NAMED = 9; // tokens before the patches that get a button of their own
 
-class Picture extends Card {
+export class Picture extends Card {
   constructor(part, buffer, view, stored) {
     const trace = new Trace(part.encoder, buffer);
     super(part, view, view.words.image, trace.heads, stored);
@@ -84,8 +89,10 @@ class Picture extends Card {
     return { all, patches: all.subarray(this.prefix, this.after) };
   }
 
-  pixels(patches, paint) { // patches -> a canvas of one pixel a patch
-    const [rows, columns] = this.axis.grid, { t, ends } = scaled(patches, Array(patches.length).fill(this.trace.share(0)), this.view.scale);
+  // Patches of a trace -> a canvas of one pixel a patch.
+  pixels(trace, l, patches, paint) {
+    const [rows, columns] = this.axis.grid, even = Array(patches.length).fill(trace.share(l, 0));
+    const { t, ends } = scaled(patches, even, this.view.scale);
     const canvas = document.createElement("canvas"); canvas.width = columns; canvas.height = rows;
     const image = new ImageData(columns, rows);
     for (let p = 0; p < t.length; p++) image.data.set(paint(t[p], p), p * 4);
@@ -96,7 +103,7 @@ class Picture extends Card {
   // A grid whose query is not asked now shows the one that was asked last.
   thumbnail(trace, l, h) {
     const { view } = this, hue = hueOf(h, this.count), all = this.vector(trace, l, [h], trace === this.cross ? this.lastObject : this.last, "mean");
-    return this.pixels(all.subarray(this.prefix, this.after), (v) => [...(view.hues ? tinted(hue, v) : colourAt(view.colours, v)), 255]).canvas;
+    return this.pixels(trace, l, all.subarray(this.prefix, this.after), (v) => [...(view.hues ? tinted(hue, v) : colourAt(view.colours, v)), 255]).canvas;
   }
 
   draw() {
@@ -122,9 +129,10 @@ class Picture extends Card {
     g.fillStyle = "#888"; g.fillRect(x0, y0, x1 - x0, y1 - y0);
     if (this.photo.complete) g.drawImage(this.photo, 0, 0, w, h);
     const shown = topMass(patches, view.keep);
-    const { canvas: overlay, ends } = this.pixels(patches, (v, p) => overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints && tints[p]));
+    const { canvas: overlay, ends } = this.pixels(now, now.at(view.depth), patches, (v, p) => overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints && tints[p]));
     g.imageSmoothingEnabled = view.smooth;
     g.drawImage(overlay, l, t, r - l, b - t);
+    this.hatch(g, s / ratio);
     for (const { position, box } of this.part.named) {
       if (!box) continue;
       g.lineWidth = (this.query === position ? 4 : 1.5) * ratio / s; g.strokeStyle = this.query === position ? view.accent : "#fff";
@@ -139,8 +147,55 @@ class Picture extends Card {
     if (!trace.has(view.depth)) notes.unshift(fill(view.words.fetching, { layer: trace.wanted(view.depth) + 1 }));
     if (view.scale === "rescaled") notes.push(fill(view.words.rescaled_note, { low: ends[0], high: ends[1] }));
     if (view.smooth) notes.push(view.words.smooth_note);
+    if (this.unseen.length) notes.push(view.words.cut_note);
     if (this.part.note) notes.push(this.part.note);
     this.note.textContent = notes.join(" · ");
+  }
+
+  // What of the photo the model never saw: strips beside the grid, in photo pixels.
+  get unseen() {
+    const [l, t, r, b] = this.axis.image_box, [w, h] = this.axis.image_size, within = (x, most) => Math.max(0, Math.min(most, x));
+    const [left, top, right, bottom] = [within(l, w), within(t, h), within(r, w), within(b, h)];
+    const strips = [[0, 0, left, h], [right, 0, w - right, h], [left, 0, right - left, top], [left, bottom, right - left, h - bottom]];
+    return strips.filter(([, , width, height]) => width > 0.5 && height > 0.5);
+  }
+
+  // Dark and hatched, in strips wide enough named in words: light would say that it is looked at. px: screen pixels a photo pixel.
+  hatch(g, px) {
+    const { words } = this.view, size = 13 / px;
+    for (const [x, y, width, height] of this.unseen) {
+      g.save();
+      g.beginPath();
+      g.rect(x, y, width, height);
+      g.clip();
+      g.fillStyle = "rgb(22 23 26 / 78%)";
+      g.fillRect(x, y, width, height);
+      g.strokeStyle = "#8f8b84";
+      g.lineWidth = 1.2 / px;
+      g.beginPath();
+      for (let at = x - height; at < x + width; at += 9 / px) {
+        g.moveTo(at, y + height);
+        g.lineTo(at + height, y);
+      }
+      g.stroke();
+      this.label(g, words.cut_away, [x, y, width, height], size);
+      g.restore();
+    }
+  }
+
+  // A line of text along the longer side of a box, where it fits.
+  label(g, text, [x, y, width, height], size) {
+    g.font = `${size}px system-ui`;
+    const long = g.measureText(text).width + size, tall = height > width;
+    if (Math.max(width, height) < long || Math.min(width, height) < 1.6 * size) return;
+    g.translate(x + width / 2, y + height / 2);
+    if (tall) g.rotate(-Math.PI / 2);
+    g.fillStyle = "rgb(13 14 16 / 88%)";
+    g.fillRect(-long / 2, -0.8 * size, long, 1.6 * size);
+    g.fillStyle = "#e9e6df";
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    g.fillText(text, 0, 0);
   }
 
   patchName(p) { const columns = this.axis.grid[1]; return fill(this.view.words.patch, { row: Math.floor(p / columns) + 1, column: (p % columns) + 1 }); }
@@ -158,7 +213,7 @@ class Picture extends Card {
     const { words, turned } = this.view, sorted = Array.from(patches).sort((a, b) => b - a), total = sorted.reduce((a, b) => a + b, 0), { others } = this;
     let half = 0, count = 0;
     while (half < total / 2 && count < sorted.length) half += sorted[count++];
-    const who = this.name(this.query), times = sorted[0] / this.trace.share(0);
+    const who = this.name(this.query), times = sorted[0] / this.now.share(this.now.at(this.view.depth), 0);
     speak(this.say, turned ? words.image_column : words.image_row, { who, count, patches: patches.length, top: percent(sorted[0], 1), times: times.toFixed(times < 10 ? 1 : 0) });
     if (!turned && others.length && !this.view.hide) {
       const own = others.reduce((sum, i) => sum + all[i], 0);

@@ -2,7 +2,12 @@
 // Row r of cross-attention predicts output r and has output r - 1 as its input: `reading` says which the person sees.
 // A position is "s3" or "t0": a side and a word's (or piece's) number on it.
 
-class Sentence extends Words {
+import { add, descending, percent, speak } from "./dom.js";
+import { Trace } from "./attention.js";
+import { colourAt, scaled, topMass } from "./colour.js";
+import { Words } from "./words.js";
+
+export class Sentence extends Words {
   constructor(part, buffer, view, stored) {
     const traces = Object.fromEntries(["encoder", "decoder", "cross"].map((kind) => [kind, new Trace(part[kind], buffer)]));
     super(part, view, view.words.sentence, traces.cross.heads, stored);
@@ -57,23 +62,36 @@ class Sentence extends Words {
 
   crossMap(heads) { return this.t.map((group) => this.look(this.cross, this.layer("cross"), this.rows(group), this.s, heads)); }
 
-  // The two self-attentions as group x group: row by row, what each word looks at. Decoder key j + 1 is output j; key 0 is the start mark.
+  // Where the pieces of an output group are keys of the decoder: key j + 1 is output j, key 0 the start mark.
+  keys(group) { return group.map((j) => j + 1).filter((j) => j < this.decoder.keys); }
+
+  // The two self-attentions as group x group: what a word looks at, and who looks at it.
   selfRow(side, i, heads) {
     if (side === "s") return this.look(this.encoder, this.layer("encoder"), this.s[i], this.s, heads);
-    return this.look(this.decoder, this.layer("decoder"), this.rows(this.t[i]), this.t.map((g) => g.map((j) => j + 1).filter((j) => j < this.decoder.keys)), heads);
+    const keys = this.t.map((group) => this.keys(group));
+    return this.look(this.decoder, this.layer("decoder"), this.rows(this.t[i]), keys, heads);
   }
 
   selfColumn(side, i, heads) {
-    const rows = this[side].map((_, x) => this.selfRow(side, x, heads));
-    return { weights: Float32Array.from(rows, (r) => r.weights[i]), shares: Float32Array.from(rows, (r) => r.shares[i]) };
+    if (side === "s") return this.lookedAt(this.encoder, this.layer("encoder"), this.s[i], this.s, heads);
+    const rows = this.t.map((group) => this.rows(group));
+    return this.lookedAt(this.decoder, this.layer("decoder"), this.keys(this.t[i]), rows, heads);
+  }
+
+  // Which words of the translation read a word of the source.
+  readers(i, heads) {
+    const rows = this.t.map((group) => this.rows(group));
+    return this.lookedAt(this.cross, this.layer("cross"), this.s[i], rows, heads);
   }
 
   // What is drawn on both sides for the query: its own sentence (self-attention) and the other one (cross-attention).
   shown(map, heads) {
-    const { side, index: i } = this, self = this.view.turned ? this.selfColumn(side, i, heads) : this.selfRow(side, i, heads);
-    if (side === "s") return { s: self, t: { weights: Float32Array.from(map, (row) => row.weights[i]), shares: Float32Array.from(map, (row) => row.shares[i]) } };
-    const nobody = { weights: new Float32Array(this.s.length), shares: new Float32Array(this.s.length) }; // the encoder never sees the translation
-    return { s: this.view.turned ? nobody : map[i], t: self };
+    const { side, index: i } = this;
+    const self = this.view.turned ? this.selfColumn(side, i, heads) : this.selfRow(side, i, heads);
+    if (side === "s") return { s: self, t: this.readers(i, heads) };
+    if (!this.view.turned) return { s: map[i], t: self };
+    const none = new Float32Array(this.s.length); // the encoder never sees the translation
+    return { s: { weights: none, shares: none }, t: self };
   }
 
   draw() {

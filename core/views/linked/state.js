@@ -1,17 +1,19 @@
 // What the person chose, as short text for the URL and for Python: "depth_0.5~method_max~image_57.0.2". Defaults are left out.
 // Read on the other side by core/views/linked/state.py.
 
+import { RAMPS } from "./colour.js";
+
 const DEFAULTS = {
   depth: 0.91, turned: false, method: "mean", scale: "uniform", colours: "light", hues: false, opacity: 0.85, smooth: false,
   keep: 1, hide: false, grid: "maps", merge: true, reading: "output", layout: "ribbons",
 };
-const CHOICES = {
+export const CHOICES = {
   method: ["mean", "max", "value"], scale: ["uniform", "raw", "rescaled"], colours: Object.keys(RAMPS),
   grid: ["maps", "entropy", "distance", "sink", "diagonal", "variation"], reading: ["output", "input"], layout: ["ribbons", "matrix"],
 };
 
 // Unknown names and values that cannot be are left at their defaults: a link may be old or damaged.
-function readState(text) {
+export function readState(text) {
   const state = { ...DEFAULTS }, parts = {};
   for (const pair of (text ?? "").split("~")) {
     const cut = pair.indexOf("_"), name = pair.slice(0, cut), value = pair.slice(cut + 1);
@@ -25,7 +27,7 @@ function readState(text) {
 }
 
 // parts: name -> { at: "57" or "t2", heads: [0, 2] or null for all }, or null where nothing was chosen
-function writeState(state, parts) {
+export function writeState(state, parts) {
   const pairs = Object.keys(DEFAULTS).filter((name) => state[name] !== DEFAULTS[name]).map((name) => {
     const value = state[name];
     return `${name}_${typeof value === "number" ? Number(value.toFixed(3)) : value === true ? "yes" : value === false ? "no" : value}`;
@@ -35,7 +37,7 @@ function writeState(state, parts) {
 }
 
 // "t2.0.1" -> { at: "t2", heads: the set {0, 1}, all where none is named }
-function readPart(value, count) {
+export function readPart(value, count) {
   const [at = "", ...named] = (value ?? "").split("."), heads = named.map(Number).filter((h) => Number.isInteger(h) && h >= 0 && h < count);
   return { at, heads: new Set(heads.length ? heads : Array(count).keys()) };
 }

@@ -1,6 +1,10 @@
 // What cards of words share: pieces as buttons, single or merged to words, their light, and the thumbnail of a head.
 
-class Words extends Card {
+import { add, percent } from "./dom.js";
+import { colourAt, hueOf, scaled, tinted, topMass } from "./colour.js";
+import { Card } from "./card.js";
+
+export class Words extends Card {
   // Positions -> what is shown: single pieces, or the pieces of a word together.
   groups(axis) {
     if (!this.view.merge) return axis.pieces.map((_, i) => [i]);
@@ -30,12 +34,27 @@ class Words extends Card {
   look(trace, l, rows, keyGroups, heads = this.headsOf(trace)) {
     const weights = new Float32Array(keyGroups.length), shares = new Float32Array(keyGroups.length);
     for (const i of rows) {
-      const row = trace.rowOf(l, heads, i, this.view.method), share = trace.share(i) / rows.length;
+      const row = trace.rowOf(l, heads, i, this.view.method), share = trace.share(l, i) / rows.length;
       keyGroups.forEach((group, x) => {
-        for (const j of group) { weights[x] += row[j] / rows.length; if (trace.seen(i, j)) shares[x] += share; }
+        for (const j of group) { weights[x] += row[j] / rows.length; if (trace.seen(l, i, j)) shares[x] += share; }
       });
     }
     return { weights, shares };
+  }
+
+  // Who looks at a group: sum over its pieces, mean over those of the group that looks, and their even shares.
+  lookedAt(trace, l, keys, rowGroups, heads = this.headsOf(trace)) {
+    const all = new Float32Array(trace.queries), even = new Float32Array(trace.queries);
+    for (const j of keys) {
+      trace.columnOf(l, heads, j, this.view.method).forEach((w, i) => {
+        all[i] += w;
+        even[i] += trace.shareOf(l, i, j);
+      });
+    }
+    const mean = (values) => Float32Array.from(rowGroups, (group) => {
+      return group.length ? group.reduce((sum, i) => sum + values[i], 0) / group.length : 0;
+    });
+    return { weights: mean(all), shares: mean(even) };
   }
 
   // parent: the words' buttons. own: whether a group is the query.
@@ -58,8 +77,8 @@ class Words extends Card {
     const canvas = document.createElement("canvas"), image = new ImageData(trace.keys, trace.queries), { view } = this, hue = hueOf(h, this.count);
     canvas.width = trace.keys; canvas.height = trace.queries;
     for (let i = 0; i < trace.queries; i++) {
-      const { t } = scaled(trace.row(l, h, i), Array(trace.keys).fill(trace.share(i)), view.scale);
-      for (let j = 0; j < trace.visible(i); j++) image.data.set([...(view.hues ? tinted(hue, t[j]) : colourAt(view.colours, t[j])), 255], (i * trace.keys + j) * 4);
+      const { t } = scaled(trace.row(l, h, i), Array(trace.keys).fill(trace.share(l, i)), view.scale);
+      for (let j = 0; j < trace.keys; j++) if (trace.open(l, i, j)) image.data.set([...(view.hues ? tinted(hue, t[j]) : colourAt(view.colours, t[j])), 255], (i * trace.keys + j) * 4);
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     return canvas;
