@@ -1,6 +1,6 @@
 """The loaded models as parts in the order in which data meets them, and what a causal mask keeps apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
-from core.models.vision.model import Role
+from core.models.vision.weights import Role
 
 Stack = Literal["vision", "encoder", "decoder"]
 
@@ -42,7 +42,7 @@ class _Counter:
         self.seen: set[int] = set()
 
     def part(
-        self, stack: Stack, role: Role, name: str, tensors: dict[str, Tensor], number: int = 0,
+        self, stack: Stack, role: Role, name: str, tensors: Mapping[str, Tensor], number: int = 0,
         calls: dict[str, AttentionCall] | None = None,
     ) -> Part:  # fmt: skip
         found, total = [], 0

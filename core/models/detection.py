@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
 from transformers import AutoModelForObjectDetection
 
 from core.attention.axes import Box, PatchAxis
@@ -44,7 +43,7 @@ class Detector:
     """module: a transformers model for object detection in eval mode. processor: its image processor."""
 
     name: str
-    module: nn.Module
+    module: Any
     processor: Any
 
     @property

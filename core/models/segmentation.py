@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForSemanticSegmentation
 
 from core.attention.axes import PatchAxis
@@ -38,7 +38,7 @@ class Segmenter:
     """module: a transformers model for semantic segmentation in eval mode. processor: its image processor."""
 
     name: str
-    module: nn.Module
+    module: Any
     processor: Any
 
     def segment(self, image: Image.Image) -> Segmentation:

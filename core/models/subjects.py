@@ -11,7 +11,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from core.attention.axes import PatchAxis
 from core.attention.subject import Subject
-from core.attention.trace import Kind
+from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models.images import Fit
 from core.models.translation import Translation, Translator
@@ -105,7 +105,11 @@ def translation_subject(
 
     count = len(translation.target)
     reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
-    traces = {"encoder": translation.encoder, "decoder": translation.decoder, "cross": translation.cross}
+    traces: dict[Kind, AttentionTrace] = {
+        "encoder": translation.encoder,
+        "decoder": translation.decoder,
+        "cross": translation.cross,
+    }
     return Subject(
         traces, translation.source, target, reader, ("mask", "drop"), score, run, lambda leaf: leaf[0],
         _projections(module),
@@ -126,7 +130,7 @@ class _Embedded(TorchFunctionMode):
         return found
 
 
-def _projections(module: nn.Module) -> dict[Kind, tuple[Tensor | None, ...]]:
+def _projections(module: Any) -> dict[Kind, tuple[Tensor | None, ...]]:
     """Marian, BART and their kin name them so; of others they are not known."""
     encoder = getattr(module.get_encoder(), "layers", ())
     decoder = getattr(module.get_decoder(), "layers", ())

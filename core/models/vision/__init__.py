@@ -9,6 +9,7 @@ from core.models.vision.load import (
 )
 from core.models.vision.model import Estimate, Prediction, VisionModel, VisionResult, estimate
 from core.models.vision.timm_adapter import from_timm
+from core.models.vision.transformers_adapter import from_transformers
 
 __all__ = [
     "Estimate",
@@ -18,6 +19,7 @@ __all__ = [
     "estimate",
     "fetch_vision",
     "from_timm",
+    "from_transformers",
     "hub_repository",
     "load_vision",
     "load_vision_card",

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import timm
 from peft import PeftModel
@@ -12,14 +13,24 @@ from core.errors import SidelightError
 from core.models import catalogue, hub, loading
 from core.models.vision.model import VisionModel
 from core.models.vision.timm_adapter import add_registers, from_timm, new_head
+from core.models.vision.transformers_adapter import open_transformers
+
+WEIGHTS = "model.safetensors"
 
 
-def load_vision(name: str, on_step: hub.OnStep | None = None) -> VisionModel:
-    """A model of the catalogue by its key, or any timm classification ViT by name. Raises SidelightError `model.*`."""
-    card = catalogue.card(name)
-    if card is None:
-        return _load_hub(_timm_name(name), fetch_vision(name, on_step))
-    return load_vision_card(card)
+def load_vision(name: str | Path, on_step: hub.OnStep | None = None) -> VisionModel:
+    """A model of the catalogue by its key, one of timm or of transformers by its name on the hub, or the folder of one.
+
+    Raises SidelightError `model.*`; `model.unsupported` where it has no single grid of patches.
+    """
+    folder = name if isinstance(name, Path) else catalogue.folder(name)
+    if folder:
+        return _open(folder.name, folder)
+    card = catalogue.card(str(name))
+    if card:
+        return load_vision_card(card)
+    folder, name = fetch_vision(str(name), on_step), _hub_name(str(name))
+    return _open_timm(name, folder) if _is_timm(name) else _open(name, folder)
 
 
 def load_vision_card(card: catalogue.ModelCard) -> VisionModel:
@@ -52,13 +63,20 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
     return replace(learnt, name=name, classes=tuple(named["classes"]), temperature=named["temperature"])
 
 
-def _timm_name(name: str) -> str:
-    return loading.check_model_name(name).removeprefix("timm/")
+def _hub_name(name: str) -> str:
+    return loading.check_model_name(name.strip().removeprefix("hf-hub:").removeprefix("timm/"))
+
+
+def _is_timm(name: str) -> bool:
+    """Whether timm itself knows this name; what else is on the hub has an owner before its name."""
+    return "/" not in name
 
 
 def hub_repository(name: str) -> str:
-    """Where the hub keeps a timm model's weights. Raises SidelightError `model.bad_name`, `model.unknown`."""
-    name = _timm_name(name)
+    """Where the hub keeps a model's weights. Raises SidelightError `model.bad_name`, `model.unknown`."""
+    name = _hub_name(name)
+    if not _is_timm(name):
+        return name
     try:
         config = timm.models.get_pretrained_cfg(name)
     except RuntimeError:  # the architecture is known, its tag is not
@@ -69,15 +87,29 @@ def hub_repository(name: str) -> str:
 
 
 def fetch_vision(name: str, on_step: hub.OnStep | None = None) -> Path:
-    """The weights of a timm model, fetched where they are not here yet. Raises SidelightError `model.*`."""
-    file = "model.safetensors"
-    return hub.obtain(_timm_name(name), "vision", on_step, hub_repository(name), [file]) / file
+    """The folder of a model, fetched where it is not here yet. Raises SidelightError `model.*`."""
+    name, repository = _hub_name(name), hub_repository(name)
+    return hub.obtain(name, "vision", on_step, repository, [WEIGHTS] if _is_timm(name) else hub.FILES)
 
 
-def _load_hub(name: str, weights: Path) -> VisionModel:
-    overlay = {"file": str(weights)}
+def _open(name: str, folder: Path) -> VisionModel:
+    """Whose model it is stands in its config.json: timm writes an "architecture", transformers a "model_type"."""
+    file = folder / "config.json"
+    config = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if "architecture" not in config:
+        return open_transformers(name, folder, (config.get("architectures") or [""])[0])
+    return _timm(name, f"local-dir:{folder}", own=True)
+
+
+def _open_timm(name: str, folder: Path) -> VisionModel:
+    return _timm(name, name, pretrained_cfg_overlay={"file": str(folder / WEIGHTS)})
+
+
+def _timm(title: str, name: str, own: bool = False, **options: Any) -> VisionModel:
     try:
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, dynamic_img_size=True)
+        module = timm.create_model(name, pretrained=True, dynamic_img_size=True, **options)
     except TypeError:  # the architecture has one input size
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
-    return from_timm(name, module)
+        module = timm.create_model(name, pretrained=True, **options)
+    model = from_timm(title, module, own=own)
+    model.check()
+    return model

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from PIL import Image
@@ -19,13 +19,13 @@ from torchvision.transforms.functional import normalize, pil_to_tensor
 from core.attention.axes import PatchAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
+from core.errors import SidelightError
 from core.models.images import Fit, FittedImage, fit_image
+from core.models.vision.weights import WeightGroup, weight_groups
 
 LARGEST = 1022  # px, the largest side that is offered
 TOP = 5  # predictions that are shown
 SIZES_IN_PATCHES = (8, 16, 24, 32, 37, 48, 56, 64, 73)
-
-Role = Literal["embed", "layer", "norm", "head"]
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,6 @@ class Estimate:
     tokens: int
     seconds: float
     megabytes: float
-
-
-@dataclass(frozen=True, eq=False)
-class WeightGroup:
-    """Parameters that belong together, by their names within the part `name` of the module. number: of a layer, from 1,
-    else 0."""
-
-    role: Role
-    name: str
-    number: int
-    tensors: dict[str, Tensor]
 
 
 @dataclass(eq=False)
@@ -181,7 +170,7 @@ class VisionModel(ABC):
         self._took(len(axis), start)
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
         chances = self._chances(output)
-        trace, reader = self._trace(tape.calls, axis), self._reader(head.calls, len(axis))
+        trace, reader = self._trace(tape.calls, axis), self._reader(head.calls, tokens)
         return VisionResult(fitted, axis, trace, features, chances, self._predictions(chances), reader)
 
     def probabilities(self, fitted: FittedImage) -> Tensor:
@@ -206,9 +195,10 @@ class VisionModel(ABC):
             return None
         return AttentionTrace.from_calls("encoder", whole, axis, axis)
 
-    def _reader(self, calls: list[AttentionCall], count: int) -> Tensor:
+    def _reader(self, calls: list[AttentionCall], tokens: Tensor) -> Tensor:
         """A head that pools by attention, with one query on all positions or on the patches, says itself what it reads;
         of any other the adapter knows."""
+        count = tokens.shape[1]
         pooling = [call for call in calls if call.key.shape[2] in (count, count - len(self.prefix))]
         if not pooling:
             return self.reads(count)
@@ -219,6 +209,14 @@ class VisionModel(ABC):
         top = chances.topk(min(TOP, len(chances)))
         pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
         return tuple(Prediction(self.classes[index], value) for index, value in pairs)
+
+    def check(self) -> None:
+        """Raises SidelightError `model.unsupported` where the tokens are not the prefix and one grid of patches."""
+        rows = self.default_size // self.patch
+        with torch.inference_mode():
+            tokens = self.tokens(torch.zeros(1, 3, self.default_size, self.default_size, device=self.device))
+        if tokens.shape != (1, len(self.prefix) + rows**2, self.width):
+            raise SidelightError("model.unsupported", name=self.name)
 
     def operations(self, tokens: int) -> float:
         """Multiply-adds of one forward pass: 12 N D^2 + 2 N^2 D a layer."""
@@ -244,30 +242,7 @@ class VisionModel(ABC):
 
     def weight_groups(self) -> Iterator[WeightGroup]:
         """Every parameter in exactly one group, in the order in which data meets them."""
-        yield from _groups(self.module, "", self.layers)
-
-
-def _groups(module: nn.Module, path: str, blocks: Sequence[nn.Module]) -> Iterator[WeightGroup]:
-    """The learnt tokens and positions that a part holds itself come after what embeds the patches."""
-    own = dict(module.named_parameters(recurse=False))
-    layers = {id(block) for block in blocks}
-    direct = WeightGroup("embed", path + "+".join(own), 0, own) if own else None
-    for name, child in module.named_children():
-        inside = {id(part) for part in child.modules()}
-        is_embedding = "embed" in name
-        if direct and not is_embedding:
-            yield direct
-            direct = None
-        if id(child) in layers:
-            number = next(i for i, block in enumerate(blocks) if block is child) + 1
-            yield WeightGroup("layer", path + name, number, dict(child.named_parameters()))
-        elif inside & layers:
-            yield from _groups(child, f"{path}{name}.", blocks)
-        else:
-            role: Role = "embed" if is_embedding else "norm" if "norm" in name else "head"
-            yield WeightGroup(role, path + name, 0, dict(child.named_parameters()))
-    if direct:
-        yield direct
+        yield from weight_groups(self.module, "", self.layers)
 
 
 def estimate(model: VisionModel, size: int, fit: Fit, image_size: tuple[int, int]) -> Estimate:

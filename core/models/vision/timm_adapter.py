@@ -119,18 +119,14 @@ class TimmVision(VisionModel):
         return replace(self, module=module, prefix=prefix_names(module))
 
 
-def from_timm(name: str, module: nn.Module, default_patches: int | None = None) -> TimmVision:
+def from_timm(name: str, module: nn.Module, default_patches: int | None = None, own: bool = False) -> TimmVision:
     """A timm model as it is, e.g. `from_timm("mine", timm.create_model("vit_tiny_patch16_224"))`.
 
-    default_patches: of a side, instead of the size that it was trained at. Raises SidelightError `model.unsupported`
-    for a model without one grid of patches.
+    default_patches: of a side, instead of the size that it was trained at. own: see `class_names`.
+    Raises SidelightError `model.unsupported` for a model without one grid of patches.
     """
     model: Any = module
-    embedding = getattr(model, "patch_embed", None)
-    hybrid = hasattr(embedding, "backbone")  # a convolutional network cuts the picture, not patch_size
-    if hybrid or not hasattr(embedding, "patch_size") or not hasattr(model, "blocks"):
-        raise SidelightError("model.unsupported", name=name)
-    config, patch = model.pretrained_cfg, embedding.patch_size[0]
+    config, patch = model.pretrained_cfg, patch_of(name, module)
     trained = config["input_size"][-1]
     default = default_patches * patch if default_patches else trained
     return TimmVision(
@@ -142,8 +138,18 @@ def from_timm(name: str, module: nn.Module, default_patches: int | None = None) 
         std=config["std"],
         sizes=sizes_in(patch, default, getattr(model, "dynamic_img_size", False)),
         default_size=default,
-        classes=class_names(model.num_classes, config),
+        classes=class_names(model.num_classes, config, own),
     )
+
+
+def patch_of(name: str, module: nn.Module) -> int:
+    """Px of a patch's side. Raises SidelightError `model.unsupported` for a model whose form says already that it has
+    no single grid of patches."""
+    embedding: Any = getattr(module, "patch_embed", None)
+    hybrid = hasattr(embedding, "backbone")  # a convolutional network cuts the picture, not patch_size
+    if hybrid or not hasattr(embedding, "patch_size") or not hasattr(module, "blocks"):
+        raise SidelightError("model.unsupported", name=name)
+    return embedding.patch_size[0]
 
 
 def prefix_names(module: nn.Module) -> tuple[str, ...]:
