@@ -117,8 +117,8 @@ def photo(side: int) -> Image.Image:
 
 
 def random_weights(module: nn.Module) -> nn.Module:
-    """As after training: no token, bias, scale or position is the zero that it begins with; scores stay moderate, so that
-    float32 can tell a wrong weight from rounding at every width."""
+    """As after training: no token, bias, scale or position is the zero that it begins with. Scores stay moderate,
+    so that float32 tells a wrong weight from rounding at every width."""
     draw = torch.Generator().manual_seed(0)
     for parameter in module.parameters():
         noise = 0.5 / parameter.shape[-1] ** 0.5 if parameter.dim() > 1 else 0.1
