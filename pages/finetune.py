@@ -34,6 +34,7 @@ if folder is None:
             )
         try:
             model = work.model(task, name)  # to look at and to copy; never trained
+            setup.check(model)
         except SidelightError as error:
             show_error(error)
             st.stop()

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from PIL import Image
@@ -146,6 +146,8 @@ class VisionModel(ABC):
     @abstractmethod
     def can_unfuse(self) -> bool:
         """Whether `fused` changes anything."""
+
+    can_learn: ClassVar[bool] = False  # whether fine-tuning knows how to give it other classes
 
     @abstractmethod
     def with_module(self, module: nn.Module) -> Self:

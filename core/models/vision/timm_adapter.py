@@ -23,6 +23,8 @@ TOKENS = {"cls_token": "CLS", "dist_token": "distillation", "reg_token": "regist
 
 @dataclass(eq=False)
 class TimmVision(VisionModel):
+    can_learn = True
+
     @property
     def _timm(self) -> Any:
         """timm's models share names, not a type."""
@@ -194,8 +196,10 @@ def _projection(block: nn.Module) -> Tensor | None:
 
 def new_head(module: nn.Module, classes: int) -> nn.Module:
     """Give a timm model an untrained classifier of so many classes, on the device where its blocks are, and return
-    it."""
+    it. Raises SidelightError `model.cannot_learn` for a model of another library."""
     model: Any = module
+    if not hasattr(model, "reset_classifier"):
+        raise SidelightError("model.cannot_learn", name=type(module).__name__)
     device = next(model.blocks.parameters()).device
     model.reset_classifier(classes)
     model.to(device)

@@ -26,6 +26,12 @@ UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is 
 SCHEDULES = ("cosine", "linear", "constant_with_warmup")
 
 
+def check(model: VisionModel | Translator | None) -> None:
+    """Raises SidelightError `model.cannot_learn`."""
+    if isinstance(model, VisionModel) and not model.can_learn:
+        raise SidelightError("model.cannot_learn", name=model.name)
+
+
 def choose(task: Task, base: str, model: VisionModel | Translator, chosen: Chosen, seed: int) -> Job:
     """Draw the controls."""
     if isinstance(chosen.data, sets.PairData):
