@@ -227,3 +227,12 @@ def test_a_larger_gap_never_beats_less_and_units_of_the_score_do_not_matter(
 def test_one_random_order_is_too_few() -> None:
     with pytest.raises(ValueError, match="spread"):
         control(linear([1.0, 2.0]), "mask", count=1)
+
+
+def test_a_control_of_few_orders_is_uncertain_of_its_own_mean() -> None:
+    """Two orders with gaps -1 and 1: mean 0, sd sqrt(2), times sqrt(1 + 1/2) for so few; t with one degree."""
+    few = of_gaps(torch.tensor([-1.0, 1.0]))
+    assert beats(math.sqrt(3), few) == pytest.approx(0.75), "Cauchy's upper quartile is one scale above the mean"
+    ten = of_gaps(torch.tensor([-1.0, 1.0] * 5))
+    scale = math.sqrt(10 / 9) * math.sqrt(1.1)
+    assert beats(1.833113 * scale, ten) == pytest.approx(0.95, abs=1e-6), "t of nine degrees at 95%, from the tables"

@@ -313,3 +313,27 @@ def test_relevance_grows_with_the_layers_it_is_added_over(photo: Subject) -> Non
     maps = _weighted(photo.gradients())
     rows = [added(photo.reader, "encoder", layers, maps) for layers in range(4)]
     assert all(bool((later >= earlier - 1e-7).all()) for earlier, later in pairwise(rows))
+
+
+@pytest.mark.parametrize("fill", ["mask", "drop"])
+def test_the_score_of_a_whole_output_is_the_geometric_mean_of_its_pieces(fill: str) -> None:
+    whole, pieces = sentence(None), [sentence(target) for target in range(4)]
+    kept = torch.ones(2, len(whole.axis), dtype=torch.bool)
+    kept[1, 2] = False
+    each = torch.stack([one.scores(kept, fill) for one in pieces])  # (4, 2)
+    torch.testing.assert_close(whole.scores(kept, fill), each.log().mean(0).exp())
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "rows"),
+    [("token", 1, [0]), ("avg", 1, list(range(1, 17))), ("avg", 0, list(range(16)))],
+)
+def test_the_answer_is_read_from_what_the_head_pools(name: str, prefix: int, rows: list[int]) -> None:
+    """CLS where the head takes it, else all patches alike: a class rests on no row that the reader leaves out."""
+    model = planted.random_vision(global_pool=name, class_token=bool(prefix))
+    subject = planted.photo_subject(model, planted.random_photo(), 32, "stretch", 2)
+    wanted = torch.zeros(16 + prefix)
+    wanted[rows] = 1 / len(rows)
+    torch.testing.assert_close(subject.reader, wanted)
+    last = subject.gradients().gradient["encoder"][-1].abs().sum((0, 2))  # of each query of the last layer
+    assert last.nonzero()[:, 0].tolist() == rows

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.attention.axes import TokenAxis
-from core.attention.tape import Tape
+from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 
 N = 5
@@ -72,3 +72,23 @@ def test_the_mean_is_of_the_chosen_layers_and_heads(choose: Callable) -> None:
     maps = [trace.map(layer, h) for layer in chosen.get("layers", range(3)) for h in chosen.get("heads", range(2))]
     torch.testing.assert_close(trace.mean(**chosen), torch.stack(maps).mean(0))
     torch.testing.assert_close(trace.mean(**chosen).sum(-1), torch.ones(N))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounding", "wrong"),
+    [(torch.float32, 5e-5, 1e-3), (torch.float16, 1e-2, 5e-2), (torch.bfloat16, 1e-2, 5e-2)],
+)
+def test_the_guard_lets_rounding_pass_and_no_more(dtype: torch.dtype, rounding: float, wrong: float) -> None:
+    """A deviation of a thousandth is no rounding in float32, nor is one of a twentieth in half precision."""
+    query = torch.zeros(1, 1, N, 4, dtype=dtype)
+    deviations = (0.0, rounding, wrong, float("nan"))
+    calls = [AttentionCall(n, query, query, None, None, 1.0, False, found) for n, found in enumerate(deviations)]
+    problems = AttentionTrace.from_calls("encoder", calls, axis(), axis()).problems
+    assert [problem.layer for problem in problems] == [2, 3]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="not"):
+        AttentionTrace.from_calls("cross", traced(None).calls, axis(), axis(N + 1))
+    with pytest.raises(ValueError, match="no attention"):
+        AttentionTrace.from_calls("cross", [], axis(), axis())

@@ -108,3 +108,19 @@ def test_a_kill_at_any_moment_leaves_a_checkpoint_that_loads(tmp_path: Path) -> 
         next(run.train())
         assert run.position.step > reached
         reached = run.position.step - 1
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant_with_warmup"])
+def test_the_rate_rises_over_the_warm_up_to_its_peak(tmp_path: Path, schedule: str) -> None:
+    events = list(Run(Toy(), settings(steps=20, warmup=5, rate=0.02, schedule=schedule), tmp_path).train())
+    rates = [event.rate for event in events]
+    assert rates[:6] == pytest.approx([0.0, 0.004, 0.008, 0.012, 0.016, 0.02])
+    assert max(rates) == pytest.approx(0.02)
+    assert rates[-1] == pytest.approx(0.02) if schedule == "constant_with_warmup" else rates[-1] < 0.005
+
+
+def test_what_the_first_step_of_a_warm_up_learns_is_nothing(tmp_path: Path) -> None:
+    toy = Toy()
+    before = [parameter.detach().clone() for parameter in toy.module.parameters()]
+    next(Run(toy, settings(warmup=5), tmp_path).train())
+    assert all(torch.equal(was, now) for was, now in zip(before, toy.module.parameters(), strict=True))
