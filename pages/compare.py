@@ -19,7 +19,7 @@ left, right = beside("inputs", (2, 3))
 with left:
     title, image = inputs.choose_photo()
 with right:
-    sentence, target = inputs.choose_sentence(translator.targets)
+    sentence, target = inputs.choose_sentence(translator.targets, translator.sources)
 
 vision = translation = None
 parts = []

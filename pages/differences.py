@@ -20,7 +20,7 @@ left, right = beside("inputs", (2, 3))
 with left:
     photo = inputs.choose_photo()
 with right:
-    sentence = inputs.choose_sentence(translation[1].targets)
+    sentence = inputs.choose_sentence(translation[1].targets, translation[1].sources)
 
 section = inputs.choose_section("section", list(SECTIONS), "differences")
 left, right = st.columns([2, 1])

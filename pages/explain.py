@@ -25,7 +25,7 @@ left, right = beside("inputs")
 with left:
     photo = inputs.choose_photo()
 with right:
-    sentence = inputs.choose_sentence(translation[1].targets)
+    sentence = inputs.choose_sentence(translation[1].targets, translation[1].sources)
 
 section = inputs.choose_section("explain", list(SECTIONS), "explain")
 with link.of_section():

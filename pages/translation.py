@@ -21,7 +21,7 @@ with st.expander(say("translation.settings"), icon=":material/tune:"):
     top_k = columns[2].slider(say("translation.top_k"), 2, 10, 5, key="top_k", bind="query-params")
 
 name, model = work.translator_or_bundled(name)
-sentence, target = inputs.choose_sentence(model.targets)
+sentence, target = inputs.choose_sentence(model.targets, model.sources)
 try:
     translation = work.translate(name, sentence, target, beams, limit, top_k)
 except SidelightError as error:

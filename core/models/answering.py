@@ -1,6 +1,7 @@
 """Extractive question answering: the model marks where in a text the answer begins and where it ends."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from core.attention.axes import TokenAxis
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models.hub import OnStep, from_hub
+from core.models.hub import OnStep, from_hub, title
 from core.models.reading import Reader
 
 SPAN = 30  # pieces of an answer
@@ -96,9 +97,9 @@ def _between(offsets: list[tuple[int, int]], first: int, last: int, context: str
     return context[offsets[first][0] : offsets[last][1]].strip()
 
 
-def load_answerer(name: str, on_step: OnStep | None = None) -> Answerer:
+def load_answerer(name: str | Path, on_step: OnStep | None = None) -> Answerer:
     """Any transformers model for extractive question answering. Raises SidelightError `model.*`."""
     module, tokenizer = from_hub(name, None, AutoModelForQuestionAnswering, AutoTokenizer, on_step)
     if module.config.is_encoder_decoder or not tokenizer.is_fast:
-        raise SidelightError("model.unsupported", name=name.strip())
-    return Answerer(name.strip(), module, tokenizer)
+        raise SidelightError("model.unsupported", name=title(name))
+    return Answerer(title(name), module, tokenizer)

@@ -119,11 +119,34 @@ def card(key: str) -> ModelCard | None:
     return next((card for card in (*BUNDLED, *trained()) if card.key == key), None)
 
 
-def folders() -> dict[str, Path]:
-    """The folders of models on this machine that pages offer, by name: those within SIDELIGHT_MODELS."""
+FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what it is for
+    "translation": ("ForConditionalGeneration", "MTModel", "EncoderDecoderModel"),
+    "summary": ("ForConditionalGeneration", "EncoderDecoderModel"),
+    "generate": ("ForCausalLM", "LMHeadModel"),
+    "answer": ("ForQuestionAnswering",),
+    "classify": ("ForSequenceClassification",),
+    "detect": ("ForObjectDetection",),
+    "segment": ("ForSemanticSegmentation",),
+    "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
+}
+
+
+def folders(task: str = "") -> dict[str, Path]:
+    """The folders of models on this machine that pages offer, by name: those within SIDELIGHT_MODELS, of one task where
+    one is named. timm's name no class, and are all for vision."""
     root = setting("MODELS")
     found = sorted(root.iterdir()) if root and root.is_dir() else []
-    return {f"local:{place.name}": place for place in found if (place / "config.json").is_file()}
+    return {f"local:{place.name}": place for place in found if _is_for(task, place / "config.json")}
+
+
+def _is_for(task: str, config: Path) -> bool:
+    try:
+        values = json.loads(config.read_text("utf-8"))
+        if not task or (task == "vision" and "architecture" in values):
+            return True
+        return any(one.endswith(FOLDER_CLASSES[task]) for one in values.get("architectures") or [])
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def folder(name: str) -> Path | None:

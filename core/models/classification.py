@@ -1,6 +1,7 @@
 """Text classification by name: sentiment, topic, spam; which class a text is of, and what the model attended to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from core.attention.axes import TokenAxis
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
-from core.models.hub import OnStep, from_hub
+from core.models.hub import OnStep, from_hub, title
 from core.models.reading import Reader
 
 
@@ -52,12 +53,12 @@ class Classifier(Reader):
         return Classification(self.classes, logits, probabilities, exclusive, found.axis, found.trace)
 
 
-def load_classifier(name: str, on_step: OnStep | None = None) -> Classifier:
+def load_classifier(name: str | Path, on_step: OnStep | None = None) -> Classifier:
     """Any transformers model for classes of texts. Raises SidelightError `model.*`, `classification.no_classes` for one
     that gives a number instead, such as the likeness of two texts."""
     module, tokenizer = from_hub(name, None, AutoModelForSequenceClassification, AutoTokenizer, on_step)
     if module.config.is_encoder_decoder or not tokenizer.is_fast:
-        raise SidelightError("model.unsupported", name=name.strip())
+        raise SidelightError("model.unsupported", name=title(name))
     if module.config.num_labels < 2 or module.config.problem_type == "regression":
-        raise SidelightError("classification.no_classes", name=name.strip())
-    return Classifier(name.strip(), module, tokenizer)
+        raise SidelightError("classification.no_classes", name=title(name))
+    return Classifier(title(name), module, tokenizer)

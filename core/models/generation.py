@@ -1,6 +1,7 @@
 """Text generation: a model goes on from a prompt, and each choice and its attention is kept."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -19,7 +20,7 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.decoding import OnStep, Progress, Step, steps
-from core.models.hub import from_hub
+from core.models.hub import from_hub, title
 from core.models.pieces import HALF, clean, printable, text_axis
 from core.models.tokenizing import covered, encode, names, read_ids, shown
 
@@ -161,12 +162,12 @@ class Drawn(LogitsProcessor):
         return scores / self.temperature - exponential.log().to(scores.device)
 
 
-def load_generator(name: str, on_step: OnStep | None = None) -> Generator:
+def load_generator(name: str | Path, on_step: OnStep | None = None) -> Generator:
     """Any transformers causal language model. Raises SidelightError `model.*`, and `generation.not_causal` for one that
     reads whole texts, such as BERT, which transformers loads all the same."""
     module, tokenizer = from_hub(name, None, AutoModelForCausalLM, AutoTokenizer, on_step)
     if hasattr(module.config, "encoder_layers") or not tokenizer.is_fast:  # the former: a translator without its source
-        raise SidelightError("model.unsupported", name=name.strip())
-    generator = Generator(name.strip(), module, tokenizer)
+        raise SidelightError("model.unsupported", name=title(name))
+    generator = Generator(title(name), module, tokenizer)
     generator.read([0, 1, 2], text_axis(["a", "b", "c"], [False] * 3))
     return generator

@@ -103,6 +103,11 @@ def from_hub(
     return from_folder(name, obtain(name, task, on_step), model, reader)  # by its name, it would ask the hub again
 
 
+def title(name: str | Path) -> str:
+    """What a model is called on the page."""
+    return name.name if isinstance(name, Path) else name.strip().removeprefix("local:")
+
+
 def obtain(
     name: str, task: str | None, on_step: OnStep | None = None, repository: str = "", wanted: Sequence[str] = FILES
 ) -> Path:
@@ -133,6 +138,11 @@ def is_fetched(repository: str) -> bool:
         return _is_whole(_snapshot(repository))
     except (raised.LocalEntryNotFoundError, raised.HFValidationError):
         return False
+
+
+def came_pickled(repository: str) -> bool:
+    """Whether the weights of what was fetched were read from pickles."""
+    return ":" not in repository and is_fetched(repository) and pickled.was_pickled(_snapshot(repository))
 
 
 def cached(repository: str) -> Path:

@@ -230,12 +230,15 @@ class Translator:
             raise SidelightError("translation.not_captured", name=self.name) from error
 
 
-def load_translator(name: str, on_step: OnStep | None = None) -> Translator:
-    """The bundled model by its key, or any transformers sequence-to-sequence model. Raises SidelightError `model.*`."""
-    card = catalogue.card(name)
+def load_translator(name: str | Path, on_step: OnStep | None = None) -> Translator:
+    """The bundled model by its key, or any transformers sequence-to-sequence model by its name on the hub or from a
+    folder. Raises SidelightError `model.*`."""
+    card = catalogue.card(name) if isinstance(name, str) else None
     if card is not None:
         return load_translator_card(card)
-    return _translator(name.strip(), *hub.from_hub(name, "translation", AutoModelForSeq2SeqLM, AutoTokenizer, on_step))
+    return _translator(
+        hub.title(name), *hub.from_hub(name, "translation", AutoModelForSeq2SeqLM, AutoTokenizer, on_step)
+    )
 
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:

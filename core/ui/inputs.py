@@ -9,7 +9,7 @@ from PIL import Image
 
 from core import samples
 from core.errors import SidelightError
-from core.models import catalogue
+from core.models import catalogue, languages
 from core.models.deep import was_brightened
 from core.models.images import SUFFIXES, open_image
 from core.models.translation import Translator
@@ -89,8 +89,9 @@ def _pair_sentence() -> None:
         st.session_state.sentence = photo.caption
 
 
-def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None]:
-    """The sentence and its target language (None for a model with one direction)."""
+def choose_sentence(targets: tuple[str, ...] = TARGETS, sources: tuple[str, ...] = ()) -> tuple[str, str | None]:
+    """The sentence and its target language (None for a model with one direction), with the source language where the
+    model must be told it (`core.models.languages`)."""
     first = next(iter(_gallery().values())).caption
     typed, left, right = st.columns([5, 2, 2], vertical_alignment="bottom")
     keep.restore("sentence")
@@ -100,16 +101,42 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS) -> tuple[str, str | None
     keep.remember("sentence")
     target = None
     if targets:
-        names = {code: target_name(code) for code in sorted(targets, key=[*TARGETS, *targets].index)}
+        names = _usual_first(targets)
         keep.restore("target", names)
         target = left.selectbox(
             say("input.target"), list(names), format_func=names.get, key="target", bind="query-params"
         )
         keep.remember("target")
+    if len(sources) > 1:
+        readings = languages.names(sources, language())  # the usual one is first
+        keep.restore("source", readings)
+        source = left.selectbox(
+            say("input.source"), list(readings), format_func=readings.get, key="source", bind="query-params"
+        )
+        keep.remember("source")
+        target = languages.pair(source, target)
     with right.popover(say("input.examples"), width="stretch"):
-        for number, example in enumerate(s for s in samples.sentences() if target in (None, s.target)):
+        for number, example in enumerate(_examples(target)):
             st.button(example.text, key=f"example_{number}", type="tertiary", on_click=_use, args=(example.text,))
     return sentence, target
+
+
+def _usual_first(targets: Sequence[str]) -> dict[str, str]:
+    """Names by code, those of the bundled model's languages first, the others by name."""
+    names = languages.names(targets, language())
+    usual = [languages.iso(code) for code in TARGETS]
+    known = {code: usual.index(languages.iso(code)) for code in names if languages.iso(code) in usual}
+    named = {code: target_name(code) if code in TARGETS else name for code, name in names.items()}
+    return dict(sorted(named.items(), key=lambda item: (known.get(item[0], len(usual)), item[1])))
+
+
+def _examples(target: str | None) -> list[samples.Sentence]:
+    """Sentences with this target; all are English, so none where another language is read."""
+    source, written = languages.parts(target)
+    if source and languages.iso(source) != "en":
+        return []
+    wanted = languages.iso(written) if written else None
+    return [one for one in samples.sentences() if wanted in (None, languages.iso(one.target))]
 
 
 def typed_sentence() -> str:
@@ -128,7 +155,9 @@ def _use(sentence: str) -> None:
 
 
 def target_name(target: str) -> str:
-    return say(f"target.{target}") if target in TARGETS else target
+    """What a target is called in the interface's language."""
+    written = languages.parts(target)[1] or target
+    return say(f"target.{target}") if target in TARGETS else languages.names([written], language())[written]
 
 
 def choose_model(task: str, key: str, label: str = "", default: str = "") -> str:
@@ -178,7 +207,8 @@ def model_titles(task: str) -> dict[str, str]:
     """The models that are here, by key. Two of the same title, such as a run that was sent back, show their names."""
     cards = catalogue.cards(task)
     counts = Counter(card.title for card in cards)
-    return {card.key: card.title if counts[card.title] == 1 else f"{card.title} ({card.key})" for card in cards}
+    titles = {card.key: card.title if counts[card.title] == 1 else f"{card.title} ({card.key})" for card in cards}
+    return titles | {name: folder.name for name, folder in catalogue.folders(task).items()}
 
 
 def choose_section(key: str, names: Sequence[str], wording: str) -> str:

@@ -102,7 +102,7 @@ def model(task: str, name: str) -> VisionModel | Translator | None:
 
 def _is_here(task: str, name: str) -> bool:
     """Raises SidelightError for what is no model's name."""
-    if catalogue.card(name):
+    if catalogue.card(name) or catalogue.folder(name):
         return True
     return hub.is_fetched(hub_repository(name) if task == "vision" else check_model_name(name))
 

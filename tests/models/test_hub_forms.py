@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.errors import SidelightError
-from core.models import hub, pickled
+from core.models import catalogue, hub, pickled
 from core.models.loading import check_model_name
+from core.models.translation import load_translator
 from tests.models.hub import offline, served
 from tests.models.test_tokenizing import bart
 from tests.models.tiny import tokenizer
@@ -220,3 +221,20 @@ def test_a_folder_of_this_machine_opens_from_python(root: Path) -> None:
     with pytest.raises(SidelightError) as caught:
         hub.from_hub(str(root / NAME), None, *KINDS)
     assert caught.value.code == "model.bad_name", "a page gives texts, never paths"
+
+
+def test_pages_offer_the_folders_of_one_place_and_no_others(root: Path, tmp_path: Path, monkeypatch) -> None:
+    assert catalogue.folders() == {} and catalogue.folder("local:bart") is None
+    monkeypatch.setenv("SIDELIGHT_MODELS", str(root / "tiny"))
+    (root / "tiny" / "notes").mkdir()
+    (root / "tiny" / "timm").mkdir()
+    (root / "tiny" / "timm" / "config.json").write_text('{"architecture": "vit_tiny_patch16_224"}')
+    assert set(catalogue.folders()) == {"local:bart", "local:timm"}
+    assert set(catalogue.folders("translation")) == set(catalogue.folders("summary")) == {"local:bart"}
+    assert set(catalogue.folders("vision")) == {"local:timm"} and not catalogue.folders("answer")
+    opened = load_translator("local:bart")
+    assert opened.name == "bart" and opened.translate("the dog", None, beams=1, max_pieces=3).text is not None
+    for typed in ("local:../tiny/bart", "local:none", "local:/etc"):
+        with pytest.raises(SidelightError) as caught:
+            load_translator(typed)
+        assert caught.value.code == "model.bad_name"

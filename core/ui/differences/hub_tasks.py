@@ -9,6 +9,7 @@ from core import samples
 from core.attention.trace import AttentionTrace
 from core.differences.tasks import summary_prompt
 from core.errors import SidelightError
+from core.models import catalogue, hub
 from core.models.answering import Answer
 from core.models.classification import Classification
 from core.models.detection import Detection
@@ -45,12 +46,15 @@ def show(lesson: Lesson) -> None:
     """The tasks in a row; the chosen one waits for Start, because its model has to be fetched once."""
     st.caption(say("lesson_hub.lead"))
     task = inputs.choose_section("hub_task", list(SUGGESTED), "lesson_hub")
-    titles = {name: name for name in SUGGESTED[task]}
+    titles = {name: folder.name for name, folder in catalogue.folders(task).items()}
+    titles = {name: name for name in SUGGESTED[task]} | titles
     name = inputs.choose_named(
         f"hub_{task}", titles, SUGGESTED[task][0], say("lesson_hub.model"), say("lesson_hub.model_help")
     )
     try:
         SHOW[task](lesson, name)
+        if hub.came_pickled(name):
+            st.caption(say("lesson_hub.was_pickled", name=plain(name)))
     except SidelightError as error:
         show_error(error)
 
