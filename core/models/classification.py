@@ -40,8 +40,8 @@ class Classifier(Reader):
     @property
     def classes(self) -> tuple[str, ...]:
         """Their names, in the order of the logits."""
-        names = self.module.config.id2label
-        return tuple(str(names.get(number, number)) for number in range(self.module.config.num_labels))
+        names = {int(number): str(name) for number, name in (self.module.config.id2label or {}).items()}
+        return tuple(name for _, name in sorted(names.items()))
 
     def classify(self, text: str) -> Classification:
         """The probability of each class, and the attention of the whole pass. Raises SidelightError
@@ -59,6 +59,6 @@ def load_classifier(name: str | Path, on_step: OnStep | None = None) -> Classifi
     module, tokenizer = from_hub(name, None, AutoModelForSequenceClassification, AutoTokenizer, on_step)
     if module.config.is_encoder_decoder or not tokenizer.is_fast:
         raise SidelightError("model.unsupported", name=title(name))
-    if module.config.num_labels < 2 or module.config.problem_type == "regression":
+    if (module.config.num_labels or 0) < 2 or module.config.problem_type == "regression":
         raise SidelightError("classification.no_classes", name=title(name))
     return Classifier(title(name), module, tokenizer)

@@ -111,7 +111,11 @@ def choose_sentence(targets: tuple[str, ...] = TARGETS, sources: tuple[str, ...]
         readings = languages.names(sources, language())  # the usual one is first
         keep.restore("source", readings)
         source = left.selectbox(
-            say("input.source"), list(readings), format_func=readings.get, key="source", bind="query-params"
+            say("input.source"),
+            list(readings),
+            format_func=lambda code: readings[code],
+            key="source",
+            bind="query-params",
         )
         keep.remember("source")
         target = languages.pair(source, target)
