@@ -60,9 +60,10 @@ def outcome(entry: Entry) -> Outcome:
 
 
 def parts() -> dict[str, Callable[[], Iterator[Entry]]]:
-    from benchmarks import coverage_vision
+    from benchmarks import coverage_text, coverage_vision
 
-    return {"transformers-vision": coverage_vision.transformers_entries, "timm": coverage_vision.timm_entries}
+    vision = {"transformers-vision": coverage_vision.transformers_entries, "timm": coverage_vision.timm_entries}
+    return vision | coverage_text.PARTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
