@@ -1,4 +1,4 @@
-// The browser's arithmetic without a page: `node --test tests/views`. The numbers against the library's: test_weights.py.
+// The browser's arithmetic without a page: `node --test tests/views`. Against the library's numbers: test_weights.py.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,15 +9,27 @@ import { readState, writeState } from "../../core/views/linked/state.js";
 
 // One layer and one head of width 1, whose scores are 1 x the logarithms of `weights`.
 function traced(weights, { causal = false, bias = null, queries = 1, norms = null } = {}) {
-  const keys = weights.length, numbers = [], add = (list) => [numbers.push(...list) * 4 - list.length * 4, list.length];
-  const q = add(Array(queries).fill(1)), k = add(weights.map(Math.log));
-  const rows = [...Array(queries).keys()].map((i) => weights.map((w, j) => {
-    const added = bias ? bias[(bias.length > keys ? i * keys : 0) + j] : 0;
-    return causal && j > i ? 0 : w * Math.exp(added);
-  }));
-  const sums = rows.map((row) => row.reduce((a, b) => a + b, 0)), lengths = norms ?? Array(keys).fill(1);
+  const keys = weights.length,
+    numbers = [],
+    add = (list) => [numbers.push(...list) * 4 - list.length * 4, list.length];
+  const q = add(Array(queries).fill(1)),
+    k = add(weights.map(Math.log));
+  const rows = [...Array(queries).keys()].map((i) =>
+    weights.map((w, j) => {
+      const added = bias ? bias[(bias.length > keys ? i * keys : 0) + j] : 0;
+      return causal && j > i ? 0 : w * Math.exp(added);
+    }),
+  );
+  const sums = rows.map((row) => row.reduce((a, b) => a + b, 0)),
+    lengths = norms ?? Array(keys).fill(1);
   const layer = {
-    half: false, width: 1, causal, q, k, norms: add(lengths), lse: add(sums.map(Math.log)),
+    half: false,
+    width: 1,
+    causal,
+    q,
+    k,
+    norms: add(lengths),
+    lse: add(sums.map(Math.log)),
     flow: add(rows.map((row, i) => row.reduce((a, w, j) => a + w * lengths[j], 0) / sums[i])),
     bias: bias && { heads: 1, queries: bias.length / keys, at: add(bias) },
   };
@@ -49,7 +61,10 @@ test("what is causal stays causal, and even shares are of what is seen", () => {
   const trace = traced([1, 3, 4], { causal: true, queries: 3 });
   near(trace.row(0, 0, 1), [0.25, 0.75, 0]);
   near(trace.column(0, 0, 1), [0, 0.75, 0.375]);
-  assert.deepEqual([0, 1, 2].map((i) => trace.share(0, i)), [1, 1 / 2, 1 / 3]);
+  assert.deepEqual(
+    [0, 1, 2].map((i) => trace.share(0, i)),
+    [1, 1 / 2, 1 / 3],
+  );
 });
 
 test("a bias counts, also where the flag is causal, and what it closes is not seen", () => {
@@ -93,7 +108,16 @@ test("the fewest positions that hold a share", () => {
 test("colour: 1/8 of even is 0, 64 times even is 1; hues are mixed by squares", () => {
   near(scaled([1 / 32, 1 / 4, 16], [1 / 4, 1 / 4, 1 / 4], "uniform").t, [0, 1 / 3, 1]);
   near(scaled([2, 4, 3], [1, 1, 1], "rescaled").t, [0, 1, 0.5]);
-  assert.deepEqual(mixed([0.8, 0.2], [[255, 0, 0], [0, 0, 255]]), [240, 0, 15]);
+  assert.deepEqual(
+    mixed(
+      [0.8, 0.2],
+      [
+        [255, 0, 0],
+        [0, 0, 255],
+      ],
+    ),
+    [240, 0, 15],
+  );
 });
 
 test("a state is written as it is read, and damage is left out", () => {

@@ -1,4 +1,4 @@
-// All that the browser computes of the traces in a payload, for the tests; each a list by layer, head (or method) and query.
+// All that the browser computes of the traces in a payload, for the tests; lists by layer, head (or method) and query.
 
 import { Trace, unpack } from "../../core/views/linked/attention.js";
 
@@ -9,9 +9,13 @@ const range = (count) => [...Array(count).keys()];
 export function measured(bytes) {
   const { header, buffer } = unpack(bytes);
   return header.traces.map((meta, x) => {
-    const trace = new Trace(meta, buffer), { heads, queries, keys } = trace, all = range(heads);
-    const each = (list, find) => trace.layers.map((_, l) => list.map((one) => range(queries).map((i) => find(l, one, i))));
-    const turned = (list, find) => trace.layers.map((_, l) => list.map((one) => range(keys).map((j) => find(l, one, j))));
+    const trace = new Trace(meta, buffer),
+      { heads, queries, keys } = trace,
+      all = range(heads);
+    const each = (list, find) =>
+      trace.layers.map((_, l) => list.map((one) => range(queries).map((i) => find(l, one, i))));
+    const turned = (list, find) =>
+      trace.layers.map((_, l) => list.map((one) => range(keys).map((j) => find(l, one, j))));
     const found = {
       half: meta.scores.map((one) => one.half),
       rows: each(all, (l, h, i) => [...trace.row(l, h, i)]),

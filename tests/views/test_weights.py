@@ -14,6 +14,7 @@ import transformers as hf
 from torch import Tensor
 from torch.nn import functional as F
 
+import core.views.linked
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
@@ -26,6 +27,7 @@ from tests.models.test_detection import detr
 from tests.models.untrained import PHOTO, spread
 
 HERE = Path(__file__).parent
+SCRIPTS = sorted(Path(core.views.linked.__file__).parent.glob("*.js"))
 N, WINDOW = 9, 3  # positions of a text; a sliding window shorter than it
 METHODS = ("mean", "max", "value")
 
@@ -227,3 +229,10 @@ def test_node_computes_what_the_browser_computes(payload: bytes, traces: dict, t
             maps = np.stack([trace.map(0, head).numpy() for head in range(trace.heads)])
             off = np.abs(np.array(next(every)["rows"][0]) - maps).max(-1)
             assert (off <= 0.02 * maps.max(-1)).all()
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_module_is_read_by_node_and_by_people(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    assert max(map(len, lines)) <= 120 and len(lines) <= 300
+    node("--check", path)

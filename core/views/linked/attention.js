@@ -4,7 +4,9 @@
 const HALF = (() => {
   const table = new Float32Array(65536);
   for (let u = 0; u < 65536; u++) {
-    const sign = u >> 15 ? -1 : 1, exponent = (u >> 10) & 31, fraction = u & 1023;
+    const sign = u >> 15 ? -1 : 1,
+      exponent = (u >> 10) & 31,
+      fraction = u & 1023;
     if (exponent === 31) table[u] = fraction ? NaN : sign * Infinity;
     else table[u] = exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
   }
@@ -12,7 +14,8 @@ const HALF = (() => {
 })();
 
 export function decodeHalf(buffer, [offset, length]) {
-  const codes = new Uint16Array(buffer, offset, length), numbers = new Float32Array(length);
+  const codes = new Uint16Array(buffer, offset, length),
+    numbers = new Float32Array(length);
   for (let i = 0; i < length; i++) numbers[i] = HALF[codes[i]];
   return numbers;
 }
@@ -31,10 +34,18 @@ class Layer {
     for (const name of ["norms", "lse", "flow"]) this[name] = new Float32Array(buffer, ...meta[name]);
   }
 
-  read(place) { return this.meta.half ? decodeHalf(this.buffer, place) : new Float32Array(this.buffer, ...place); }
-  get q() { return (this.queries ??= this.read(this.meta.q)); }
-  get k() { return (this.keys ??= this.read(this.meta.k)); }
-  get bias() { return (this.added ??= this.meta.bias && { ...this.meta.bias, values: this.read(this.meta.bias.at) }); }
+  read(place) {
+    return this.meta.half ? decodeHalf(this.buffer, place) : new Float32Array(this.buffer, ...place);
+  }
+  get q() {
+    return (this.queries ??= this.read(this.meta.q));
+  }
+  get k() {
+    return (this.keys ??= this.read(this.meta.k));
+  }
+  get bias() {
+    return (this.added ??= this.meta.bias && { ...this.meta.bias, values: this.read(this.meta.bias.at) });
+  }
 }
 
 export class Trace {
@@ -52,9 +63,11 @@ export class Trace {
   }
 
   weight(l, h, i, j) {
-    const { q, k, width, lse, causal } = this.parts[l], at = h * this.queries + i;
+    const { q, k, width, lse, causal } = this.parts[l],
+      at = h * this.queries + i;
     if (causal && j > i) return 0;
-    const a = at * width, b = (h * this.keys + j) * width;
+    const a = at * width,
+      b = (h * this.keys + j) * width;
     let score = this.added(l, h, i, j);
     for (let x = 0; x < width; x++) score += q[a + x] * k[b + x];
     return Math.exp(score - lse[at]);
@@ -67,24 +80,32 @@ export class Trace {
   }
 
   // Whether a query may see a key at all, by the mask and the flag of the call.
-  open(l, i, j) { return !(this.parts[l].causal && j > i) && this.added(l, 0, i, j) > -Infinity; }
-  seen(l, i, j) { return this.open(l, i, j) && !this.hidden.includes(j); }
+  open(l, i, j) {
+    return !(this.parts[l].causal && j > i) && this.added(l, 0, i, j) > -Infinity;
+  }
+  seen(l, i, j) {
+    return this.open(l, i, j) && !this.hidden.includes(j);
+  }
 
   // How many keys each query of a layer may see; hidden ones count where `all`.
   counts(l, all = false) {
-    return this.remember(`${l} counts ${all}`, () => Array.from({ length: this.queries }, (_, i) => {
-      const { bias, causal } = this.parts[l];
-      let count = 0;
-      if (!bias) {
-        const last = causal ? Math.min(i + 1, this.keys) : this.keys;
-        return Math.max(1, last - (all ? 0 : this.hidden.filter((j) => j < last).length));
-      }
-      for (let j = 0; j < this.keys; j++) if (all ? this.open(l, i, j) : this.seen(l, i, j)) count++;
-      return Math.max(1, count);
-    }));
+    return this.remember(`${l} counts ${all}`, () =>
+      Array.from({ length: this.queries }, (_, i) => {
+        const { bias, causal } = this.parts[l];
+        let count = 0;
+        if (!bias) {
+          const last = causal ? Math.min(i + 1, this.keys) : this.keys;
+          return Math.max(1, last - (all ? 0 : this.hidden.filter((j) => j < last).length));
+        }
+        for (let j = 0; j < this.keys; j++) if (all ? this.open(l, i, j) : this.seen(l, i, j)) count++;
+        return Math.max(1, count);
+      }),
+    );
   }
 
-  share(l, i) { return 1 / this.counts(l)[i]; } // of one key, if all that are seen were equal
+  share(l, i) {
+    return 1 / this.counts(l)[i];
+  } // of one key, if all that are seen were equal
 
   // The even share of a key that is asked for itself: a hidden one is shown in whole rows.
   shareOf(l, i, j) {
@@ -95,17 +116,20 @@ export class Trace {
   // Of each row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
   // that is little, it is summed: a difference of numbers near 1 would have no digits left.
   left(l, h, byValue = false) {
-    return this.remember(`${l} ${h} left ${byValue}`, () => Float32Array.from({ length: this.queries }, (_, i) => {
-      const { flow, norms } = this.parts[l], length = (j) => (byValue ? norms[h * this.keys + j] : 1);
-      const whole = byValue ? flow[h * this.queries + i] : 1;
-      if (!this.hidden.length) return whole;
-      let left = whole;
-      for (const j of this.hidden) left -= this.weight(l, h, i, j) * length(j);
-      if (left > 0.01 * whole) return left;
-      left = 0;
-      for (let j = 0; j < this.keys; j++) if (this.seen(l, i, j)) left += this.weight(l, h, i, j) * length(j);
-      return left || 1;
-    }));
+    return this.remember(`${l} ${h} left ${byValue}`, () =>
+      Float32Array.from({ length: this.queries }, (_, i) => {
+        const { flow, norms } = this.parts[l],
+          length = (j) => (byValue ? norms[h * this.keys + j] : 1);
+        const whole = byValue ? flow[h * this.queries + i] : 1;
+        if (!this.hidden.length) return whole;
+        let left = whole;
+        for (const j of this.hidden) left -= this.weight(l, h, i, j) * length(j);
+        if (left > 0.01 * whole) return left;
+        left = 0;
+        for (let j = 0; j < this.keys; j++) if (this.seen(l, i, j)) left += this.weight(l, h, i, j) * length(j);
+        return left || 1;
+      }),
+    );
   }
 
   remember(name, compute) {
@@ -116,7 +140,8 @@ export class Trace {
 
   row(l, h, i) {
     return this.remember(`${l} ${h} ${i}`, () => {
-      const row = new Float32Array(this.keys), left = this.left(l, h)[i];
+      const row = new Float32Array(this.keys),
+        left = this.left(l, h)[i];
       for (let j = 0; j < this.keys; j++) row[j] = this.weight(l, h, i, j) / left;
       for (const j of this.hidden) row[j] = 0;
       return row;
@@ -125,18 +150,20 @@ export class Trace {
 
   column(l, h, j) {
     return this.remember(`${l} ${h} to ${j}`, () => {
-      const column = new Float32Array(this.queries), left = this.left(l, h);
+      const column = new Float32Array(this.queries),
+        left = this.left(l, h);
       const whole = this.hidden.includes(j); // asked for itself, a hidden key is shown
       for (let i = 0; i < this.queries; i++) column[i] = this.weight(l, h, i, j) / (whole ? 1 : left[i]);
       return column;
     });
   }
 
-  // Several heads as one vector, by the method: mean, max, or value (weight x length of the value vector, renormalised).
+  // Several heads as one vector, by the method: mean, max, or value (weight x length of the value, renormalised).
   rowOf(l, heads, i, method) {
     const row = new Float32Array(this.keys);
     for (const h of heads) {
-      const vector = this.row(l, h, i), norms = this.parts[l].norms.subarray(h * this.keys, (h + 1) * this.keys);
+      const vector = this.row(l, h, i),
+        norms = this.parts[l].norms.subarray(h * this.keys, (h + 1) * this.keys);
       for (let j = 0; j < row.length; j++) {
         if (method === "max") row[j] = Math.max(row[j], vector[j]);
         else row[j] += (method === "value" ? vector[j] * norms[j] : vector[j]) / heads.length;
@@ -148,11 +175,15 @@ export class Trace {
   }
 
   columnOf(l, heads, j, method) {
-    const column = new Float32Array(this.queries), totals = new Float32Array(this.queries);
+    const column = new Float32Array(this.queries),
+      totals = new Float32Array(this.queries);
     for (const h of heads) {
-      const vector = this.column(l, h, j), norm = this.parts[l].norms[h * this.keys + j];
-      const whole = this.hidden.includes(j), left = this.left(l, h);
-      const flow = method !== "value" ? null : whole ? this.parts[l].flow.subarray(h * this.queries) : this.left(l, h, true);
+      const vector = this.column(l, h, j),
+        norm = this.parts[l].norms[h * this.keys + j];
+      const whole = this.hidden.includes(j),
+        left = this.left(l, h);
+      const flow =
+        method !== "value" ? null : whole ? this.parts[l].flow.subarray(h * this.queries) : this.left(l, h, true);
       for (let i = 0; i < column.length; i++) {
         if (method === "max") column[i] = Math.max(column[i], vector[i]);
         else column[i] += (method === "value" ? vector[i] * norm : vector[i]) / heads.length;
@@ -163,17 +194,25 @@ export class Trace {
   }
 
   // What share of a row the hidden keys hold, mean over heads.
-  hiddenShare(l, heads, i) { return heads.reduce((sum, h) => sum + 1 - this.left(l, h)[i], 0) / heads.length; }
+  hiddenShare(l, heads, i) {
+    return heads.reduce((sum, h) => sum + 1 - this.left(l, h)[i], 0) / heads.length;
+  }
 
   // The layer at a relative depth from 0 (first) to 1 (last), as an index into the layers that are here.
   at(depth) {
     const wanted = depth * (this.depth - 1);
     let best = 0;
-    this.layers.forEach((number, l) => { if (Math.abs(number - wanted) < Math.abs(this.layers[best] - wanted)) best = l; });
+    this.layers.forEach((number, l) => {
+      if (Math.abs(number - wanted) < Math.abs(this.layers[best] - wanted)) best = l;
+    });
     return best;
   }
 
   // The number of the layer at this depth, and whether it is here; above the byte budget only one is.
-  wanted(depth) { return Math.round(depth * (this.depth - 1)); }
-  has(depth) { return this.layers.includes(this.wanted(depth)); }
+  wanted(depth) {
+    return Math.round(depth * (this.depth - 1));
+  }
+  has(depth) {
+    return this.layers.includes(this.wanted(depth));
+  }
 }

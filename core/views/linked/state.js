@@ -1,26 +1,48 @@
-// What the person chose, as short text for the URL and for Python: "depth_0.5~method_max~image_57.0.2". Defaults are left out.
+// What the person chose, as short text for the URL and for Python: "depth_0.5~method_max~image_57.0.2". Defaults are
+// left out.
 // Read on the other side by core/views/linked/state.py.
 
 import { RAMPS } from "./colour.js";
 
 const DEFAULTS = {
-  depth: 0.91, turned: false, method: "mean", scale: "uniform", colours: "light", hues: false, opacity: 0.85, smooth: false,
-  keep: 1, hide: false, grid: "maps", merge: true, reading: "output", layout: "ribbons",
+  depth: 0.91,
+  turned: false,
+  method: "mean",
+  scale: "uniform",
+  colours: "light",
+  hues: false,
+  opacity: 0.85,
+  smooth: false,
+  keep: 1,
+  hide: false,
+  grid: "maps",
+  merge: true,
+  reading: "output",
+  layout: "ribbons",
 };
 export const CHOICES = {
-  method: ["mean", "max", "value"], scale: ["uniform", "raw", "rescaled"], colours: Object.keys(RAMPS),
-  grid: ["maps", "entropy", "distance", "sink", "diagonal", "variation"], reading: ["output", "input"], layout: ["ribbons", "matrix"],
+  method: ["mean", "max", "value"],
+  scale: ["uniform", "raw", "rescaled"],
+  colours: Object.keys(RAMPS),
+  grid: ["maps", "entropy", "distance", "sink", "diagonal", "variation"],
+  reading: ["output", "input"],
+  layout: ["ribbons", "matrix"],
 };
 
 // Unknown names and values that cannot be are left at their defaults: a link may be old or damaged.
 export function readState(text) {
-  const state = { ...DEFAULTS }, parts = {};
+  const state = { ...DEFAULTS },
+    parts = {};
   for (const pair of (text ?? "").split("~")) {
-    const cut = pair.indexOf("_"), name = pair.slice(0, cut), value = pair.slice(cut + 1);
+    const cut = pair.indexOf("_"),
+      name = pair.slice(0, cut),
+      value = pair.slice(cut + 1);
     if (/^(image|sentence|text)\d*$/.test(name)) parts[name] = value;
     else if (!Object.hasOwn(DEFAULTS, name)) continue;
-    else if (typeof DEFAULTS[name] === "number") { const number = Number.parseFloat(value); if (number >= 0) state[name] = Math.min(1, number); }
-    else if (typeof DEFAULTS[name] === "boolean") state[name] = value === "yes";
+    else if (typeof DEFAULTS[name] === "number") {
+      const number = Number.parseFloat(value);
+      if (number >= 0) state[name] = Math.min(1, number);
+    } else if (typeof DEFAULTS[name] === "boolean") state[name] = value === "yes";
     else if (CHOICES[name].includes(value)) state[name] = value;
   }
   return { state, parts };
@@ -28,16 +50,22 @@ export function readState(text) {
 
 // parts: name -> { at: "57" or "t2", heads: [0, 2] or null for all }, or null where nothing was chosen
 export function writeState(state, parts) {
-  const pairs = Object.keys(DEFAULTS).filter((name) => state[name] !== DEFAULTS[name]).map((name) => {
-    const value = state[name];
-    return `${name}_${typeof value === "number" ? Number(value.toFixed(3)) : value === true ? "yes" : value === false ? "no" : value}`;
-  });
-  for (const [name, part] of Object.entries(parts)) if (part) pairs.push(`${name}_${[part.at, ...(part.heads ?? [])].join(".")}`);
+  const pairs = Object.keys(DEFAULTS)
+    .filter((name) => state[name] !== DEFAULTS[name])
+    .map((name) => {
+      const value = state[name];
+      if (typeof value === "number") return `${name}_${Number(value.toFixed(3))}`;
+      if (typeof value === "boolean") return `${name}_${value ? "yes" : "no"}`;
+      return `${name}_${value}`;
+    });
+  for (const [name, part] of Object.entries(parts))
+    if (part) pairs.push(`${name}_${[part.at, ...(part.heads ?? [])].join(".")}`);
   return pairs.join("~");
 }
 
 // "t2.0.1" -> { at: "t2", heads: the set {0, 1}, all where none is named }
 export function readPart(value, count) {
-  const [at = "", ...named] = (value ?? "").split("."), heads = named.map(Number).filter((h) => Number.isInteger(h) && h >= 0 && h < count);
+  const [at = "", ...named] = (value ?? "").split("."),
+    heads = named.map(Number).filter((h) => Number.isInteger(h) && h >= 0 && h < count);
   return { at, heads: new Set(heads.length ? heads : Array(count).keys()) };
 }
