@@ -63,7 +63,7 @@ def _shared(before: Axis, after: Axis) -> tuple[list[int], list[int]]:
     places = {(axis.grid, axis.image_box, axis.image_size) for axis in (before, after) if isinstance(axis, PatchAxis)}
     names = [list(zip(axis.labels, axis.special, strict=True)) for axis in (before, after)]
     kept: tuple[list[int], list[int]] = ([], [])
-    for block in SequenceMatcher(None, *names, autojunk=False).get_matching_blocks():
+    for block in SequenceMatcher(None, names[0], names[1], autojunk=False).get_matching_blocks():
         kept[0].extend(range(block.a, block.a + block.size))
         kept[1].extend(range(block.b, block.b + block.size))
     longer = max((0, 1), key=lambda side: len(names[side]))

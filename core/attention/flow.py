@@ -5,6 +5,7 @@ maps of the queries that carry something are asked for, a block at a time: no pr
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -43,13 +44,13 @@ def rolled(subject: Subject, maps: Maps) -> Tensor:
     if subject.last == "cross":
         source = torch.zeros(count)
         for layer in reversed(range(subject.depth["decoder"])):
-            read, row = _mixed(row, lambda rows, layer=layer: maps("cross", layer, rows), count)
+            read, row = _mixed(row, partial(maps, "cross", layer), count)
             source += read
-            moved, row = _mixed(row, lambda rows, layer=layer: maps("decoder", layer, rows), len(row))
+            moved, row = _mixed(row, partial(maps, "decoder", layer), len(row))
             row = row + moved
         row = source
     for layer in reversed(range(subject.depth["encoder"])):
-        moved, stays = _mixed(row, lambda rows, layer=layer: maps("encoder", layer, rows), count)
+        moved, stays = _mixed(row, partial(maps, "encoder", layer), count)
         row = moved + stays
     return row
 
@@ -57,8 +58,13 @@ def rolled(subject: Subject, maps: Maps) -> Tensor:
 def added(row: Tensor, kind: Kind, layers: int, maps: Maps) -> Tensor:
     """The row of the product of all layers' I + A."""
     for layer in reversed(range(layers)):
-        row = row + through(row, lambda rows, layer=layer: maps(kind, layer, rows))
+        row = row + through(row, partial(maps, kind, layer))
     return row
+
+
+def _only(maps: Maps, layer: int) -> Maps:
+    """The maps of one layer, whichever layer is asked for."""
+    return lambda kind, _, rows: maps(kind, layer, rows)
 
 
 def compounded(subject: Subject, maps: Maps) -> Tensor:
@@ -68,8 +74,8 @@ def compounded(subject: Subject, maps: Maps) -> Tensor:
         return added(row, "encoder", depth["encoder"], maps) - row
     source = torch.zeros(len(subject.axis))
     for layer in reversed(range(depth["decoder"])):
-        source = source + through(row, lambda rows, layer=layer: maps("cross", layer, rows))
-        row = added(row, "decoder", 1, lambda kind, _, rows, layer=layer: maps(kind, layer, rows))
+        source = source + through(row, partial(maps, "cross", layer))
+        row = added(row, "decoder", 1, _only(maps, layer))
     return added(source, "encoder", depth["encoder"], maps)
 
 

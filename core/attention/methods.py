@@ -6,7 +6,7 @@ Rollout and its kin are one row carried through the layers (`core.attention.flow
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Literal
 
 import torch
@@ -18,7 +18,7 @@ from core.attention.subject import Gradients, Subject
 from core.attention.trace import AttentionTrace, Kind
 
 Fusion = Literal["mean", "max", "min"]
-FUSE = {"mean": torch.add, "max": torch.maximum, "min": torch.minimum}
+FUSE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mean": torch.add, "max": torch.maximum, "min": torch.minimum}
 LARGEST = 3 * 2**30  # bytes of attention and gradient above which a gradient method is refused
 
 
@@ -93,7 +93,8 @@ def value_norm(subject: Subject, options: Options, _: Gradients | None) -> Tenso
     layer only."""
     layer, kind = _layer(subject, options), subject.last
     call, trace = subject.traces[kind].calls[layer], subject.traces[kind]
-    value = call.value[trace.item].float().repeat_interleave(trace.heads // call.value.shape[1], 0)  # (H, N, dv)
+    value = call.recorded_value[trace.item].float()
+    value = value.repeat_interleave(trace.heads // len(value), 0)  # (H, N, dv)
     projection = (subject.projections.get(kind) or (None,) * trace.layers)[layer]
     total = torch.zeros(value.shape[1])
     for query in subject.reader.nonzero()[:, 0].tolist():
@@ -121,7 +122,7 @@ def gradient_attention(subject: Subject, options: Options, gradients: Gradients)
     Asks for the target, but only of the rows that are read: what earlier layers mixed is not traced back."""
     maps, kind = _weighted(gradients), subject.last
     layers = range(subject.depth[kind])
-    found = [through(subject.reader, lambda rows, layer=layer: maps(kind, layer, rows)) for layer in layers]
+    found = [through(subject.reader, partial(maps, kind, layer)) for layer in layers]
     return torch.stack(found).mean(0)
 
 

@@ -34,7 +34,7 @@ def relevances(subject: Subject) -> dict[Kind, tuple[Tensor, ...]]:
     with torch.enable_grad(), Propagation() as tape:
         asked, _ = subject.run()
     calls = subject.by_kind(tape.calls)
-    maps = [call.attention for of_kind in calls.values() for call in of_kind]
+    maps = [call.explicit for of_kind in calls.values() for call in of_kind]
     found = torch.autograd.grad(asked, maps, allow_unused=True)
     left = iter(torch.zeros_like(x) if one is None else one for x, one in zip(maps, found, strict=True))
     return {kind: tuple(next(left)[0] for _ in of_kind) for kind, of_kind in calls.items()}
@@ -59,8 +59,8 @@ class Propagation(Tape):
         value = func(*args, **kwargs)
         if not isinstance(value, Tensor) or not value.requires_grad:  # parts of a tensor, or no part of the answer
             return value
-        rule, inputs = self._rule(name, func, args, kwargs, inputs)
-        handed = _hand(value.detach(), rule, *inputs)
+        rule, moved = self._rule(name, func, args, kwargs, inputs)
+        handed = _hand(value.detach(), rule, *moved)
         if name == "linear":
             self._linear = handed, args[0], args[1]
         return handed
@@ -82,7 +82,7 @@ class Propagation(Tape):
 
     def _attend_explicitly(self, call: AttentionCall, dropout_p: float) -> Tensor:
         heads = call.query.shape[1]
-        key, value = (for_each_query_head(part, heads).float() for part in (call.key, call.value))
+        key, value = (for_each_query_head(part, heads).float() for part in (call.key, call.recorded_value))
         products = _product(call.query.float(), key.transpose(-2, -1))
         call.attention = _hand(call.weights().detach(), lambda relevance: (relevance,), products)
         self.calls.append(call)

@@ -64,11 +64,11 @@ def average_statistics(traces: Iterable[AttentionTrace]) -> dict[str, Tensor]:
     Raises ValueError without a trace.
     """
     total: dict[str, Tensor] = {}
-    count = 0
+    count, nothing = 0, torch.zeros(())
     for trace in traces:
         with torch.no_grad():
             found = _measured(trace)
-        total = {name: total.get(name, 0) + found.get(name, 0) for name in total | found}
+        total = {name: total.get(name, nothing) + found.get(name, nothing) for name in total | found}
         count += 1
     if not count:
         raise ValueError("no trace to average")

@@ -111,13 +111,13 @@ class Subject:
         with torch.enable_grad(), Tape.differentiate() as tape:
             asked, leaf = self.run()
         calls = self.by_kind(tape.calls)
-        maps = [call.attention for of_kind in calls.values() for call in of_kind]
-        read = calls[self.last][-1].value
+        maps = [call.explicit for of_kind in calls.values() for call in of_kind]
+        read = calls[self.last][-1].recorded_value
         found = torch.autograd.grad(asked, [*maps, read, leaf], allow_unused=True)
         slopes = [torch.zeros_like(x) if slope is None else slope for x, slope in zip(maps, found, strict=False)]
         left = iter(slopes)
         return Gradients(
-            attention={kind: tuple(call.attention[0].detach() for call in calls[kind]) for kind in calls},
+            attention={kind: tuple(call.explicit[0].detach() for call in calls[kind]) for kind in calls},
             gradient={kind: tuple(next(left)[0] for _ in calls[kind]) for kind in calls},
             value=read[0].detach(),
             value_gradient=found[-2][0],

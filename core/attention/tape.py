@@ -89,6 +89,20 @@ class AttentionCall:
         return not bool(open_.expand(-1, queries, keys).triu(1).any())
 
     @property
+    def recorded_value(self) -> Tensor:
+        """`value`. Raises ValueError where it was not asked for."""
+        if self.value is None:
+            raise ValueError("recorded without values")
+        return self.value
+
+    @property
+    def explicit(self) -> Tensor:
+        """`attention`. Raises ValueError for a call that was not computed step by step."""
+        if self.attention is None:
+            raise ValueError("recorded from a fused call")
+        return self.attention
+
+    @property
     def tolerance(self) -> float:
         """How large a `deviation` rounding alone explains."""
         return 1e-4 if self.query.dtype in (torch.float32, torch.float64) else 2e-2
@@ -171,13 +185,13 @@ class Tape(TorchFunctionMode):
         if call.attention.requires_grad:
             call.attention.retain_grad()
         self.calls.append(call)
-        value = for_each_query_head(call.value, call.query.shape[1])
+        value = for_each_query_head(call.recorded_value, call.query.shape[1])
         return F.dropout(call.attention, dropout_p) @ value
 
     def _keep(self, call: AttentionCall) -> None:
         call.query, call.key = _alone(call.query), _alone(call.key)
         call.mask = None if call.mask is None else call.mask.detach()
-        call.value = _alone(call.value) if self._values else None
+        call.value = _alone(call.recorded_value) if self._values else None
         self.calls.append(call)
 
 
@@ -217,5 +231,5 @@ def _deviation(call: AttentionCall, output: Tensor) -> float:
     with torch.no_grad():
         probes = slice(None, None, max(1, call.query.shape[2] // PROBES))
         own = _fold(output.detach())[:1, :, probes].float()
-        again = call.output(probes, call.value, item=0)
+        again = call.output(probes, call.recorded_value, item=0)
         return float((own - again).abs().max()) / max(float(own.abs().max()), 1e-6)

@@ -83,11 +83,11 @@ def paired(right: Tensor, other: Tensor) -> Paired:
 def told_apart(found: Sequence[Quality]) -> tuple[Quality, bool] | None:
     """The precision whose answers differ least by chance from float32's, and whether 5% of chance, shared among all
     that are compared, speaks for a difference. None where nothing is compared."""
-    compared = [one for one in found[1:] if one.against is not None]
+    compared = [(one.against.chance, one) for one in found[1:] if one.against is not None]
     if not compared:
         return None
-    least = min(compared, key=lambda one: one.against.chance)
-    return least, least.against.chance < 0.05 / len(compared)
+    chance, least = min(compared, key=lambda pair: pair[0])
+    return least, chance < 0.05 / len(compared)
 
 
 def available(module: nn.Module) -> tuple[str, ...]:
@@ -140,11 +140,15 @@ def vision_quality(
     images, labels = torch.cat([data.held_out.images[asked], known]), data.held_out.labels[asked]
     found, first = [], None
     for number, precision in enumerate(precisions):
+
+        def tell_part(share: float, done: int = number) -> None:
+            tell((done + share) / len(precisions))
+
         with MEASURING:
             other = model.with_module(converted(model.module, precision))
             _outputs(other, images[:8], own)  # the first run prepares the kernels
             start = time.perf_counter()
-            output = _outputs(other, images, own, lambda share, n=number: tell((n + share) / len(precisions)))
+            output = _outputs(other, images, own, tell_part)
             seconds = time.perf_counter() - start
         if own:
             answers = output[:, [model.classes.index(name) for name in names]].argmax(-1)
