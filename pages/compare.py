@@ -8,6 +8,7 @@ from core.ui import inputs, linked, work
 from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.language import say, show_error
+from core.views.linked.payload import Part
 
 enter("pages/compare.py")
 st.title(say("compare.title"))
@@ -22,7 +23,7 @@ with right:
     sentence, target = inputs.choose_sentence(translator.targets, translator.sources)
 
 vision = translation = None
-parts = []
+parts: list[Part] = []
 try:
     vision = work.run_image(vision_name, image, work.side(vision_model), "crop")
     if part := linked.image_part(vision, title, image):

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from core.errors import SidelightError
+from core.models.images import Fit
 from core.models.vision import estimate
 from core.ui import foreground, inputs, linked, work
 from core.ui.entry import enter
 from core.ui.language import class_name, say, show_error
 from core.views.charts import probability_bars
 
-FITS = ("crop", "letterbox", "stretch", "native")
+FITS: tuple[Fit, ...] = ("crop", "letterbox", "stretch", "native")
 FEW = 20  # classes that are listed, since a model that knows so few is forced to choose among them
 ASK_ABOVE = 5.0  # seconds of estimated time above which the run waits for a click
 
@@ -27,7 +28,7 @@ name, model = work.vision_or_bundled(name)
 framing, sizing = st.columns(2)
 fit_names = {name: say(f"vision.fit_{name}") for name in FITS}
 fit = framing.segmented_control(
-    say("vision.fit"), FITS, format_func=fit_names.get, key="fit", default="crop",
+    say("vision.fit"), FITS, format_func=fit_names.__getitem__, key="fit", default="crop",
     bind="query-params", required=True, help=say("vision.fit_help"),
 )  # fmt: skip
 size = sizing.select_slider(
