@@ -1,5 +1,7 @@
 """How to train: the method with what it costs, the settings with plain words, the estimate, and the button."""
 
+import hashlib
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from PIL import Image
 from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import estimate, methods, worker
-from core.finetune.job import BATCH, Job, new_run
+from core.finetune.job import BATCH, Job, new_run, owner_salt
 from core.finetune.methods import METHODS, Task
 from core.models.catalogue import runs_folder
 from core.models.loading import precisions
@@ -125,10 +127,10 @@ def _more(job: Job, model: VisionModel | Translator) -> Job:
 
 
 def owner() -> str:
-    """Who asks: the browser, as far as it can be told. A queue that is fair needs no more."""
-    return str(
-        st.context.cookies.get("_streamlit_xsrf") or st.session_state.setdefault("owner", str(id(st.session_state)))
-    )
+    """Who asks: the browser, as far as it can be told, as a hash that leads back to nobody: the cookie is a secret. A
+    queue that is fair needs no more."""
+    identity = st.context.cookies.get("_streamlit_xsrf") or st.session_state.setdefault("owner", secrets.token_hex(16))
+    return hashlib.blake2b(str(identity).encode(), key=owner_salt(runs_folder()), digest_size=16).hexdigest()
 
 
 def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> float:
