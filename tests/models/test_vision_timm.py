@@ -1,10 +1,13 @@
 """timm's models behind the interface: what their tokens, classes and projections are, read from themselves."""
 
+from functools import partial
+
 import pytest
 import timm
 import torch
 from PIL import Image
 
+from benchmarks import coverage, coverage_vision
 from core.attention.ablation import without
 from core.models.subjects import vision_subject
 from core.models.vision import VisionModel, from_timm
@@ -128,3 +131,24 @@ def test_classes_have_the_names_of_their_own_data() -> None:
     described = {"num_classes": 2, "label_names": ["n1", "n2"], "label_descriptions": {"n1": "owl", "n2": "wren"}}
     assert class_names(2, described) == ("owl", "wren")
     assert class_names(3, {"num_classes": 512}) == ("class 0", "class 1", "class 2"), "a new head"
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("vit_so400m_patch14_siglip_384", "right"),  # 384 px are no whole patches
+        ("vit_base_patch16_sapiens2", "right"),  # grouped keys
+        ("vit_small_patch16_dinov3", "right"),
+        ("cait_xxs24_224", "untraced"),
+        ("vit_small_patch16_18x2_224", "untraced"),  # two attentions a layer
+        ("gemma4_vit_167m_enc", "refused"),  # no head
+        ("xcit_nano_12_p16_224", "refused"),
+        ("convit_tiny", "refused"),
+        ("volo_d1_224", "refused"),
+        ("samvit_base_patch16", "refused"),
+        ("swin_tiny_patch4_window7_224", "refused"),
+    ],
+)
+def test_what_timm_makes_is_traced_rightly_or_said_not_to_be(name: str, state: str) -> None:
+    found = coverage.outcome(coverage.Entry("timm", name, partial(coverage_vision.check_timm, name)))
+    assert found.state == state, found.note

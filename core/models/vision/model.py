@@ -213,11 +213,19 @@ class VisionModel(ABC):
         return tuple(Prediction(self.classes[index], value) for index, value in pairs)
 
     def check(self) -> None:
-        """Raises SidelightError `model.unsupported` where the tokens are not the prefix and one grid of patches."""
+        """Raises SidelightError `model.unsupported` where the tokens are not the prefix and one grid of patches, or no
+        head reads them (timm's NotImplementedError)."""
         rows = self.default_size // self.patch
-        with torch.inference_mode():
-            tokens = self.tokens(torch.zeros(1, 3, self.default_size, self.default_size, device=self.device))
-        if tokens.shape != (1, len(self.prefix) + rows**2, self.width):
+        blank = torch.zeros(1, 3, self.default_size, self.default_size, device=self.device)
+        try:
+            with torch.inference_mode():
+                tokens = self.tokens(blank)
+                fits = tokens.shape == (1, len(self.prefix) + rows**2, self.width)
+                if fits:
+                    self.logits(tokens)
+        except NotImplementedError as error:
+            raise SidelightError("model.unsupported", name=self.name) from error
+        if not fits:
             raise SidelightError("model.unsupported", name=self.name)
 
     def operations(self, tokens: int) -> float:

@@ -129,7 +129,9 @@ def from_timm(name: str, module: nn.Module, default_patches: int | None = None, 
     """
     model: Any = module
     config, patch = model.pretrained_cfg, patch_of(name, module)
-    trained = config["input_size"][-1]
+    trained, any_size = config["input_size"][-1], getattr(model, "dynamic_img_size", False)
+    if any_size:  # SigLIP's 384 px are 27.4 patches of 14: the rest was cut off
+        trained = trained // patch * patch
     default = default_patches * patch if default_patches else trained
     return TimmVision(
         name=name,
@@ -138,7 +140,7 @@ def from_timm(name: str, module: nn.Module, default_patches: int | None = None, 
         prefix=prefix_names(module),
         mean=config["mean"],
         std=config["std"],
-        sizes=sizes_in(patch, default, getattr(model, "dynamic_img_size", False)),
+        sizes=sizes_in(patch, default, any_size),
         default_size=default,
         classes=class_names(model.num_classes, config, own),
     )
@@ -149,9 +151,10 @@ def patch_of(name: str, module: nn.Module) -> int:
     no single grid of patches."""
     embedding: Any = getattr(module, "patch_embed", None)
     hybrid = hasattr(embedding, "backbone")  # a convolutional network cuts the picture, not patch_size
-    if hybrid or not hasattr(embedding, "patch_size") or not hasattr(module, "blocks"):
+    sides = getattr(embedding, "patch_size", None)
+    if hybrid or not isinstance(sides, tuple) or len(set(sides)) != 1 or not hasattr(module, "blocks"):
         raise SidelightError("model.unsupported", name=name)
-    return embedding.patch_size[0]
+    return sides[0]
 
 
 def prefix_names(module: nn.Module) -> tuple[str, ...]:
