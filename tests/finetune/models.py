@@ -26,6 +26,7 @@ from core.models.vision import VisionModel
 from tests.finetune.test_translation import NOUNS, VERBS
 
 WIDTH, LAYERS, HIDDEN = {"vision": 48, "translation": 32}, {"vision": 3, "translation": 1}, 64
+DROPOUT = 0.0  # of the translator; tests of what draws turn it on
 END_BIAS = 2.0  # of the end mark: what a random translator writes would be 128 pieces long
 
 
@@ -48,9 +49,9 @@ def tokenizer():
 
 
 def tiny_translator(name: str = "tiny") -> Translator:
-    """One layer each, two heads, with the bundled vocabulary; dropout as in real ones."""
+    """One layer each, two heads, with the bundled vocabulary."""
     config = MarianConfig.from_pretrained(catalogue.default("translation").folder)
-    sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1}
+    sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": DROPOUT}
     for side in ("encoder", "decoder"):
         sizes |= {f"{side}_attention_heads": 2, f"{side}_ffn_dim": HIDDEN}
     config.update({**sizes, "dtype": "float32", "init_std": 0.1})

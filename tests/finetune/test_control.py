@@ -15,12 +15,14 @@ from core.finetune.looking import looking
 from core.finetune.loop import read_log
 from core.finetune.methods import METHODS
 from core.models import catalogue
+from tests.finetune import models
 from tests.finetune.models import in_place, job, loaded, pairs, run_of, tiny_translator
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     in_place(monkeypatch, tmp_path)
+    monkeypatch.setattr(models, "DROPOUT", 0.1)  # as real translators have it
 
 
 METHODS_OF = [(task, method) for task in ("vision", "translation") for method in METHODS]
