@@ -236,3 +236,15 @@ def test_a_module_is_read_by_node_and_by_people(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     assert max(map(len, lines)) <= 120 and len(lines) <= 300
     node("--check", path)
+
+
+def test_what_all_keys_share_costs_no_precision() -> None:
+    """A common part of all keys moves a row's scores alike: float16 still holds the layer, as for the bundled photos."""
+    draw = torch.Generator().manual_seed(5)
+    query, key = (torch.randn(1, 2, 40, 16, generator=draw) for _ in range(2))
+    trace = AttentionTrace.from_calls(
+        "encoder",
+        [AttentionCall(0, query, key + 30, None, None, 0.25, False)],
+        *(TokenAxis(("x",) * 40, tuple(range(40)), (False,) * 40),) * 2,
+    )
+    assert [layer["half"] for layer in trace_header(trace, Arrays())["scores"]] == [True]
