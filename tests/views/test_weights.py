@@ -239,7 +239,7 @@ def test_a_module_is_read_by_node_and_by_people(path: Path) -> None:
 
 
 def test_what_all_keys_share_costs_no_precision() -> None:
-    """A common part of all keys moves a row's scores alike: float16 still holds the layer, as for the bundled photos."""
+    """A common part of all keys moves a row's scores alike: float16 holds the layer, as for the bundled photos."""
     draw = torch.Generator().manual_seed(5)
     query, key = (torch.randn(1, 2, 40, 16, generator=draw) for _ in range(2))
     trace = AttentionTrace.from_calls(

@@ -105,8 +105,9 @@ def scores_of(call: AttentionCall, item: int) -> Scores:
     """What the weights of one item are made of, in float32 on the CPU.
 
     Two shifts change no weight, as each moves a row's scores alike: the mean key of a head is taken from all its keys,
-    which float16 then holds about eight times better, and the bias of each query has a largest value of 0. Where the mask is added and says
-    never to every key, the scores vanish beside it: such a query asks nothing and reads all evenly, as the model does.
+    which float16 then holds about eight times better, and the bias of each query has a largest value of 0. Where the
+    mask is added and says never to every key, the scores vanish beside it: such a query asks nothing and reads all
+    evenly, as the model does.
     """
     query = (call.query[item].float() * call.scale).cpu()
     key = call.key[item].repeat_interleave(call.query.shape[1] // call.key.shape[1], 0).float().cpu()
