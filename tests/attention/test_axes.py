@@ -67,3 +67,11 @@ def test_a_call_that_does_not_fit_its_axes_is_refused() -> None:
     short = TokenAxis(("x",), (0,), (False,))
     with pytest.raises(ValueError):
         AttentionTrace.from_calls("encoder", trace.calls, short, short)
+
+
+@pytest.mark.parametrize("position", [0, 7, 8])
+def test_what_is_no_patch_has_no_place_on_the_image(position: int) -> None:
+    axis = PatchAxis((2, 3), ("CLS",), (0, 0, 3, 2), (3, 2), ("object 1", "object 2"))
+    assert axis.patch_box(1) == (0, 0, 1, 1) and axis.patch_box(6) == (2, 1, 3, 2)
+    with pytest.raises(IndexError, match="not a patch"):
+        axis.patch_box(position)

@@ -1,6 +1,7 @@
 """Each method against its paper's equation, written out here on maps that the library's own code never touched, and on
 models whose answer rests on a place that is known."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -202,6 +203,13 @@ def test_the_scale_of_beit_belongs_to_its_projection() -> None:
     torch.testing.assert_close(x @ _projection(block).T, added)
 
 
+def test_value_norm_where_the_projection_is_not_known(photo: Subject) -> None:
+    """Heads are taken as if they did not meet: the length of all of them side by side."""
+    call, unknown = photo.encoder.calls[1], replace(photo, projections={})
+    parts = torch.stack([photo.encoder.row(1, h, 0)[:, None] * call.value[0, h] for h in range(3)])  # (H, N, dv)
+    close(explain(unknown, "value_norm", Options(depth=0.5)), parts.square().sum((0, 2)).sqrt())
+
+
 def test_grad_cam_and_input_x_gradient_on_a_linear_reading() -> None:
     """CLS of the last layer takes over a_k v_k; the class reads (red - blue) x 4: both controls are known."""
     subject = planted.colour_subject(place=6, target=0)
@@ -292,6 +300,15 @@ def test_what_does_not_apply_says_why() -> None:
     assert [name for name in METHODS if refusal(subject, METHODS[name])] == ["attribution"]
     with pytest.raises(ValueError, match="only_self_attention"):
         explain(subject, "attribution")
+
+
+def test_a_pass_with_gradients_that_would_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, photo: Subject) -> None:
+    maps = {"photo": 3 * 3 * 17 * 17, "sentence": 2 * 2 * (5 * 5 + 4 * 4 + 4 * 5)}  # layers, heads, queries, keys
+    for subject, numbers in ((photo, maps["photo"]), (sentence(None), maps["sentence"])):
+        monkeypatch.setattr("core.attention.methods.LARGEST", 3 * 4 * numbers)
+        assert not refusal(subject, METHODS["relevance"])
+        monkeypatch.setattr("core.attention.methods.LARGEST", 3 * 4 * numbers - 1)
+        assert refusal(subject, METHODS["relevance"]) == "too_large" and not refusal(subject, METHODS["rollout"])
 
 
 def test_gradients_leave_no_trace_on_the_shared_model() -> None:
