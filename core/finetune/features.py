@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torchvision.transforms.functional import normalize as normalize_pixels
 
 from core.finetune.class_task import quality, shuffled
+from core.finetune.looking import looking
 from core.finetune.pictures import enlarge
 from core.models.vision import VisionModel
 
@@ -19,12 +20,12 @@ def features(
     model: VisionModel, images: Tensor, side: int, tell: Callable[[float], None] = lambda share: None
 ) -> Tensor:
     """What the model's head is given of uint8 pictures (N, 3, S, S): (N, D), on the CPU. tell: the share done."""
-    model.module.eval()
     found = []
-    for start in range(0, len(images), 64):
-        seen = normalize_pixels(enlarge(images[start : start + 64], side), model.mean, model.std).to(model.device)
-        found.append(model.representation(model.tokens(seen)).float().cpu())
-        tell(min(1.0, (start + 64) / len(images)))
+    with looking(model.module):
+        for start in range(0, len(images), 64):
+            seen = normalize_pixels(enlarge(images[start : start + 64], side), model.mean, model.std).to(model.device)
+            found.append(model.representation(model.tokens(seen)).float().cpu())
+            tell(min(1.0, (start + 64) / len(images)))
     return torch.cat(found)
 
 
