@@ -24,7 +24,7 @@ from benchmarks.timing import table, take_turns
 from core.finetune import data, methods, results, worker
 from core.finetune.features import features, fit_head
 from core.finetune.job import Job, default_job, new_run, set_status
-from core.finetune.loop import read_log
+from core.finetune.log import read_log
 from core.models import catalogue
 from core.models.loading import mixed, precisions
 from core.models.vision import load_vision

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import get_scheduler
 
+from core.finetune.best import BestWeights
+from core.finetune.log import Event, log_event, read_log, write_log
 from core.finetune.looking import looking
 from core.models.loading import device
 
@@ -37,7 +39,8 @@ class Settings:
     """steps: updates. rate: the peak learning rate, reached after `warmup` steps; then it follows `schedule` to zero.
 
     average: decay of the running average of the weights, 0 for none. every: steps between two evaluations, and between
-    two checkpoints. patience: evaluations without a lower validation loss after which a run ends; 0 for never.
+    two checkpoints. patience: evaluations without a lower validation loss after which a run ends; 0 for never. With
+    one, the weights of the lowest validation loss are kept (`Run.use_best`).
     """
 
     steps: int
@@ -86,24 +89,6 @@ class Companion(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-@dataclass(frozen=True)
-class Event:
-    """After `step` updates. loss: mean over the batch. seconds: since the run began, pauses left out.
-
-    terms: what the loss is a mean of (tokens, images). memory: most that the process has held so far, MB.
-    """
-
-    step: int
-    steps: int
-    epoch: int
-    loss: float
-    rate: float
-    seconds: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    terms: int = 0
-    memory: float = 0.0
-
-
 @dataclass
 class _Position:
     """How far a run is; kept in each checkpoint."""
@@ -141,10 +126,8 @@ class Run:
         if trackers:
             self.accelerator.init_trackers("tracking", config=asdict(settings))
         set_seed(settings.seed + self.accelerator.process_index)
-        trainable = [p for p in task.module.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(
-            trainable, settings.rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay, fused=True
-        )
+        groups = parameter_groups(task.module, settings.weight_decay)
+        optimiser = torch.optim.AdamW(groups, settings.rate, betas=(0.9, 0.98), fused=True)
         self.module, self.optimiser = self.accelerator.prepare(task.module, optimiser)
         self.schedule = get_scheduler(settings.schedule, optimiser, settings.warmup, settings.steps)
         self.position = _Position()
@@ -153,7 +136,8 @@ class Run:
             if settings.average
             else None
         )
-        kept = [self.schedule, self.position, self.average, companion]
+        self.best = BestWeights(self.learnt, companion) if settings.patience else None
+        kept = [self.schedule, self.position, self.average, companion, self.best]
         self.accelerator.register_for_checkpointing(*(thing for thing in kept if thing is not None))
 
     @property
@@ -190,6 +174,14 @@ class Run:
                 if self.is_over:
                     return
             at.epoch, at.batch = at.epoch + 1, 0
+
+    def use_best(self) -> int:
+        """Go back to the weights with the lowest validation loss, where the run may stop early; the step that `learnt`
+        is of."""
+        if self.best is None or not self.best.step:
+            return self.position.step
+        self.best.restore()
+        return self.best.step
 
     def close(self) -> None:
         """Said when no more events will come: trackers write what they hold."""
@@ -230,7 +222,10 @@ class Run:
         with looking(self.learnt), torch.inference_mode(), self.accelerator.autocast():
             metrics = self.task.evaluate(self.learnt)
         at, loss = self.position, metrics.get("loss", float("inf"))
-        at.best, at.waited = (loss, 0) if loss < at.best else (at.best, at.waited + 1)
+        better = loss < at.best
+        at.best, at.waited = (loss, 0) if better else (at.best, at.waited + 1)
+        if better and self.best:
+            self.best.keep(at.step)
         return metrics
 
     def _begin(self) -> None:
@@ -239,15 +234,13 @@ class Run:
         if found:
             self.accelerator.load_state(str(found[-1]))
         if self.accelerator.is_main_process:
-            events = [event for event in read_log(self.folder) if event.step <= self.position.step]
-            (self.folder / "log.jsonl").write_text("".join(json.dumps(asdict(e)) + "\n" for e in events))
+            write_log(self.folder, [event for event in read_log(self.folder) if event.step <= self.position.step])
             (self.folder / "settings.json").write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
         self.module.train()
 
     def _log(self, event: Event) -> None:
         if self.accelerator.is_main_process:
-            with (self.folder / "log.jsonl").open("a") as file:
-                file.write(json.dumps(asdict(event)) + "\n")
+            log_event(self.folder, event)
         values = {"loss": event.loss, "rate": event.rate} | {f"validation/{k}": v for k, v in event.metrics.items()}
         self.accelerator.log(values, step=event.step)
 
@@ -267,13 +260,17 @@ class Run:
                 shutil.rmtree(old)
 
 
+def parameter_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """What learns, for an optimiser: only matrices and kernels decay. A norm's weights, biases, factors (IA3), singular
+    values (AdaLoRA), learnt tokens and prompts would be pulled away from where they say nothing."""
+    learning = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    decays = {
+        name: p.dim() >= 2 and min(p.flatten(1).shape) > 1 and not name.endswith("prompts") for name, p in learning
+    }
+    groups = [([p for name, p in learning if decays[name] == one], decay * one) for one in (True, False)]
+    return [{"params": parameters, "weight_decay": rate} for parameters, rate in groups if parameters]
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     return sorted((folder / "checkpoints").glob("step-*"))
-
-
-def read_log(folder: Path) -> list[Event]:
-    """The events of a run so far; a last line that was cut off by a kill is left out."""
-    path = folder / "log.jsonl"
-    lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [Event(**json.loads(line)) for line in lines]

@@ -27,7 +27,8 @@ from core.models.vision import load_vision_card
 class Result:
     """metrics, before: by name (training.finish). forgetting: {"before": .., "after": ..} by measure, or empty.
     seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on. target:
-    the tag of the language that a translator learnt, or empty; a result that is sent on comes without its data."""
+    the tag of the language that a translator learnt, or empty; a result that is sent on comes without its data. kept:
+    the step that the weights are of, the last one or, with early stopping, that of the lowest validation loss."""
 
     metrics: dict[str, float]
     before: dict[str, float]
@@ -39,6 +40,7 @@ class Result:
     parameters: int
     data: str
     target: str = ""
+    kept: int = 0
 
 
 def card_of(run: Path, job: Job, place: Path) -> ModelCard:

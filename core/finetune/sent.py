@@ -101,6 +101,7 @@ class SentResult(Record):
     parameters: int = Field(ge=0, le=10**13)
     data: Line
     target: Line
+    kept: int = Field(default=0, ge=0, le=10**10)
 
 
 class SentClasses(Record):

@@ -20,8 +20,9 @@ from core.finetune.data import dataset
 from core.finetune.film import FRAMES
 from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning
+from core.finetune.log import Event, append_line, read_log
 from core.finetune.looking import looking
-from core.finetune.loop import Event, NotFinite, Run, Settings, read_log
+from core.finetune.loop import NotFinite, Run, Settings
 from core.models.loading import device
 
 EVALUATIONS = 6  # of a run, about
@@ -113,9 +114,7 @@ def _note_start(folder: Path, job: Job, learning: Learning, run: Run) -> None:
 def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int) -> None:
     """A frame of the film every few steps; after an evaluation, what it answered."""
     if event.metrics:
-        line = json.dumps({"step": event.step, **learning.probes()}, ensure_ascii=False)
-        with (folder / "probes.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(folder / "probes.jsonl", {"step": event.step, **learning.probes()})
     if event.step % every == 0 or event.step == event.steps:
         with looking(run.learnt):
             learning.probe(event.step, run.learnt)
@@ -124,6 +123,7 @@ def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int)
 def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
     """Write `result/`: the weights, loaded as any page loads them and measured, and what it cost to get there."""
     set_status(folder, "running", stage="saving")
+    kept = run.use_best()
     place, unfinished = folder / "result", folder / ".result"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -136,7 +136,7 @@ def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
         "metrics": learning.measure(model), "before": before["metrics"], "forgetting": learning.forgetting(model),
         "seconds": log[-1].seconds, "steps": log[-1].step, "peak_mb": max(event.memory for event in log),
         "trainable": before["trainable"], "parameters": before["parameters"], "data": learning.data.digest,
-        "target": learning.target,
+        "target": learning.target, "kept": kept,
     }  # fmt: skip
     results.write(unfinished, job, card, result)
     shutil.rmtree(place, ignore_errors=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from core.errors import SidelightError
 from core.finetune.job import Job, Request, Status, answered, ask, asked, read_job, set_status, status
-from core.finetune.loop import Event
+from core.finetune.log import Event
 from core.models.catalogue import runs_folder
 from core.wording import ASSETS
 

@@ -16,7 +16,7 @@ from core.finetune import __main__ as command
 from core.finetune import results, worker
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
-from core.finetune.loop import Event, read_log
+from core.finetune.log import Event, read_log
 from core.finetune.methods import METHODS
 from core.models import catalogue
 from tests.finetune.models import in_place, pairs, pictures

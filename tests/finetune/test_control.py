@@ -1,6 +1,8 @@
 """A run that is paused, ended early, cut off, hopeless or damaged goes on as if nothing had been, or says why not."""
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from torch import nn
 from core.errors import SidelightError
 from core.finetune import film, learning, results, train
 from core.finetune.job import ask, status
+from core.finetune.log import read_log
 from core.finetune.looking import looking
-from core.finetune.loop import read_log
+from core.finetune.loop import Task
 from core.finetune.methods import METHODS
 from core.models import catalogue
 from tests.finetune import models
@@ -142,6 +145,33 @@ def test_patience_ends_what_gets_no_better(tmp_path: Path, patience: int, evalua
     events = list(train.train(folder))
     assert sum(bool(event.metrics) for event in events) == evaluations
     assert len(events) == 4 * evaluations and results.read(folder).steps == len(events)
+
+
+def best_the_second_time(evaluate: Callable) -> Callable:
+    def evaluated(task: Task, module: nn.Module) -> dict[str, float]:
+        task.judged = getattr(task, "judged", 0) + 1
+        return evaluate(task, module) | {"loss": float(abs(task.judged - 2))}
+
+    return evaluated
+
+
+@pytest.mark.parametrize(("task", "method"), [("vision", "adalora"), ("vision", "head"), ("translation", "prompt")])
+def test_what_stops_early_ships_its_best_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, method: str
+) -> None:
+    """The same as a run that was ended there. AdaLoRA's ranks move after it."""
+    wanted = job(task, method, epochs=4 if task == "vision" else 8)
+    early, short = run_of(tmp_path, replace(wanted, patience=2)), run_of(tmp_path, replace(wanted, patience=6))
+    every = train.settings_of(wanted, 4 if task == "vision" else 2).every
+    for kind in (learning.ClassTask, learning.HeadTask, learning.ScoredTask):
+        monkeypatch.setattr(kind, "evaluate", best_the_second_time(kind.evaluate))
+    list(train.train(early))
+    for event in train.train(short):
+        if event.step == 2 * every:
+            ask(short, "finish")
+    assert results.read(early).kept == 2 * every < results.read(early).steps
+    one, other = (catalogue.card(run.name).weights.read_bytes() for run in (early, short))
+    assert one == other
 
 
 def test_runs_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:

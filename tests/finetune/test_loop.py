@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from core.finetune.loop import Run, Settings, checkpoints, read_log
+from core.finetune.log import append_line, read_lines, read_log
+from core.finetune.loop import Run, Settings, checkpoints, parameter_groups
 from tests.waiting import until
 
 
@@ -124,3 +125,74 @@ def test_what_the_first_step_of_a_warm_up_learns_is_nothing(tmp_path: Path) -> N
     before = [parameter.detach().clone() for parameter in toy.module.parameters()]
     next(Run(toy, settings(warmup=5), tmp_path).train())
     assert all(torch.equal(was, now) for was, now in zip(before, toy.module.parameters(), strict=True))
+
+
+class Scripted(Toy):
+    """Its validation losses are given; the weights at each evaluation are noted."""
+
+    def __init__(self, losses: Sequence[float]) -> None:
+        super().__init__()
+        self.losses, self.seen = losses, {}
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        self.seen[len(self.seen)] = {name: value.clone() for name, value in module.state_dict().items()}
+        return {"loss": self.losses[len(self.seen) - 1]}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_what_may_stop_early_leaves_its_best_weights(tmp_path: Path, average: float) -> None:
+    toy = Scripted([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
+    run = Run(toy, settings(patience=3, average=average), tmp_path)
+    assert [event.step for event in run.train()][-1] == 50
+    assert not same(run.learnt.state_dict(), toy.seen[1])
+    assert run.use_best() == 20
+    assert same(run.learnt.state_dict(), toy.seen[1])
+
+
+def test_without_patience_the_last_weights_stay(tmp_path: Path) -> None:
+    toy = Scripted([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    run = Run(toy, settings(), tmp_path)
+    list(run.train())
+    assert run.use_best() == 60 and same(run.learnt.state_dict(), toy.seen[5])
+
+
+def test_the_best_weights_outlive_a_kill(tmp_path: Path) -> None:
+    first = Scripted([3.0, 1.0, 2.0])
+    for event in Run(first, settings(patience=3), tmp_path).train():
+        if event.step == 33:
+            break
+    second = Scripted([2.0, 2.0])
+    run = Run(second, settings(patience=3), tmp_path)
+    assert [event.step for event in run.train()] == list(range(31, 51))
+    assert run.use_best() == 20 and same(run.learnt.state_dict(), first.seen[1])
+
+
+def test_only_matrices_decay() -> None:
+    """Not biases, norms, tokens, factors, singular values and prompts."""
+    module = nn.ModuleDict({"linear": nn.Linear(4, 3), "norm": nn.LayerNorm(4), "kernel": nn.Conv2d(3, 8, 1)})
+    for name, shape in {"token": (1, 8, 4), "factor": (4, 1), "prompts": (8, 4)}.items():
+        module.register_parameter(name, nn.Parameter(torch.ones(shape)))
+    module["kernel"].bias.requires_grad_(False)
+    groups = {group["weight_decay"]: group["params"] for group in parameter_groups(module, 0.1)}
+    names = {id(p): name for name, p in module.named_parameters()}
+    assert {names[id(p)] for p in groups[0.1]} == {"linear.weight", "kernel.weight"}
+    others = {"linear.bias", "norm.weight", "norm.bias", "token", "factor", "prompts"}
+    assert {names[id(p)] for p in groups[0.0]} == others
+
+
+def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    assert read_lines(path) == []
+    append_line(path, {"step": 1, "text": "Größe"})
+    for rest in (b'{"step": 2, "te', b'{"step": 2, "text": "Gr\xc3'):
+        with path.open("ab") as file:
+            file.write(rest)
+        assert read_lines(path) == [{"step": 1, "text": "Größe"}]
+    append_line(path, {"step": 3})
+    assert read_lines(path) == [{"step": 1, "text": "Größe"}, {"step": 3}]
+    path.write_bytes(b'{"step": 1}\n{"step": 2, "co{"step": 3}\n{"step": 4}\n')  # as older runs left it
+    assert [line["step"] for line in read_lines(path)] == [1, 4]

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from core.finetune import pretrain
-from core.finetune.loop import Event, checkpoints, read_log
+from core.finetune.log import Event, read_log
+from core.finetune.loop import checkpoints
 from tests.finetune.test_translation import NOUNS, VERBS, write
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from torchvision.transforms.functional import normalize
 from core.finetune import film, learning, results, train
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
-from core.finetune.loop import Event, read_log
+from core.finetune.log import Event, read_log
 from core.finetune.pictures import enlarge
 from core.models import catalogue
 from core.models.translation import load_translator_card

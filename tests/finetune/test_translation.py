@@ -15,7 +15,8 @@ from torch.distributions import kl_divergence
 from transformers import MarianTokenizer
 
 from core.finetune import parallel, pretrain
-from core.finetune.loop import checkpoints, read_log
+from core.finetune.log import read_log
+from core.finetune.loop import checkpoints
 from core.finetune.parallel import Pair
 from core.finetune.score import loops, score_by_language, scores
 from core.finetune.translation_task import TranslationTask

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from core.errors import SidelightError
 from core.finetune import results, worker
 from core.finetune.job import Job, ask, asked, new_run, read_job, set_status, status, write_json
-from core.finetune.loop import checkpoints, read_log
+from core.finetune.log import read_log
+from core.finetune.loop import checkpoints
 from tests.finetune.models import in_place, job, pictures, run_of
 from tests.waiting import PATIENCE, until
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import results
 from core.finetune.job import Job
-from core.finetune.loop import read_log
+from core.finetune.log import read_log
 from core.finetune.results import Result
 from core.models import catalogue
 from core.ui.finetune.live import MAIN, duration

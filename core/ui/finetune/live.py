@@ -13,7 +13,7 @@ from core.finetune import film, worker
 from core.finetune.data import dataset
 from core.finetune.job import Job, Status, read_job
 from core.finetune.learning import interim_pictures
-from core.finetune.loop import Event, read_log
+from core.finetune.log import Event, read_lines, read_log
 from core.ui.film import show as draw_film
 from core.ui.finetune.setup import method_name
 from core.ui.language import class_name, language, say
@@ -178,11 +178,9 @@ def _plot(place: st.delta_generator.DeltaGenerator, figure: go.Figure, key: str)
 
 def _answers(folder: Path, job: Job) -> None:
     """What the last evaluation answered: fixed samples, and for pictures the confusion of the classes."""
-    path = folder / "probes.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    if not lines:
+    history = read_lines(folder / "probes.jsonl")
+    if not history:
         return
-    history = [json.loads(line) for line in lines]
     st.subheader(say("finetune.answers"))
     if job.task == "translation":
         heads = [say(f"finetune.{name}") for name in ("source", "then", "now", "reference")]
