@@ -146,9 +146,9 @@ def saved_view(size: int, folder: Path) -> Path:
     vision = load_vision(default("vision").key).run(image, size, "crop")
     spoken = load_translator(default("translation").key).translate(photo.caption, "deu")
     axes = (spoken.source, spoken.target)
-    sentence = SentencePart(*axes, spoken.encoder, spoken.decoder, spoken.cross, "English to German")
+    sentence = SentencePart(*axes, *spoken.traces.values(), "English to German")
     path = folder / f"{size}.html"
-    View([ImagePart(image, vision.trace, "a photo"), sentence]).save(path)
+    View([ImagePart(image, vision.traces["encoder"], "a photo"), sentence]).save(path)
     return path
 
 

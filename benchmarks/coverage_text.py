@@ -222,9 +222,9 @@ def _translator(made: Made) -> None:
         with torch.inference_mode():
             given = {"input_ids": source, "decoder_input_ids": torch.tensor([found.ids[:-1]])}
             wanted = _eager(kind, Path(place))(**given, output_attentions=True)
-    _compare("encoder", found.encoder, wanted.encoder_attentions)
-    _compare("decoder", found.decoder, wanted.decoder_attentions)
-    _compare("cross", found.cross, wanted.cross_attentions)
+    of_kind = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+    for name, trace in found.traces.items():
+        _compare(name, trace, wanted[of_kind[name]])
 
 
 def _generator(made: Made) -> None:
@@ -240,7 +240,7 @@ def _generator(made: Made) -> None:
             wanted = eager(written[:, : len(found.axis)], output_attentions=True)
     if [step.probability < 0.999 * step.alternatives[0][1] for step in found.steps].count(True):
         raise Wrong("a step is not the most likely piece")
-    _compare("decoder", found.trace, wanted.attentions)
+    _compare("decoder", found.traces["decoder"], wanted.attentions)
 
 
 def _reader(task: str, made: Made) -> None:
@@ -259,7 +259,8 @@ def _reader(task: str, made: Made) -> None:
             raise Wrong(f"its classes are {found.classes}")
         if float((found.logits - wanted.logits[0]).abs().max()) > 1e-4:
             raise Wrong("its logits are not the model's")
-    _compare("encoder", found.trace, wanted.attentions)
+    (trace,) = found.traces.values()
+    _compare("encoder", trace, wanted.attentions)
 
 
 def _entries(part: str, table: dict[str, Made], check: Callable[[Made], None]) -> Iterator[Entry]:

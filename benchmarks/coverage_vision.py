@@ -133,11 +133,12 @@ def _demand(holds: bool, what: str) -> None:
 
 def _compare(result: VisionResult, own: list[Tensor]) -> None:
     """own: of each layer (1, H, N, N), by the library's eager path."""
-    if result.trace is None:
+    if not result.traces:
         raise Untraced
-    _demand(len(own) == result.trace.layers, f"{result.trace.layers} layers, not {len(own)}")
-    _demand(not result.trace.problems, "the guard found layers that are off")
-    for call, weights in zip(result.trace.calls, own, strict=True):
+    trace = result.traces["encoder"]
+    _demand(len(own) == trace.layers, f"{trace.layers} layers, not {len(own)}")
+    _demand(not trace.problems, "the guard found layers that are off")
+    for call, weights in zip(trace.calls, own, strict=True):
         error = float((call.weights()[0] - weights[0]).abs().max())
         _demand(error < LARGEST_ERROR, f"a weight is off by {error:.1e}")
 

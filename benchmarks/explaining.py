@@ -162,7 +162,7 @@ def _links(
 ) -> dict[str, set[tuple[int, int]]]:
     """Each target word's source word of most relevance (pieces of both summed), by every method; raw attention also of
     each layer, and of the row after, which has just read the piece."""
-    layers = translation.cross.layers
+    layers = translation.traces["cross"].layers
     variants = {f"raw, layer {n + 1}": n / max(1, layers - 1) for n in range(layers)}
     totals: dict[str, dict[int, Tensor]] = {}
     whole = translation_subject(translator, sentence, tag, translation)

@@ -40,22 +40,23 @@ except SidelightError as error:
 
 if parts:
     linked.show(parts, "compare")
-if vision and vision.trace and translation:
+if vision and vision.traces and translation:
     choice = linked.chosen()
-    layer, cross = choice.layer(vision.trace.layers), choice.layer(translation.cross.layers)
-    heads = choice.heads_of("image", vision.trace.heads)
-    cross_heads = choice.heads_of("sentence", translation.cross.heads)
+    seen, read = vision.traces["encoder"], translation.traces["cross"]
+    layer, cross = choice.layer(seen.layers), choice.layer(read.layers)
+    heads = choice.heads_of("image", seen.heads)
+    cross_heads = choice.heads_of("sentence", read.heads)
     st.subheader(say("compare.differ"))
     st.markdown(
         say(
             "compare.text",
             patches=len(vision.axis),
-            vision_keys=f"{effective_keys(vision.trace, layer, heads):.0f}",
+            vision_keys=f"{effective_keys(seen, layer, heads):.0f}",
             source=len(translation.source),
-            cross_keys=f"{effective_keys(translation.cross, cross, cross_heads):.1f}",
+            cross_keys=f"{effective_keys(read, cross, cross_heads):.1f}",
             layer=layer + 1,
             cross_layer=cross + 1,
-            encoder=translation.encoder.layers,
-            decoder=translation.decoder.layers,
+            encoder=translation.traces["encoder"].layers,
+            decoder=translation.traces["decoder"].layers,
         )
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.attention.axes import Axis, PatchAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import AttentionTrace, Kind
+from core.attention.trace import AttentionTrace, Kind, Traces
 
 Score = Callable[[Tensor, str], Tensor]
 Run = Callable[[], tuple[Tensor, Tensor]]  # (what is asked about, a scalar; the leaf that the model read)
@@ -46,7 +46,7 @@ class Subject:
     projections: the matrix (D, H dv) behind each attention, None where it is not known.
     """
 
-    traces: Mapping[Kind, AttentionTrace]
+    traces: Traces
     axis: Axis
     target: int | None
     reader: Tensor

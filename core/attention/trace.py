@@ -4,7 +4,7 @@ Vision self-attention, encoder and decoder self-attention and cross-attention ar
 computed from query and key when asked for; never all layers x heads x N x N at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,3 +105,6 @@ class AttentionTrace:
     def _weights(self, layer: int, head: int, queries: slice) -> Tensor:
         with torch.no_grad():
             return self.calls[layer].weights(queries, self.item, head)[0, 0]
+
+
+Traces = Mapping[Kind, AttentionTrace]  # what every result carries: of each kind that was captured, in this order

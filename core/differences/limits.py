@@ -94,24 +94,25 @@ def photo_shift(model: VisionModel, clean: VisionResult, kind: str, strength: fl
     if clean.predictions:
         certainty = float(seen.probabilities[model.classes.index(clean.predictions[0].label)])
     drift = None
-    if clean.trace and seen.trace:
-        before, after = _read_rows(clean.trace, clean.reader), _read_rows(seen.trace, seen.reader)
+    if clean.traces and seen.traces:
+        before, after = _read_rows(clean), _read_rows(seen)
         drift = float(jensen_shannon(before, after).mean())
     said = seen.predictions[0].label if seen.predictions else ""
     return Photo(Shift(strength, agreement, certainty, drift, said), seen.fitted.pixels, reading_map(seen))
 
 
-def _read_rows(trace: AttentionTrace, reader: Tensor) -> Tensor:
+def _read_rows(result: VisionResult) -> Tensor:
     """Last layer, in each head: the row of what the answer is read from, CLS or the mean over patches: (H, N)."""
+    trace = result.traces["encoder"]
     weights = trace.calls[-1].weights(item=trace.item)[0].cpu()  # (H, N, N)
-    return torch.einsum("q,hqk->hk", reader, weights)
+    return torch.einsum("q,hqk->hk", result.reader, weights)
 
 
 def reading_map(result: VisionResult) -> Tensor | None:
     """Attention of the last layer on the patches, mean over heads, (rows, columns), renormalised without CLS."""
-    if result.trace is None:
+    if not result.traces:
         return None
-    row = _read_rows(result.trace, result.reader).mean(0)[len(result.axis.prefix) :]
+    row = _read_rows(result).mean(0)[len(result.axis.prefix) :]
     return (row / row.sum().clamp_min(1e-12)).reshape(result.axis.grid)
 
 
@@ -128,7 +129,7 @@ def sentence_shift(
         share,
         likeness(said, clean.text) / 100,
         float(np.exp(forced.score)),
-        _word_drift(clean.cross, forced.cross),
+        _word_drift(clean.traces["cross"], forced.traces["cross"]),
         said,
     )
     return changed, shift

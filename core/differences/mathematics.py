@@ -39,9 +39,9 @@ class Symbols:
 
 def symbols(vision: VisionResult, translator: Translator, translation: Translation) -> tuple[Symbols, ...]:
     """Of the Vision Transformer ("vision", where its attention was recorded) and of the translator's three kinds."""
-    found = [_bound("vision", vision.trace, vision.features.shape[-1])] if vision.trace else []
+    found = [_bound("vision", trace, vision.features.shape[-1]) for trace in vision.traces.values()]
     width = translator.module.config.hidden_size
-    return (*found, *(_bound(kind, getattr(translation, kind), width) for kind in ("encoder", "decoder", "cross")))
+    return (*found, *(_bound(kind, trace, width) for kind, trace in translation.traces.items()))
 
 
 def _bound(name: str, trace: AttentionTrace, width: int) -> Symbols:

@@ -57,7 +57,7 @@ class _Counter:
 def vision_parts(model: VisionModel, result: VisionResult) -> list[Part]:
     """Patch embedding, learnt tokens and positions, blocks, norm, head: every parameter in exactly one of them."""
     counter = _Counter()
-    calls = [{"encoder": call} for call in result.trace.calls] if result.trace else []
+    calls = [{"encoder": call} for call in result.traces["encoder"].calls] if result.traces else []
     parts = []
     for group in model.weight_groups():
         own = calls[group.number - 1] if group.number and calls else None
@@ -68,8 +68,8 @@ def vision_parts(model: VisionModel, result: VisionResult) -> list[Part]:
 def translator_parts(translator: Translator, translation: Translation) -> list[Part]:
     """The encoder's parts, then the decoder's and the head; a tied embedding is counted where it is met first."""
     counter = _Counter()
-    encoder_calls = [{"encoder": call} for call in translation.encoder.calls]
-    pairs = zip(translation.decoder.calls, translation.cross.calls, strict=True)
+    encoder_calls = [{"encoder": call} for call in translation.traces["encoder"].calls]
+    pairs = zip(*(translation.traces[kind].calls for kind in ("decoder", "cross")), strict=True)
     decoder_calls = [{"decoder": own, "cross": across} for own, across in pairs]
     module = translator.module
     parts = list(_stack(counter, "encoder", module.get_encoder(), encoder_calls))

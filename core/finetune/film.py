@@ -37,12 +37,12 @@ class PhotoFilm:
     def take(self, step: int, module: nn.Module) -> None:
         model = replace(self.model.with_module(module), classes=())
         result = model.run(self.probe, self.side, "crop")
-        if result.trace is None:  # such models are not filmed, and the page says so
+        if not result.traces:  # such models are not filmed, and the page says so
             return
         if not self.taken:
             result.fitted.pixels.save(self.folder / "probe.png")
             write_json(self.folder / "axis.json", {"type": "image", "grid": result.axis.grid})
-        calls = [call.weights(slice(0, 1))[0, :, 0] for call in result.trace.calls]
+        calls = [call.weights(slice(0, 1))[0, :, 0] for call in result.traces["encoder"].calls]
         _write(self.folder, step, torch.stack(calls)[..., len(result.axis.prefix) :])  # (L, H, patches)
 
 
@@ -59,7 +59,8 @@ class SentenceFilm:
         found = model.read(*model.source_pieces(self.probe, self.target), self.output)  # with prompts, once it has some
         axes = {"type": "sentence", "source": found.source.pieces, "target": found.target.pieces}
         write_json(self.folder / "axis.json", axes)
-        _write(self.folder, step, torch.stack([call.weights()[0] for call in found.cross.calls]))  # (L, H, Nq, Nk)
+        calls = [call.weights()[0] for call in found.traces["cross"].calls]
+        _write(self.folder, step, torch.stack(calls))  # (L, H, Nq, Nk)
         return found
 
 

@@ -36,10 +36,10 @@ def object_shares(model: VisionModel, scenes: int) -> list[float]:
     size = PATCHES * model.patch if PATCHES * model.patch in model.sizes else model.default_size
     found = []
     for scene, box in _scenes(scenes):
-        trace = model.run(scene, size, "stretch").trace
-        if trace is None:
+        traces = model.run(scene, size, "stretch").traces
+        if not traces:
             raise ValueError("the model's attention cannot be recorded")
-        row = cls_attention(trace)
+        row = cls_attention(traces["encoder"])
         patches = len(row)
         left, top, right, bottom = (round(edge * patches / CANVAS) for edge in box)
         area = (right - left) * (bottom - top) / patches**2

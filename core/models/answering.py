@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from core.attention.axes import TokenAxis
-from core.attention.trace import AttentionTrace
+from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub, title
 from core.models.reading import Reader
@@ -37,11 +37,11 @@ class Answer:
     """axis: marks, question and context as the model reads them. spans: the most probable, at most three.
 
     start, end: (N,), softmax over the context's positions and the CLS mark; 0 elsewhere.
-    trace: of kind "encoder", or "decoder" where the model sees no later piece.
+    traces: one, "encoder", or "decoder" where the model sees no later piece.
     """
 
     axis: TokenAxis
-    trace: AttentionTrace
+    traces: Traces
     spans: tuple[Span, ...]
     start: Tensor
     end: Tensor
@@ -70,7 +70,7 @@ class Answerer(Reader):
             Span(_between(encoding.offsets, first, last, context) if first in inside else "", chance, first, last)
             for chance, first, last in best_spans(start, end, inside, cls)
         )
-        return Answer(found.axis, found.trace, spans, start, end)
+        return Answer(found.axis, found.traces, spans, start, end)
 
 
 def best_spans(start: Tensor, end: Tensor, inside: list[int], cls: list[int]) -> list[tuple[float, int, int]]:

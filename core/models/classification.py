@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from core.attention.axes import TokenAxis
-from core.attention.trace import AttentionTrace
+from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub, title
 from core.models.reading import Reader
@@ -20,7 +20,7 @@ class Classification:
 
     classes: as the model's configuration names them. logits, probabilities: (classes,).
     exclusive: whether exactly one class is right (softmax), or each is judged by itself (sigmoid).
-    trace: of kind "encoder", or "decoder" where the model sees no later piece.
+    traces: one, "encoder", or "decoder" where the model sees no later piece.
     """
 
     classes: tuple[str, ...]
@@ -28,7 +28,7 @@ class Classification:
     probabilities: Tensor
     exclusive: bool
     axis: TokenAxis
-    trace: AttentionTrace
+    traces: Traces
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class Classifier(Reader):
         logits = found.output.logits[0].float()
         exclusive = self.module.config.problem_type != "multi_label_classification"
         probabilities = logits.softmax(-1) if exclusive else logits.sigmoid()
-        return Classification(self.classes, logits, probabilities, exclusive, found.axis, found.trace)
+        return Classification(self.classes, logits, probabilities, exclusive, found.axis, found.traces)
 
 
 def load_classifier(name: str | Path, on_step: OnStep | None = None) -> Classifier:

@@ -10,7 +10,7 @@ from transformers import AutoModelForObjectDetection
 
 from core.attention.axes import Box, PatchAxis
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import Traces
 from core.models import grids
 from core.models.hub import OnStep
 
@@ -28,12 +28,11 @@ class Object:
 
 @dataclass(frozen=True)
 class Detection:
-    """trace, left_out: see GridTrace. cross: where a decoder finds the objects, what each reads of the same grid.
-    objects: the most probable first."""
+    """traces: "encoder" where the model attends on one grid; "cross" where a decoder finds the objects: what each reads
+    of the same grid. left_out: see GridTrace. objects: the most probable first."""
 
     axis: PatchAxis
-    trace: AttentionTrace | None
-    cross: AttentionTrace | None
+    traces: Traces
     left_out: int
     objects: tuple[Object, ...]
 
@@ -63,10 +62,10 @@ class Detector:
         axes = grids.axes_of(self.module, pixels, image.size, names)
         queries = outputs.logits.shape[1]
         found = grids.grid_trace(tape.calls, axes, decoder=queries)
-        cross = None if self.tokens else grids.cross_trace(tape.calls, found.axis, queries)
-        left_out = found.left_out - (cross.layers if cross else 0)
+        cross = {} if self.tokens else grids.cross_trace(tape.calls, found.axis, queries)
+        left_out = found.left_out - sum(trace.layers for trace in cross.values())
         objects = self._objects(outputs, image.size, threshold)
-        return Detection(found.axis, found.trace, cross, left_out, objects)
+        return Detection(found.axis, {**found.traces, **cross}, left_out, objects)
 
     def input_size(self, image_size: tuple[int, int], size: int) -> tuple[int, int]:
         """(height, width) in px that the model sees of a photo of (width, height)."""

@@ -17,7 +17,7 @@ from transformers import (
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.decoding import OnStep, Progress, Step, steps
 from core.models.hub import from_hub, title
@@ -35,13 +35,13 @@ class Continuation:
     text: the output alone, without characters that were left half written.
     prompt: how many positions of the axis are the prompt's; the others are the output's.
     steps: one for each output piece: the model's own distribution, before any temperature.
-    trace: of one pass over all positions, kind "decoder". Row t has just read piece t and chooses piece t + 1.
+    traces: "decoder", of one pass over all positions. Row t has just read piece t and chooses piece t + 1.
     """
 
     text: str
     prompt: int
     axis: TokenAxis
-    trace: AttentionTrace
+    traces: Traces
     steps: tuple[Step, ...]
     stopped_by_limit: bool
 
@@ -81,7 +81,7 @@ class Generator:
             text="".join(text for text, mark in zip(said, special, strict=True) if not mark).replace(HALF, ""),
             prompt=len(ids),
             axis=axis,
-            trace=trace,
+            traces={"decoder": trace},
             steps=steps(
                 logits[len(ids) - 1 : -1].float().log_softmax(-1),
                 chosen,

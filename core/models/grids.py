@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoImageProcessor, PretrainedConfig
 
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.tape import AttentionCall
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub
 
@@ -26,11 +26,11 @@ ELONGATION = 5 / 3  # longest over shortest edge, at most: 1333 / 800, the limit
 
 @dataclass(frozen=True)
 class GridTrace:
-    """axis: where nothing fits, the first that was offered. left_out: how many attention layers are not in the trace,
-    such as those of a decoder, on other grids, or early ones for which there is no room."""
+    """traces: "encoder", or empty where nothing fits; axis: then the first that was offered. left_out: how many layers
+    are not in the trace, such as those of a decoder, on other grids, or early ones for which there is no room."""
 
     axis: PatchAxis
-    trace: AttentionTrace | None
+    traces: Traces
     left_out: int
 
 
@@ -45,23 +45,25 @@ def grid_trace(calls: Sequence[AttentionCall], axes: Sequence[PatchAxis], decode
     else:
         runs = [(kind, list(run)) for kind, run in groupby(calls, lambda call: _kind(call, axes, decoder)) if kind]
     if not runs:
-        return GridTrace(axes[0], None, len(calls))
+        return GridTrace(axes[0], {}, len(calls))
     (axis, _), run = max(runs, key=lambda pair: len(pair[1]))
     while len(run) > 1 and sum(call.nbytes for call in run) > ROOM:
         run = run[1:]
-    return GridTrace(axis, AttentionTrace.from_calls("encoder", run, axis, axis), len(calls) - len(run))
+    trace = AttentionTrace.from_calls("encoder", run, axis, axis)
+    return GridTrace(axis, {"encoder": trace}, len(calls) - len(run))
 
 
-def cross_trace(calls: Sequence[AttentionCall], axis: PatchAxis, queries: int) -> AttentionTrace | None:
-    """What the decoder's objects read of the grid, layer by layer; None for a model without such attention.
+def cross_trace(calls: Sequence[AttentionCall], axis: PatchAxis, queries: int) -> Traces:
+    """What the decoder's objects read of the grid, layer by layer, as "cross"; empty for a model without such
+    attention.
 
     queries: how many objects the decoder looks for; the trace's query axis numbers them from 1.
     """
     found = [call for call in calls if call.query.shape[2] == queries and call.key.shape[2] == len(axis) != queries]
     if not found or any(call.query.shape[0] != 1 for call in found):
-        return None
+        return {}
     objects = TokenAxis(tuple(f"object {i + 1}" for i in range(queries)), tuple(range(queries)), (False,) * queries)
-    return AttentionTrace.from_calls("cross", found, objects, axis)
+    return {"cross": AttentionTrace.from_calls("cross", found, objects, axis)}
 
 
 def _kind(call: AttentionCall, axes: Sequence[PatchAxis], decoder: int) -> tuple[PatchAxis, int] | None:

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.pieces import clean, text_axis
 from core.models.tokenizing import covered, encode
@@ -20,14 +20,14 @@ LONGEST = 512  # pieces of all texts together
 
 @dataclass(frozen=True)
 class Reading:
-    """texts: as they were read. encoding: a `tokenizers.Encoding` of them. output: the model's own. trace: of kind
+    """texts: as they were read. encoding: a `tokenizers.Encoding` of them. output: the model's own. traces: one,
     "encoder", or "decoder" where the model sees no later piece."""
 
     texts: tuple[str, ...]
     encoding: Any
     output: Any
     axis: TokenAxis
-    trace: AttentionTrace
+    traces: Traces
 
 
 @dataclass(eq=False)
@@ -61,13 +61,13 @@ class Reader:
         known = signature(self.module.forward).parameters
         with torch.inference_mode(), Tape.record(values=True) as tape:
             output = self.module(**{k: v.to(self.module.device) for k, v in inputs.items() if k in known})
-        return Reading(texts, encoding, output, axis, self._trace(tape, axis))
+        return Reading(texts, encoding, output, axis, self._traces(tape, axis))
 
-    def _trace(self, tape: Tape, axis: TokenAxis) -> AttentionTrace:
+    def _traces(self, tape: Tape, axis: TokenAxis) -> Traces:
         try:
             trace = AttentionTrace.from_calls("encoder", tape.calls, axis, axis)
         except ValueError as error:
             raise SidelightError(f"{self.task}.not_captured", name=self.name) from error
         if trace.layers != self.module.config.get_text_config().num_hidden_layers:
             raise SidelightError(f"{self.task}.not_captured", name=self.name)
-        return replace(trace, kind="decoder") if trace.is_causal else trace
+        return {"decoder": replace(trace, kind="decoder")} if trace.is_causal else {"encoder": trace}

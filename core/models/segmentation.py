@@ -10,7 +10,7 @@ from transformers import AutoModelForSemanticSegmentation
 
 from core.attention.axes import PatchAxis
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import Traces
 from core.models import grids
 from core.models.hub import OnStep
 
@@ -19,14 +19,14 @@ LARGEST = 512  # px, the largest side of the map of classes
 
 @dataclass(frozen=True)
 class Segmentation:
-    """trace, left_out: see GridTrace.
+    """traces, left_out: see GridTrace.
 
     classes: of every pixel, (H, W) in the photo's proportions, at most 512 px a side.
     labels: name of each class that is there. shares: of the area, largest first.
     """
 
     axis: PatchAxis
-    trace: AttentionTrace | None
+    traces: Traces
     left_out: int
     classes: Tensor
     labels: dict[int, str]
@@ -52,7 +52,7 @@ class Segmenter:
         classes = classes.cpu().long()
         shares = _shares(classes)
         labels = {index: self.module.config.id2label[index] for index in shares}
-        return Segmentation(found.axis, found.trace, found.left_out, classes, labels, shares)
+        return Segmentation(found.axis, found.traces, found.left_out, classes, labels, shares)
 
 
 def map_size(image_size: tuple[int, int]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from core.attention.axes import PatchAxis
 from core.attention.subject import Subject
-from core.attention.trace import AttentionTrace, Kind
+from core.attention.trace import Kind
 from core.errors import SidelightError
 from core.models.images import Fit
 from core.models.translation import Translation, Translator
@@ -25,7 +25,7 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
 
     Raises SidelightError `explain.not_captured` where the attention was not captured.
     """
-    if result.trace is None:
+    if not result.traces:
         raise SidelightError("explain.not_captured", name=model.name)
     axis, pixels = result.axis, model.pixels(result.fitted.pixels)
     if target is None:  # now, not when it is first asked for: then heads may be off
@@ -51,7 +51,7 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
         return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
 
     return Subject(
-        {"encoder": result.trace}, axis, target, result.reader, ("blur", "mean"), score, run, unfold,
+        result.traces, axis, target, result.reader, ("blur", "mean"), score, run, unfold,
         {"encoder": model.projections()},
     )  # fmt: skip
 
@@ -105,13 +105,8 @@ def translation_subject(
 
     count = len(translation.target)
     reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
-    traces: dict[Kind, AttentionTrace] = {
-        "encoder": translation.encoder,
-        "decoder": translation.decoder,
-        "cross": translation.cross,
-    }
     return Subject(
-        traces, translation.source, target, reader, ("mask", "drop"), score, run, lambda leaf: leaf[0],
+        translation.traces, translation.source, target, reader, ("mask", "drop"), score, run, lambda leaf: leaf[0],
         _projections(module),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, 
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models import catalogue, families, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
@@ -27,9 +27,9 @@ LONGEST = 200  # source pieces that are accepted
 class Translation:
     """source: x_1..x_m. target: the output y_1..y_n. decoder_input: the start mark, y_1..y_(n-1).
 
-    Row t of `decoder` and `cross` writes y_t and has just read decoder_input[t] = y_(t-1); `rows` gives them by
-    reading. score: mean log-probability (natural) of a piece that the model chose. ids: of the decoder's input and the
-    last output.
+    traces: "encoder", "decoder" and "cross". Row t of the last two writes y_t and has just read decoder_input[t] =
+    y_(t-1); `rows` gives them by reading. score: mean log-probability (natural) of a piece that the model chose. ids:
+    of the decoder's input and the last output.
     """
 
     text: str
@@ -40,14 +40,12 @@ class Translation:
     steps: tuple[Step, ...]
     score: float
     stopped_by_limit: bool
-    encoder: AttentionTrace
-    decoder: AttentionTrace
-    cross: AttentionTrace
+    traces: Traces
 
 
 def rows(translation: Translation, reading: str) -> list[int | None]:
-    """For each output piece, its row in `decoder` and `cross`: as the piece being written ("output") or as the piece
-    just read ("input"). The last output is never read: None."""
+    """For each output piece, its row in the traces "decoder" and "cross": as the piece being written ("output") or as
+    the piece just read ("input"). The last output is never read: None."""
     count = len(translation.target)
     if reading == "output":
         return list(range(count))
@@ -180,7 +178,6 @@ class Translator:
         target, given = output[1:], output[:-1]
         log_probabilities = self._log_probabilities(logits)
         read = self._axis(given)
-        encoder, decoder, cross = self._traces(calls, source, read)
         return Translation(
             text=self.text(target),
             ids=tuple(output.tolist()),
@@ -190,9 +187,7 @@ class Translator:
             steps=steps(log_probabilities, target, self.pieces(target), self.pieces, top_k),
             score=float(log_probabilities.gather(1, target[:, None])[self._begins(target) :].mean()),
             stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
-            encoder=encoder,
-            decoder=decoder,
-            cross=cross,
+            traces=self._traces(calls, source, read),
         )
 
     def _begins(self, target: Tensor) -> int:
@@ -213,19 +208,17 @@ class Translator:
         """Ids (n,) one by one, as a person reads them."""
         return tokenizing.names(self.tokenizer, ids.tolist())
 
-    def _traces(
-        self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis
-    ) -> tuple[AttentionTrace, AttentionTrace, AttentionTrace]:
+    def _traces(self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis) -> Traces:
         """The encoder's calls come first; then each decoder layer attends to itself and across."""
         encoder, decoder = families.layers(self.module.config)
         if len(calls) != encoder + 2 * decoder:
             raise SidelightError("translation.not_captured", name=self.name)
         try:
-            return (
-                AttentionTrace.from_calls("encoder", calls[:encoder], source, source),
-                AttentionTrace.from_calls("decoder", calls[encoder::2], given, given),
-                AttentionTrace.from_calls("cross", calls[encoder + 1 :: 2], given, source),
-            )
+            return {
+                "encoder": AttentionTrace.from_calls("encoder", calls[:encoder], source, source),
+                "decoder": AttentionTrace.from_calls("decoder", calls[encoder::2], given, given),
+                "cross": AttentionTrace.from_calls("cross", calls[encoder + 1 :: 2], given, source),
+            }
         except ValueError as error:
             raise SidelightError("translation.not_captured", name=self.name) from error
 

@@ -14,8 +14,8 @@ from core.views.masks import mask_image, masked_photo, png
 def show(result: VisionResult, photo: Image.Image) -> None:
     """The photo with the background darkened, once by attention, once by features."""
     scores = {"features": feature_score(result.features)}
-    if result.trace is not None and result.axis.prefix:
-        scores = {"attention": attention_score(result.trace), **scores}
+    if result.traces and result.axis.prefix:
+        scores = {"attention": attention_score(result.traces["encoder"]), **scores}
     columns = st.columns(2)
     masks = [_one(name, score, columns[x], result, photo) for x, (name, score) in enumerate(scores.items())]
     if len(masks) == 2:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core import wording
 from core.attention.axes import PatchAxis
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.models.detection import Detection
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
@@ -106,20 +106,20 @@ def image_part(
     title: str,
     image: Image.Image,
     named: Sequence[payload.Named] = (),
-    cross: AttentionTrace | None = None,
 ) -> payload.ImagePart | None:
     """The image card, or None (said on the page) where the model's attention was not captured."""
-    if result.trace is None:
+    if not result.traces:
         st.info(say("view_page.not_captured"))
         return None
+    trace, cross = result.traces["encoder"], result.traces.get("cross")
     layers, note = None, ""
-    if not payload.fits_budget(result.trace):
-        layer = chosen().layer(result.trace.layers)
+    if not payload.fits_budget(trace):
+        layer = chosen().layer(trace.layers)
         layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
-    for trace in filter(None, (result.trace, cross)):
-        _tell_problems(trace)
+    for one in result.traces.values():
+        _tell_problems(one)
     subtitle = _image_title(title, result.axis)
-    return payload.ImagePart(image, result.trace, subtitle, note, layers, tuple(named), cross)
+    return payload.ImagePart(image, trace, subtitle, note, layers, tuple(named), cross)
 
 
 def _image_title(title: str, axis: PatchAxis) -> str:
@@ -132,16 +132,17 @@ def _image_title(title: str, axis: PatchAxis) -> str:
 
 
 def sentence_part(translation: Translation, target: str | None, name: str = "") -> payload.SentencePart:
-    for trace in (translation.encoder, translation.decoder, translation.cross):
+    for trace in translation.traces.values():
         _tell_problems(trace)
     direction = say("view_page.sentence_title", target=target_name(target)) if target else ""
     title = " · ".join(text for text in (name, direction) if text)
-    axes = (translation.source, translation.target)
-    return payload.SentencePart(*axes, translation.encoder, translation.decoder, translation.cross, title)
+    axes, traces = (translation.source, translation.target), translation.traces
+    return payload.SentencePart(*axes, traces["encoder"], traces["decoder"], traces["cross"], title)
 
 
-def text_part(trace: AttentionTrace, title: str, marked: Sequence[int]) -> payload.TextPart:
-    """marked: the positions that answer, or that the model wrote."""
+def text_part(traces: Traces, title: str, marked: Sequence[int]) -> payload.TextPart:
+    """traces: the one of a text that attends to itself. marked: the positions that answer, or that the model wrote."""
+    (trace,) = traces.values()
     _tell_problems(trace)
     return payload.TextPart(trace, title, marked=tuple(marked))
 

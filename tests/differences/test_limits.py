@@ -69,6 +69,6 @@ def test_pieces_become_words() -> None:
 
 
 def test_memory_of_maps_and_of_what_makes_them(seen) -> None:
-    maps, vectors = limits.memory(seen.trace)
+    maps, vectors = limits.memory(seen.traces["encoder"])
     assert maps == 12 * 6 * 257 * 257 * 4
     assert vectors == 12 * 2 * 257 * 384 * 4

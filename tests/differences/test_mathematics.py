@@ -30,8 +30,8 @@ def test_symbols_are_those_of_the_modules(seen, translator, translation) -> None
 
 
 def test_scaling_is_measured_on_the_keys_that_are_seen(translation) -> None:
-    found = mathematics.scaling(translation.decoder, 1)
-    assert found.spread == pytest.approx(found.spread_plain * translation.decoder.calls[1].scale)
+    found = mathematics.scaling(translation.traces["decoder"], 1)
+    assert found.spread == pytest.approx(found.spread_plain * translation.traces["decoder"].calls[1].scale)
     count = len(translation.target)
     assert found.uniform == pytest.approx(sum(math.log2(n) for n in range(1, count + 1)) / count, rel=1e-5)
     assert 0 <= found.entropy_plain < found.entropy < found.uniform
@@ -69,7 +69,7 @@ def test_after_the_value_no_later_key_takes_part() -> None:
 
 
 def test_rows_of_each_formula(seen) -> None:
-    rows = {name: mistakes.rows_of(seen.trace, 6, name) for name in mistakes.FORMULAS}
+    rows = {name: mistakes.rows_of(seen.traces["encoder"], 6, name) for name in mistakes.FORMULAS}
     assert rows["right"].total == pytest.approx(1) and rows["right"].deviation == 0
     assert rows["unscaled"].entropy < rows["right"].entropy
     assert rows["scale_after"].total == pytest.approx(1 / math.sqrt(64))

@@ -29,9 +29,9 @@ def test_every_parameter_of_the_translator_is_in_one_part_and_the_tied_table_is_
 
 
 def test_the_decoder_gives_nothing_to_the_future_and_the_encoder_does(seen, translation) -> None:
-    assert structure.future_share(translation.decoder) == 0
-    assert 0.1 < structure.future_share(translation.encoder) < 0.9
-    assert 0.1 < structure.future_share(seen.trace) < 0.9
+    assert structure.future_share(translation.traces["decoder"]) == 0
+    assert 0.1 < structure.future_share(translation.traces["encoder"]) < 0.9
+    assert 0.1 < structure.future_share(seen.traces["encoder"]) < 0.9
 
 
 def test_a_late_change_reaches_all_of_the_encoder_and_nothing_before_it_in_the_decoder(translator) -> None:

@@ -89,7 +89,7 @@ def test_the_film_is_of_the_model_as_it_answers(tmp_path: Path) -> None:
     last = film.frames(folder)[-1][1]
     model = loaded("translation", folder / "result")
     output = film.SentenceFilm(tmp_path, tiny_translator(), pairs().held_out[0].source, "deu").output
-    again = model.read(*model.source_pieces(pairs().held_out[0].source, "deu"), output).cross
+    again = model.read(*model.source_pieces(pairs().held_out[0].source, "deu"), output).traces["cross"]
     assert torch.allclose(last, torch.stack([call.weights()[0] for call in again.calls]), atol=5e-3)
 
 

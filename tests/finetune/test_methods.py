@@ -231,8 +231,8 @@ def test_learnt_registers_are_positions_like_others(trained, tmp_path: Path) -> 
     found.learning.export(found.run.learnt.eval(), tmp_path)
     result = loaded("vision", tmp_path).run(found.learning.film.probe, 64, "stretch")
     assert result.axis.prefix == ("CLS", *(f"register {n}" for n in range(1, 9)))
-    rows_sum_to_1(result.trace, 9 + 8 * 8)
-    assert result.trace.layers == LAYERS["vision"]
+    rows_sum_to_1(result.traces["encoder"], 9 + 8 * 8)
+    assert result.traces["encoder"].layers == LAYERS["vision"]
 
 
 def test_learnt_prompts_stand_before_the_sentence(trained, tmp_path: Path) -> None:
@@ -242,9 +242,9 @@ def test_learnt_prompts_stand_before_the_sentence(trained, tmp_path: Path) -> No
     assert result.source.pieces[:9] == (*(f"<prompt {n}>" for n in range(1, 9)), ">>deu<<")
     plain = base("translation").translate("The dog runs.", "deu", beams=1, max_pieces=12)
     assert result.source.pieces[8:] == plain.source.pieces
-    rows_sum_to_1(result.encoder, len(result.source))
-    rows_sum_to_1(result.cross, len(result.source))
-    rows_sum_to_1(result.decoder, len(result.decoder_input))
+    rows_sum_to_1(result.traces["encoder"], len(result.source))
+    rows_sum_to_1(result.traces["cross"], len(result.source))
+    rows_sum_to_1(result.traces["decoder"], len(result.decoder_input))
 
 
 @pytest.mark.parametrize("task", ["vision", "translation"])

@@ -107,7 +107,7 @@ def test_the_film_of_a_photo(finished) -> None:
         assert (attention >= 0).all() and ((rest > 0) & (rest < 0.5)).all()
     assert (frames[-1][1] - frames[0][1]).abs().max() > 1e-4, "attention moved"
     probe = Image.open(folder / "film" / "probe.png").convert("RGB")
-    trace = tiny_vision().run(probe, 128, "crop").trace
+    trace = tiny_vision().run(probe, 128, "crop").traces["encoder"]
     rows = torch.stack([torch.stack([trace.row(layer, head, 0) for head in range(3)]) for layer in range(trace.layers)])
     torch.testing.assert_close(frames[0][1], rows[..., 1:], rtol=0, atol=1e-3)  # float16; without CLS
 

@@ -70,11 +70,12 @@ def test_the_attention_is_what_eager_attention_of_the_same_weights_computes(kind
         del inputs["token_type_ids"]
     with torch.inference_mode():
         found = eager(**inputs, output_attentions=True)
-    assert answer.trace.kind == seen and answer.trace.is_causal == (seen == "decoder")
-    assert (answer.trace.layers, answer.trace.heads, answer.trace.problems) == (2, 4, ())
+    (trace,) = answer.traces.values()
+    assert trace.kind == seen and trace.is_causal == (seen == "decoder")
+    assert (trace.layers, trace.heads, trace.problems) == (2, 4, ())
     for layer, weights in enumerate(found.attentions):
         for head in range(4):
-            torch.testing.assert_close(answer.trace.map(layer, head), weights[0, head], atol=1e-5, rtol=0)
+            torch.testing.assert_close(trace.map(layer, head), weights[0, head], atol=1e-5, rtol=0)
     allowed = answer.start > 0
     expected = torch.where(allowed, found.start_logits[0], -torch.inf).softmax(0)
     torch.testing.assert_close(answer.start, expected, atol=1e-5, rtol=0)
@@ -185,7 +186,7 @@ def test_any_text_is_answered_or_refused(family: str, question: str, context: st
     except SidelightError as error:
         assert error.code == "answering.too_long" or not (clean(question) and clean(context))
         return
-    assert answer.trace.problems == () and all(span.text in clean(context) for span in answer.spans)
+    assert answer.traces["encoder"].problems == () and all(span.text in clean(context) for span in answer.spans)
     assert all(len(answer.axis) > span.last >= span.first >= 0 for span in answer.spans)
 
 
@@ -197,7 +198,7 @@ def test_an_answerer_is_loaded_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_
         loaded = load_answerer(f" someone/{kind} ")
         assert loaded.name == f"someone/{kind}"
         answer, expected = loaded.answer(QUESTION, CONTEXT), own.answer(QUESTION, CONTEXT)
-        assert answer.axis == expected.axis and answer.trace.problems == ()
+        assert answer.axis == expected.axis and answer.traces["encoder"].problems == ()
         torch.testing.assert_close(answer.start, expected.start)
 
 

@@ -69,10 +69,11 @@ def test_classes_and_attention_are_those_of_eager_attention(kind: str) -> None:
         wanted = eager(**inputs, output_attentions=True)
     assert found.classes == ("bad", "fair", "good") and found.exclusive
     torch.testing.assert_close(found.probabilities, wanted.logits[0].softmax(-1), atol=1e-5, rtol=0)
-    assert found.trace.kind == seen and found.trace.problems == () and found.trace.layers == 2
+    (trace,) = found.traces.values()
+    assert trace.kind == seen and trace.problems == () and trace.layers == 2
     for layer, weights in enumerate(wanted.attentions):
         for head in range(4):
-            torch.testing.assert_close(found.trace.map(layer, head), weights[0, head], atol=1e-5, rtol=0)
+            torch.testing.assert_close(trace.map(layer, head), weights[0, head], atol=1e-5, rtol=0)
 
 
 def test_classes_that_do_not_exclude_each_other_are_judged_one_by_one() -> None:
@@ -91,7 +92,7 @@ def test_any_text_is_judged_or_refused(text: str) -> None:
         assert error.code == "classification.empty" and not clean(text)
         return
     assert float(found.probabilities.sum()) == pytest.approx(1, abs=1e-5) and len(found.axis) == len(
-        found.trace.query_axis
+        found.traces["encoder"].query_axis
     )
 
 

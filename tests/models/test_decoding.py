@@ -100,7 +100,7 @@ def test_both_ways_to_translate_keep_the_rule(monkeypatch: pytest.MonkeyPatch) -
     result = model.translate(sentence, "cmn_Hans")
     assert repeats(result.target.pieces) <= 2 and not result.stopped_by_limit
     assert translate_all(model.module, model.tokenizer, [Pair(sentence, "", "zh")]) == [result.text]
-    assert not [*result.cross.problems, *result.decoder.problems, *result.encoder.problems]
+    assert not [problem for trace in result.traces.values() for problem in trace.problems]
     monkeypatch.setattr(translation, "NoLoops", Lax)
     assert repeats(model.translate(sentence, "cmn_Hans").target.pieces) > 2, "the sentence shows nothing any more"
 

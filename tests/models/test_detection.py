@@ -93,10 +93,12 @@ def test_attention_is_what_the_model_computes_step_by_step(make: Any) -> None:
     found = detector.detect(PHOTO, size=64)
     own = outputs(detector, PHOTO, 64, eager=True)
     attentions = own.attentions if detector.tokens else own.encoder_attentions
-    assert found.trace.problems == () and found.trace.layers == len(attentions)
+    assert found.traces["encoder"].problems == () and found.traces["encoder"].layers == len(attentions)
     for layer, attention in enumerate(attentions):
         for head in range(2):
-            torch.testing.assert_close(found.trace.map(layer, head), attention[0, head], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                found.traces["encoder"].map(layer, head), attention[0, head], atol=1e-5, rtol=1e-4
+            )
     assert attentions[0].max() > 3 / attentions[0].shape[-1], "far from even, or the comparison says little"
 
 
@@ -110,26 +112,27 @@ def test_positions_of_a_detector_with_object_tokens() -> None:
 def test_a_decoder_is_left_out() -> None:
     found = detr().detect(PHOTO, size=64)
     assert found.axis.grid == (2, 3) and len(found.axis) == 6
-    assert found.trace.layers == 2 and found.left_out == 3, "self-attention of three layers of the decoder"
+    assert found.traces["encoder"].layers == 2 and found.left_out == 3, "self-attention of three layers of the decoder"
 
 
 def test_what_a_decoders_objects_read_is_kept() -> None:
     detector = detr()
     detector.module.class_labels_classifier = Planted({1: (2, 3.0), 3: (0, 7.0)})
     found, own = detector.detect(PHOTO, size=64), outputs(detector, PHOTO, 64, eager=True)
-    assert found.cross.layers == 3 and found.cross.problems == () and not found.cross.is_causal
+    cross = found.traces["cross"]
+    assert cross.layers == 3 and cross.problems == () and not cross.is_causal
     for layer, attention in enumerate(own.cross_attentions):
-        torch.testing.assert_close(found.cross.map(layer, 1), attention[0, 1], atol=1e-5, rtol=1e-4)
-    assert [found.cross.query_axis.labels[one.query] for one in found.objects] == ["object 4", "object 2"]
-    assert yolos().detect(PHOTO, size=64).cross is None
+        torch.testing.assert_close(cross.map(layer, 1), attention[0, 1], atol=1e-5, rtol=1e-4)
+    assert [cross.query_axis.labels[one.query] for one in found.objects] == ["object 4", "object 2"]
+    assert yolos().detect(PHOTO, size=64).traces.keys() == {"encoder"}
 
 
 def test_a_decoder_with_as_many_queries_as_the_grid_has_cells_is_not_taken_for_the_encoder() -> None:
     detector = detr(queries=6)
     found = detector.detect(PHOTO, size=64)
-    assert len(found.axis) == 8 and found.trace.layers == 2
+    assert len(found.axis) == 8 and found.traces["encoder"].layers == 2
     torch.testing.assert_close(
-        found.trace.map(1, 0), outputs(detector, PHOTO, 64, eager=True).encoder_attentions[1][0, 0]
+        found.traces["encoder"].map(1, 0), outputs(detector, PHOTO, 64, eager=True).encoder_attentions[1][0, 0]
     )
 
 
@@ -188,7 +191,7 @@ def test_nothing_above_the_threshold_is_no_object() -> None:
 def test_any_shape_of_picture_has_a_grid_over_all_of_it(make: Any, image_size: tuple[int, int]) -> None:
     detector = make()
     found = detector.detect(Image.new("RGB", image_size, "red"), size=128)
-    assert found.trace.problems == ()
+    assert found.traces["encoder"].problems == ()
     assert found.axis.image_box == (0, 0, *image_size)
     height, width = detector.input_size(image_size, 128)
     assert min(height, width) <= 128 and max(height, width) <= 128 * 5 / 3 + 32
@@ -208,7 +211,7 @@ def test_a_detector_comes_from_the_hub_by_its_name(make: Any, tmp_path: Path, mo
     hub.lay(tmp_path, "someone/detector", detector.module, detector.processor)
     loaded = load_detector("someone/detector")
     found, own = loaded.detect(PHOTO, 64, 0.0), detector.detect(PHOTO, 64, 0.0)
-    assert found.trace.layers == own.trace.layers and found.axis == own.axis
+    assert found.traces["encoder"].layers == own.traces["encoder"].layers and found.axis == own.axis
     assert [one.label for one in found.objects] == [one.label for one in own.objects]
 
 
@@ -228,7 +231,7 @@ def test_a_backbone_that_is_only_named_needs_no_network(tmp_path: Path, monkeypa
     }
     file.write_text(json.dumps(json.loads(file.read_text()) | published))
     found, own = load_detector("someone/detr").detect(PHOTO, 64, 0.0), detector.detect(PHOTO, 64, 0.0)
-    assert found.trace.layers == 2 and len(found.objects) == 4
+    assert found.traces["encoder"].layers == 2 and len(found.objects) == 4
     assert found.objects[0].probability == pytest.approx(own.objects[0].probability, abs=1e-5)
 
 
@@ -246,7 +249,7 @@ def test_attention_that_is_sampled_at_points_is_not_drawn_as_a_map() -> None:
     )
     detector = Detector("points", DeformableDetrForObjectDetection(config).eval(), DeformableDetrImageProcessor())
     found = detector.detect(PHOTO, 64, 0.0)
-    assert found.trace is None and found.left_out > 0 and len(found.objects) > 0
+    assert not found.traces and found.left_out > 0 and len(found.objects) > 0
 
 
 def test_another_kind_of_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

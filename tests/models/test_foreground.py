@@ -39,7 +39,7 @@ def test_a_flower_on_grey_is_cut_out() -> None:
     result = load_vision("vision-vit-s-14").run(image, 224, "stretch")
     planted = torch.zeros(16, 16, dtype=torch.bool)
     planted[5:11, 5:11] = True
-    for score in (attention_score(result.trace), feature_score(result.features)):
+    for score in (attention_score(result.traces["encoder"]), feature_score(result.features)):
         assert score.min() == 0 and score.max() == pytest.approx(1)
         assert overlap(score > otsu(score), planted) > 0.3
 

@@ -81,10 +81,11 @@ def test_greedy_is_the_models_own_and_so_is_its_attention(kind: str) -> None:
     assert result.prompt == ids.shape[1] and len(result.axis) == written.shape[1]
     whole = tokenizer(family).decode(written[0], skip_special_tokens=True)
     assert whole.replace(HALF, "").endswith(result.text) and (result.text or not whole[len(PROMPT) :])
-    assert result.trace.kind == "decoder" and result.trace.is_causal and result.trace.problems == ()
+    (trace,) = result.traces.values()
+    assert trace.kind == "decoder" and trace.is_causal and trace.problems == ()
     for layer, weights in enumerate(found.attentions):
         for head in range(4):
-            torch.testing.assert_close(result.trace.map(layer, head), weights[0, head], atol=1e-4, rtol=0)
+            torch.testing.assert_close(trace.map(layer, head), weights[0, head], atol=1e-4, rtol=0)
     distribution = torch.distributions.Categorical(logits=found.logits[0, result.prompt - 1 : -1])
     assert len(result.steps) == written.shape[1] - result.prompt
     for n, step in enumerate(result.steps):
@@ -166,7 +167,7 @@ def test_any_text_is_continued_or_refused(kind: str, text: str, seed: int) -> No
     except SidelightError as error:
         assert error.code == "generation.empty" and not clean(text) or error.code == "generation.too_long"
         return
-    assert len(result.axis) == result.prompt + len(result.steps) and result.trace.problems == ()
+    assert len(result.axis) == result.prompt + len(result.steps) and result.traces["decoder"].problems == ()
     assert [step.piece for step in result.steps] == [
         piece or step.piece for piece, step in zip(result.axis.pieces[result.prompt :], result.steps, strict=True)
     ]

@@ -26,8 +26,8 @@ def test_the_longest_run_on_one_grid_is_the_trace() -> None:
     """Like a hierarchy: reduced keys, one layer on a fine grid, three on a coarse one, two queries of a decoder."""
     shapes = [(1, 1, 16, 4), (1, 2, 16, 16), *[(1, 4, 6, 6)] * 3, (1, 4, 2, 2), (1, 4, 2, 6)]
     found = grid_trace(calls(*shapes), (axis(4, 4), axis(2, 3)), decoder=2)
-    assert found.axis == axis(2, 3) and found.trace.layers == 3 and found.left_out == 4
-    assert [call.index for call in found.trace.calls] == [2, 3, 4]
+    assert found.axis == axis(2, 3) and found.traces["encoder"].layers == 3 and found.left_out == 4
+    assert [call.index for call in found.traces["encoder"].calls] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_the_longest_run_on_one_grid_is_the_trace() -> None:
 )
 def test_what_does_not_fit_is_not_drawn(shapes: list[tuple[int, int, int, int]]) -> None:
     found = grid_trace(calls(*shapes), (axis(2, 3),))
-    assert found.trace is None and found.left_out == len(shapes)
+    assert not found.traces and found.left_out == len(shapes)
 
 
 def test_the_last_layers_are_kept_where_not_all_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
     found = calls(*[(1, 4, 6, 6)] * 5)
     monkeypatch.setattr("core.models.grids.ROOM", 2 * found[0].nbytes)
     trace = grid_trace(found, (axis(2, 3),))
-    assert [call.index for call in trace.trace.calls] == [3, 4] and trace.left_out == 3
+    assert [call.index for call in trace.traces["encoder"].calls] == [3, 4] and trace.left_out == 3
     monkeypatch.setattr("core.models.grids.ROOM", 0)
-    assert grid_trace(found, (axis(2, 3),)).trace.layers == 1, "the last in any case"
+    assert grid_trace(found, (axis(2, 3),)).traces["encoder"].layers == 1, "the last in any case"
 
 
 class Processor:

@@ -80,7 +80,7 @@ def test_the_target_is_the_first_piece_of_the_output_as_with_the_librarys_own_me
         assert list(found.ids[:2]) == wanted[0, :2].tolist() == [2, code]
         assert mark in found.source.pieces and found.source.special[found.source.pieces.index(mark)]
         assert found.target.special[0] and target.split("_")[0] in found.target.pieces[0]
-        assert not found.encoder.problems + found.decoder.problems + found.cross.problems
+        assert not [problem for trace in found.traces.values() for problem in trace.problems]
         words = [w for w, m in zip(found.source.merged().pieces, found.source.merged().special, strict=True) if not m]
         assert words == SENTENCE.split()
 

@@ -93,10 +93,12 @@ def outputs(segmenter: Segmenter, eager: bool = False) -> Any:
 def test_attention_is_what_the_model_computes_step_by_step(make: Any) -> None:
     segmenter = make()
     found, attentions = segmenter.segment(PHOTO), outputs(segmenter, eager=True).attentions
-    assert found.trace.problems == () and found.trace.layers + found.left_out == len(attentions)
+    assert found.traces["encoder"].problems == () and found.traces["encoder"].layers + found.left_out == len(attentions)
     for layer, attention in enumerate(attentions[found.left_out :]):
         for head in range(2):
-            torch.testing.assert_close(found.trace.map(layer, head), attention[0, head], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                found.traces["encoder"].map(layer, head), attention[0, head], atol=1e-5, rtol=1e-4
+            )
     assert attentions[-1].max() > 2 / attentions[-1].shape[-1], "far from even, or the comparison says little"
 
 
@@ -110,7 +112,7 @@ def test_patches_follow_one_class_token_and_cover_the_whole_photo(make: Any) -> 
 def test_of_a_hierarchy_only_the_stage_without_reduced_keys_is_kept() -> None:
     found = segformer().segment(PHOTO)
     assert found.axis.grid == (3, 4) and found.axis.prefix == ()
-    assert found.trace.layers == 2 and found.left_out == 3
+    assert found.traces["encoder"].layers == 2 and found.left_out == 3
 
 
 def test_pixels_that_no_patch_covers_are_outside_the_grid() -> None:
@@ -135,7 +137,7 @@ def test_classes_are_those_of_the_models_own_processor(make: Any) -> None:
 
 def test_a_model_without_fused_attention_has_classes_but_no_trace() -> None:
     found = mobilevit().segment(PHOTO)
-    assert found.trace is None and found.left_out == 0 and found.classes.shape == (90, 120)
+    assert not found.traces and found.left_out == 0 and found.classes.shape == (90, 120)
 
 
 @pytest.mark.parametrize("make", [beit, dpt, lambda: dpt(keep_aspect_ratio=True, ensure_multiple_of=32), segformer])
@@ -145,7 +147,7 @@ def test_any_shape_of_picture_is_segmented(make: Any, image_size: tuple[int, int
     height, width = found.classes.shape
     assert max(height, width) == min(512, max(image_size))
     assert width / height == pytest.approx(image_size[0] / image_size[1], rel=0.1)
-    assert found.trace.problems == () and found.axis.image_box == (0, 0, *image_size)
+    assert found.traces["encoder"].problems == () and found.axis.image_box == (0, 0, *image_size)
 
 
 def test_a_segmenter_comes_from_the_hub_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +155,7 @@ def test_a_segmenter_comes_from_the_hub_by_its_name(tmp_path: Path, monkeypatch:
     segmenter = segformer()
     hub.lay(tmp_path, "someone/segformer", segmenter.module, segmenter.processor)
     found, own = load_segmenter("someone/segformer").segment(PHOTO), segmenter.segment(PHOTO)
-    assert torch.equal(found.classes, own.classes) and found.trace.layers == 2
+    assert torch.equal(found.classes, own.classes) and found.traces["encoder"].layers == 2
 
 
 def test_a_model_without_a_trained_head_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

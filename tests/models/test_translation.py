@@ -35,12 +35,12 @@ def test_teacher_forced_rows_equal_those_of_generation(translator: Translator, e
         made = eager.generate(
             input_ids=ids, num_beams=1, max_new_tokens=128, output_attentions=True, return_dict_in_generate=True
         )
-    for layer in range(result.cross.layers):
-        for head in range(result.cross.heads):
+    for layer in range(result.traces["cross"].layers):
+        for head in range(result.traces["cross"].heads):
             stitched = torch.stack([step[layer][0, head, -1] for step in made.cross_attentions])
-            torch.testing.assert_close(result.cross.map(layer, head), stitched, atol=1e-5, rtol=0)
+            torch.testing.assert_close(result.traces["cross"].map(layer, head), stitched, atol=1e-5, rtol=0)
             for t, step in enumerate(made.decoder_attentions):
-                own = result.decoder.row(layer, head, t)
+                own = result.traces["decoder"].row(layer, head, t)
                 torch.testing.assert_close(own[: t + 1], step[layer][0, head, -1], atol=1e-5, rtol=0)
                 assert own[t + 1 :].sum() == 0
 
@@ -64,7 +64,7 @@ def test_steps_are_the_models_own_distribution(translator: Translator, eager: Ma
 def test_the_alignment_finds_the_dog(translator: Translator) -> None:
     result = translator.translate("A brown dog is running.", "deu")
     assert "Hund" in result.text
-    mean = result.cross.mean([result.cross.layers - 1])
+    mean = result.traces["cross"].mean([result.traces["cross"].layers - 1])
     written = result.target.pieces.index("Hund")
     best = int(mean[written].argmax())
     assert result.source.pieces[best] == "dog"
@@ -114,8 +114,8 @@ def test_any_text_is_translated_or_refused(translator: Translator, text: str) ->
     except SidelightError as error:
         assert error.code == "translation.empty" and not clean(text)
         return
-    assert len(result.steps) == len(result.target) == len(result.cross.query_axis) <= 12
-    assert not result.cross.problems + result.decoder.problems + result.encoder.problems
+    assert len(result.steps) == len(result.target) == len(result.traces["cross"].query_axis) <= 12
+    assert not [problem for trace in result.traces.values() for problem in trace.problems]
 
 
 def test_progress_is_told_and_may_stop_the_search(translator: Translator) -> None:
@@ -151,15 +151,15 @@ def test_two_models_that_were_joined_are_traced_as_they_compute() -> None:
     module = spread(EncoderDecoderModel._from_config(config, attn_implementation="sdpa"))
     own = translation._translator("joined", module, tokenizer("wordpiece"))
     found = own.translate("the dog runs", None, beams=1, max_pieces=6)
-    assert (found.encoder.layers, found.decoder.layers, found.cross.layers) == (3, 2, 2)
-    assert not found.encoder.problems + found.decoder.problems + found.cross.problems
+    assert {kind: trace.layers for kind, trace in found.traces.items()} == {"encoder": 3, "decoder": 2, "cross": 2}
+    assert not [problem for trace in found.traces.values() for problem in trace.problems]
     eager = EncoderDecoderModel._from_config(config, attn_implementation="eager").eval()
     eager.load_state_dict(module.state_dict())
     source, _ = own.source_pieces("the dog runs", None)
     with torch.inference_mode():
         output = torch.tensor([found.ids[:-1]])
         wanted = eager(input_ids=source, decoder_input_ids=output, output_attentions=True)
-    traces = (found.encoder, found.decoder, found.cross)
+    traces = tuple(found.traces.values())
     lists = (wanted.encoder_attentions, wanted.decoder_attentions, wanted.cross_attentions)
     for trace, attentions in zip(traces, lists, strict=True):
         for layer, weights in enumerate(attentions):

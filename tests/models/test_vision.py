@@ -32,11 +32,11 @@ def test_attention_of_the_bundled_model_finds_a_planted_object(bundled: VisionMo
         image = Image.new("RGB", (336, 336), (128, 128, 128))
         image.paste(flower, place)
         result = bundled.run(image, 224, "stretch")
-        row = result.trace.mean([9, 10])[0, 1:].reshape(16, 16)
+        row = result.traces["encoder"].mean([9, 10])[0, 1:].reshape(16, 16)
         x0, y0 = (round(c * 16 / 336) for c in place)
         inside = row[y0 : y0 + 5, x0 : x0 + 5].sum() / row.sum()
         assert inside > 3 * 25 / 256, "three times its share of the area"
-        assert result.trace.problems == ()
+        assert result.traces["encoder"].problems == ()
 
 
 def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
@@ -54,7 +54,7 @@ def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
     image.paste("white", (170, 90, 195, 115))
     for fit in ("crop", "letterbox", "stretch", "native"):
         result = model.run(image, 224, fit)
-        left, top, right, bottom = result.axis.patch_box(int(result.trace.row(0, 0, 0).argmax()))
+        left, top, right, bottom = result.axis.patch_box(int(result.traces["encoder"].row(0, 0, 0).argmax()))
         assert right > 170 and left < 195 and bottom > 90 and top < 115, fit
 
 
@@ -199,7 +199,7 @@ def test_the_bundled_classifier_names_the_cat_and_keeps_its_attention_clean() ->
     for size in (112, 224):
         result = model.run(cat, size, "crop")
         assert result.predictions[0].label == "cat" and result.predictions[0].probability > 0.8
-        assert result.trace.problems == () and result.trace.layers == 12
+        assert result.traces["encoder"].problems == () and result.traces["encoder"].layers == 12
     assert len(model.classes) == 10 and 0 < model.temperature < 2
 
 

@@ -72,7 +72,7 @@ def test_a_projection_turns_the_heads_outputs_into_what_the_layer_adds(name: str
     result = found.run(photo(), found.default_size, "crop")
     states = found.states(found.pixels(result.fitted.pixels))
     for block, call, state, weight in zip(
-        found.module.blocks, result.trace.calls, states, found.projections(), strict=False
+        found.module.blocks, result.traces["encoder"].calls, states, found.projections(), strict=False
     ):
         with torch.inference_mode():
             scale = block.ls1 if hasattr(block, "ls1") else lambda x, by=block.gamma_1: x if by is None else x * by
@@ -94,7 +94,7 @@ POOLED = ("vit_base_patch16_siglip_224", "vit_pe_core_tiny_patch16_384", "vit_so
 def test_a_head_that_pools_by_attention_is_recorded_beside_the_layers(name: str) -> None:
     found = model(name, num_classes=3, img_size=112)
     result = found.run(photo(), 112, "crop")
-    assert result.trace.layers == 2 and result.trace.problems == ()
+    assert result.traces["encoder"].layers == 2 and result.traces["encoder"].problems == ()
     pool, pixels = found.module.attn_pool, found.pixels(result.fitted.pixels)
     with torch.inference_mode():
         read = found.tokens(pixels)[0]

@@ -67,7 +67,7 @@ def test_the_projections_give_what_each_layer_adds(name: str) -> None:
             value.data.zero_()
     result = found.run(photo(SIDE), SIDE, "stretch")
     states = found.states(found.pixels(result.fitted.pixels))
-    for layer, (call, weight) in enumerate(zip(result.trace.calls, found.projections(), strict=True)):
+    for layer, (call, weight) in enumerate(zip(result.traces["encoder"].calls, found.projections(), strict=True)):
         own = call.output(slice(None), call.value)[0].transpose(0, 1).flatten(1) @ weight.T
         rest = (states[layer + 1] - states[layer])[0].detach() - own
         assert (rest - rest[0]).abs().max() < 1e-4 * own.abs().max(), "all but the bias, the same for each token"

@@ -51,7 +51,10 @@ def say(key: str, **values: object) -> str:
 
 def test_masks_are_what_stands_out(seen: VisionResult) -> None:
     said = sentences(shown("task"))
-    scores = {"attention": foreground.attention_score(seen.trace), "features": foreground.feature_score(seen.features)}
+    scores = {
+        "attention": foreground.attention_score(seen.traces["encoder"]),
+        "features": foreground.feature_score(seen.features),
+    }
     for name, score in scores.items():
         share = float((score > foreground.otsu(score)).float().mean())
         assert say(f"lesson_task.mask_{name}", share=f"{share:.0%}") in said
@@ -60,7 +63,8 @@ def test_masks_are_what_stands_out(seen: VisionResult) -> None:
 @pytest.mark.parametrize("sentence", [PHOTO.caption, "Can you help me?"])  # the second one looks most at its tag
 def test_alignment_leaves_marks_out(translator: Translator, sentence: str) -> None:
     translation = translator.translate(sentence, TARGET)
-    last = translation.cross.mean([translation.cross.layers - 1])
+    cross = translation.traces["cross"]
+    last = cross.mean([cross.layers - 1])
     written, read = (~torch.tensor(axis.special) for axis in (translation.target, translation.source))
     told = f"reads *{_strongest(translation, last * written[:, None] * read)}"
     assert any(told in text for text in sentences(shown("task", sentence=sentence)))
@@ -75,8 +79,8 @@ def test_a_step_shows_what_it_read_and_the_mask_keeps_the_past(
     translator: Translator, translation: Translation
 ) -> None:
     test = shown("architecture")
-    last = translation.cross.layers - 1
-    assert drawn(test, "lesson_reading")[0]["y"] == pytest.approx(translation.cross.mean([last])[2].tolist(), abs=1e-5)
+    cross = translation.traces["cross"]
+    assert drawn(test, "lesson_reading")[0]["y"] == pytest.approx(cross.mean([cross.layers - 1])[2].tolist(), abs=1e-5)
     names, chances = zip(*translation.steps[2].alternatives, strict=True)
     bars = drawn(test, "lesson_alternatives")[0]
     assert bars["x"] == pytest.approx(chances, abs=1e-5) and len(bars["y"]) == len(names)
@@ -101,7 +105,7 @@ def test_the_walk_ends_in_the_translations_own_score(translation: Translation) -
 
 def test_the_scale_makes_rows_flatter(seen: VisionResult, translation: Translation) -> None:
     test = part_of("mathematics", "mistake", "one_hot")
-    one = mathematics.scaling(translation.encoder, translation.encoder.layers // 2)
+    one = mathematics.scaling(translation.traces["encoder"], translation.traces["encoder"].layers // 2)
     values = {"before": one.entropy, "after": one.entropy_plain, "even": one.uniform}
     told = say("maths.q_scaling_answer", **{name: f"{value:.2f}" for name, value in values.items()})
     assert told in [text.value for text in test.info]

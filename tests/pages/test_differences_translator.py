@@ -145,7 +145,7 @@ def test_the_alignment_is_the_translators_own(adapted: str) -> None:
     """Two models may agree on it to a percent, so the sentence is compared with the run's own attention."""
     test = of_part("task", "", translation_model=adapted)
     translation = load_translator(adapted).translate(test.text_input(key="sentence").value, "deu")
-    last = translation.cross.mean([translation.cross.layers - 1])
+    last = translation.traces["cross"].mean([translation.traces["cross"].layers - 1])
     content = [~torch.tensor(axis.special) for axis in (translation.target, translation.source)]
     share = float((last * content[0][:, None] * content[1]).max())
     assert found(test, "The same question")[0].endswith(f"({share:.0%}).")

@@ -105,8 +105,8 @@ def test_the_table_of_heads_has_the_runs_numbers() -> None:
     test = opened("heads", lang="en")
     table = test.dataframe[0].value
     translation = load_translator(default("translation").key).translate("A dog is running.", "deu")
-    trace, found = translation.cross, head_statistics(translation.cross)
-    heads = sum(one.layers * one.heads for one in (trace, translation.encoder, translation.decoder))
+    trace, found = translation.traces["cross"], head_statistics(translation.traces["cross"])
+    heads = sum(one.layers * one.heads for one in (trace, translation.traces["encoder"], translation.traces["decoder"]))
     own = table[(table["input"] == "Sentence") & (table["Attention"] == "from translation to source")]
     assert len(own) == trace.layers * trace.heads and len(table) == 72 + heads
     for name, column in zip(NAMES, ("entropy", "distance", "sink mass", "diagonal", "variation"), strict=True):
@@ -118,7 +118,7 @@ def test_the_table_of_heads_has_the_runs_numbers() -> None:
 def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[int, int]) -> None:
     test = opened("heads", lang="en", heads_at_photo=("encoder", *place))
     photo = open_image(photos()[0].path.read_bytes())
-    share = float(load_vision(CLASSIFIER).run(photo, 224, "crop").trace.row(*place, 0)[1:].sum())
+    share = float(load_vision(CLASSIFIER).run(photo, 224, "crop").traces["encoder"].row(*place, 0)[1:].sum())
     assert f"Layer {place[0] + 1}, head {place[1] + 1}" in texts(test)
     assert wording.text("heads.photo_scale", "en", share=f"{share:.0%}") in texts(test)
 
@@ -157,7 +157,7 @@ def test_averages_come_with_progress_and_are_kept(monkeypatch: pytest.MonkeyPatc
 
 def test_the_steps_of_a_word_are_the_models() -> None:
     test = opened("arithmetic", lang="en")
-    trace = load_translator(default("translation").key).translate("A dog is running.", "deu").decoder
+    trace = load_translator(default("translation").key).translate("A dog is running.", "deu").traces["decoder"]
     test.session_state.arith_kind = "decoder"
     test.session_state.arith_layer_sentence_decoder = 1
     test.session_state.arith_head_sentence_decoder = 4

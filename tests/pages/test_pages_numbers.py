@@ -32,8 +32,8 @@ def test_the_home_page_counts_the_keys_of_the_chosen_layer_and_heads(view: str) 
     chosen, vision = state.read(view), seen()
     translation = load_translator(TRANSLATOR).translate(PHOTO.caption, "deu")
     layer, cross = chosen.layer(12), chosen.layer(3)
-    used = effective_keys(vision.trace, layer, chosen.heads_of("image", 6))
-    read = effective_keys(translation.cross, cross, chosen.heads_of("sentence", 8))
+    used = effective_keys(vision.traces["encoder"], layer, chosen.heads_of("image", 6))
+    read = effective_keys(translation.traces["cross"], cross, chosen.heads_of("sentence", 8))
     told = wording.text(
         "compare.text", "en", patches=257, source=len(translation.source), layer=layer + 1, cross_layer=cross + 1,
         vision_keys=f"{used:.0f}", cross_keys=f"{read:.1f}", encoder=4, decoder=3,
@@ -44,7 +44,7 @@ def test_the_home_page_counts_the_keys_of_the_chosen_layer_and_heads(view: str) 
 def test_the_foreground_follows_the_threshold_that_is_set() -> None:
     test, result = opened("vision", lang="en"), seen()
     scores = {
-        "attention": foreground.attention_score(result.trace),
+        "attention": foreground.attention_score(result.traces["encoder"]),
         "features": foreground.feature_score(result.features),
     }
 

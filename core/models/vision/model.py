@@ -18,7 +18,7 @@ from torchvision.transforms.functional import normalize, pil_to_tensor
 
 from core.attention.axes import PatchAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.images import Fit, FittedImage, fit_image
 from core.models.vision.weights import WeightGroup, weight_groups
@@ -36,7 +36,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class VisionResult:
-    """trace is None where the model's attention did not pass through fused calls that fit its patches.
+    """traces: "encoder"; empty where the model's attention did not pass through fused calls that fit its patches.
 
     features: of each patch after the last layer, (rows, columns, D). probabilities: of all classes, or empty;
     predictions: the likeliest. reader: (N,), sums to 1: the positions that the answer is read from.
@@ -44,7 +44,7 @@ class VisionResult:
 
     fitted: FittedImage
     axis: PatchAxis
-    trace: AttentionTrace | None
+    traces: Traces
     features: Tensor
     probabilities: Tensor
     predictions: tuple[Prediction, ...]
@@ -172,8 +172,8 @@ class VisionModel(ABC):
         self._took(len(axis), start)
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
         chances = self._chances(output)
-        trace, reader = self._trace(tape.calls, axis), self._reader(head.calls, tokens)
-        return VisionResult(fitted, axis, trace, features, chances, self._predictions(chances), reader)
+        traces, reader = self._traces(tape.calls, axis), self._reader(head.calls, tokens)
+        return VisionResult(fitted, axis, traces, features, chances, self._predictions(chances), reader)
 
     def probabilities(self, fitted: FittedImage) -> Tensor:
         """Of every class, seen by whichever tape is active: (classes,), empty for a model without them."""
@@ -191,11 +191,11 @@ class VisionModel(ABC):
         """(1, 3, H, W), normalised, on the model's device."""
         return normalize(pil_to_tensor(image).float() / 255, self.mean, self.std)[None].to(self.device)
 
-    def _trace(self, calls: list[AttentionCall], axis: PatchAxis) -> AttentionTrace | None:
+    def _traces(self, calls: list[AttentionCall], axis: PatchAxis) -> Traces:
         whole = [call for call in calls if call.query.shape[2] == call.key.shape[2] == len(axis)]
         if not whole or len(whole) != len(self.layers) or len(whole) != len(calls):
-            return None
-        return AttentionTrace.from_calls("encoder", whole, axis, axis)
+            return {}
+        return {"encoder": AttentionTrace.from_calls("encoder", whole, axis, axis)}
 
     def _reader(self, calls: list[AttentionCall], tokens: Tensor) -> Tensor:
         """A head that pools by attention, with one query on all positions or on the patches, says itself what it reads;

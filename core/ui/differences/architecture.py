@@ -30,7 +30,7 @@ def tree(run: str, count: int, _lesson: Lesson) -> BeamTree:
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _future(run: str, _lesson: Lesson) -> float | None:
-    return structure.future_share(_lesson.vision.trace) if _lesson.vision.trace else None
+    return structure.future_share(_lesson.vision.traces["encoder"]) if _lesson.vision.traces else None
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
@@ -160,7 +160,7 @@ def _ask_most(lesson: Lesson, vision: list[Part], text: list[Part]) -> bool:
 def _causal(lesson: Lesson) -> None:
     st.subheader(say("lesson_arch.causal"))
     translation = lesson.translation
-    encoder, decoder = translation.encoder, translation.decoder
+    encoder, decoder = (translation.traces[kind] for kind in ("encoder", "decoder"))
     shares = {"encoder": structure.future_share(encoder), "decoder": structure.future_share(decoder)}
     told = {name: f"{share:.1%}" for name, share in shares.items()}
     vision = _future(lesson.picture_run, lesson)

@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from core import samples
-from core.attention.trace import AttentionTrace
 from core.differences.tasks import summary_prompt
 from core.errors import SidelightError
 from core.models import catalogue, hub
@@ -83,11 +82,11 @@ def _detect(lesson: Lesson, name: str) -> None:
     told = ("by_token" if found.axis.suffix else "by_decoder") if objects else "no_objects"
     st.caption(say(f"lesson_hub.{told}"))
     first = found.axis.patches.stop if found.axis.suffix else len(found.axis)
-    asked = bool(found.axis.suffix or found.cross)
+    asked = bool(found.axis.suffix or "cross" in found.traces)
     named = [
         Named(first + one.query if asked else None, f"{one.label} {one.probability:.0%}", one.box) for one in objects
     ]
-    _picture(lesson, name, found, named, found.cross)
+    _picture(lesson, name, found, named)
 
 
 def _segment(lesson: Lesson, name: str) -> None:
@@ -112,11 +111,11 @@ def _picture(
     name: str,
     found: Detection | Segmentation,
     named: Sequence[Named] = (),
-    cross: AttentionTrace | None = None,
 ) -> None:
-    if found.trace is not None and found.left_out:
-        st.caption(say("lesson_hub.left_out", shown=found.trace.layers, count=found.left_out))
-    if part := linked.image_part(found, name, lesson.image, named, cross):
+    if found.traces and found.left_out:
+        shown = found.traces["encoder"].layers
+        st.caption(say("lesson_hub.left_out", shown=shown, count=found.left_out))
+    if part := linked.image_part(found, name, lesson.image, named):
         linked.show([part], "hub_image", tall=560)
 
 
@@ -140,7 +139,7 @@ def _answer(lesson: Lesson, name: str) -> None:
     st.plotly_chart(figure, key="hub_spans", config=QUIET)
     st.caption(say("lesson_hub.spans"))
     best = found.spans[0]
-    linked.show([linked.text_part(found.trace, name, range(best.first, best.last + 1))], "hub_text")
+    linked.show([linked.text_part(found.traces, name, range(best.first, best.last + 1))], "hub_text")
 
 
 def _classify(lesson: Lesson, name: str) -> None:
@@ -157,7 +156,7 @@ def _classify(lesson: Lesson, name: str) -> None:
     if all(label == f"LABEL_{number}" for number, label in enumerate(found.classes)):
         told.append(say("lesson_hub.classes_unnamed"))
     st.caption(" ".join(told))
-    linked.show([linked.text_part(found.trace, name, ())], "hub_text")
+    linked.show([linked.text_part(found.traces, name, ())], "hub_text")
 
 
 def _generate(lesson: Lesson, name: str) -> None:
@@ -176,7 +175,7 @@ def _generate(lesson: Lesson, name: str) -> None:
     figure = piece_bars(pieces, [step.probability for step in found.steps], say("lesson_task.step_probability"))
     st.plotly_chart(figure, key="hub_steps", config=QUIET)
     written = range(found.prompt, len(found.axis))
-    linked.show([linked.text_part(found.trace, name, written)], "hub_text")
+    linked.show([linked.text_part(found.traces, name, written)], "hub_text")
 
 
 def _typed(name: str, height: int = 160) -> str:

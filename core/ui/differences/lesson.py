@@ -8,6 +8,7 @@ from functools import cached_property
 import streamlit as st
 from PIL import Image
 
+from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
@@ -31,6 +32,11 @@ class Lesson:
     sentence: str
     target: str | None
     translation: Translation
+
+    @property
+    def traces(self) -> dict[str, AttentionTrace]:
+        """Every attention of both runs: "vision", where it was recorded, then the translator's by kind."""
+        return dict(zip(["vision"], self.vision.traces.values(), strict=False)) | dict(self.translation.traces)
 
     @cached_property
     def picture_run(self) -> str:

@@ -33,10 +33,8 @@ def show(lesson: Lesson) -> None:
 
 def _memory(lesson: Lesson) -> None:
     st.markdown(f"#### {say('limits.parallel')}")
-    traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
-    traces |= {kind: getattr(lesson.translation, kind) for kind in ("encoder", "decoder", "cross")}
     rows = []
-    for name, trace in traces.items():
+    for name, trace in lesson.traces.items():
         maps, vectors = limits.memory(trace)
         steps = len(lesson.translation.target) if name in ("decoder", "cross") else 1
         size = f"{len(trace.query_axis)}\u00a0×\u00a0{len(trace.key_axis)}"

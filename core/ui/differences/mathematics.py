@@ -15,7 +15,6 @@ FORMULA = (
     r"\mathrm{head}_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^{\top}}{\sqrt{d_k}}\right) V_h, \quad h \le H",
     r"\mathrm{MultiHead}(X) = \left[\,\mathrm{head}_1 \mid \dots \mid \mathrm{head}_H\,\right] W_O",
 )
-KINDS = ("vision", "encoder", "decoder", "cross")
 
 
 def show(lesson: Lesson) -> None:
@@ -24,7 +23,7 @@ def show(lesson: Lesson) -> None:
         st.latex(line)
     _symbols(mathematics.symbols(lesson.vision, lesson.translator, lesson.translation))
     note(say("maths.read"))
-    if lesson.vision.trace is None:
+    if not lesson.vision.traces:
         st.info(say("maths.no_trace"))
     _scaling(lesson)
     st.divider()
@@ -79,9 +78,7 @@ def _place(kind: str, layer: int) -> str:
 
 def _placed(lesson: Lesson) -> list[tuple[str, tuple[int, AttentionTrace]]]:
     """The middle layer of each kind of attention that was recorded."""
-    traces = {"vision": lesson.vision.trace} if lesson.vision.trace else {}
-    traces |= {kind: getattr(lesson.translation, kind) for kind in KINDS[1:]}
-    return [(kind, (trace.layers // 2, trace)) for kind, trace in traces.items()]
+    return [(kind, (trace.layers // 2, trace)) for kind, trace in lesson.traces.items()]
 
 
 def _measure(lesson: Lesson) -> dict[str, mathematics.Scaling]:

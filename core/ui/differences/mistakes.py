@@ -38,7 +38,7 @@ def limit(lesson: Lesson) -> int:
 
 
 def _softmax(lesson: Lesson) -> None:
-    traces = [t for t in (lesson.vision.trace, lesson.translation.encoder) if t]
+    traces = [one.traces["encoder"] for one in (lesson.vision, lesson.translation) if one.traces]
     rows = kept(
         "softmax_rows", lesson.run,
         lambda: [[mistakes.rows_of(t, t.layers // 2, f) for t in traces] for f in mistakes.FORMULAS],

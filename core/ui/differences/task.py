@@ -102,8 +102,8 @@ def _mask(lesson: Lesson) -> None:
     st.caption(say("lesson_task.mask_help"))
     result = lesson.vision
     scores = {"features": foreground.feature_score(result.features)}
-    if result.trace is not None and result.axis.prefix:
-        scores = {"attention": foreground.attention_score(result.trace), **scores}
+    if result.traces and result.axis.prefix:
+        scores = {"attention": foreground.attention_score(result.traces["encoder"]), **scores}
     masks = []
     for column, (name, score) in zip(st.columns(2, gap="large"), scores.items(), strict=False):
         mask = score > foreground.otsu(score)
@@ -159,7 +159,8 @@ def _explained(lesson: Lesson, image: Image.Image) -> VisionResult:
 
 def _aligned(lesson: Lesson) -> None:
     translation = lesson.translation
-    weights = translation.cross.mean([translation.cross.layers - 1]).clone()  # (n, m)
+    cross = translation.traces["cross"]
+    weights = cross.mean([cross.layers - 1]).clone()  # (n, m)
     for axis, position in ((translation.source, 1), (translation.target, 0)):
         for index, special in enumerate(axis.special):
             if special:

@@ -29,7 +29,7 @@ def show(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
 
 def _reading(lesson: Lesson, step: int) -> list[float]:
     """What a step (from 0) read: a share for each source piece; last layer, mean of its heads."""
-    cross = lesson.translation.cross
+    cross = lesson.translation.traces["cross"]
     rows = [cross.row(cross.layers - 1, head, step) for head in range(cross.heads)]
     return torch.stack(rows).mean(0).tolist()
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core import samples
 from core.attention.statistics import NAMES, SINK, average_statistics, queries
-from core.attention.trace import AttentionTrace, Kind
+from core.attention.trace import AttentionTrace, Kind, Traces
 from core.errors import SidelightError
 from core.models.images import open_image
 from core.ui import background, film, keep, link
@@ -85,10 +85,8 @@ def choose_kind(key: str) -> Kind:
     )  # fmt: skip
 
 
-def traces(side: Side) -> dict[Kind, AttentionTrace]:
-    if isinstance(side, PhotoSide):
-        return {"encoder": side.result.trace}
-    return {kind: getattr(side.translation, kind) for kind in KINDS}
+def traces(side: Side) -> Traces:
+    return side.result.traces if isinstance(side, PhotoSide) else side.translation.traces
 
 
 def _found(side: Side, averaged: bool) -> Found | None:
@@ -107,7 +105,7 @@ def _found(side: Side, averaged: bool) -> Found | None:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _of_input(name: str, place: tuple[str, ...], _traces: dict[Kind, AttentionTrace]) -> Found:
+def _of_input(name: str, place: tuple[str, ...], _traces: Traces) -> Found:
     return {kind: average_statistics([trace]) for kind, trace in _traces.items()}
 
 
@@ -118,7 +116,7 @@ def _photos(side: PhotoSide, on_step: background.OnStep) -> Found:
     def seen() -> Iterator[AttentionTrace]:
         for number, photo in enumerate(photos):
             on_step(number, len(photos))
-            yield side.model.run(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").trace
+            yield side.model.run(open_image(photo.path.read_bytes()), int(side.place[1]), "crop").traces["encoder"]
 
     return {"encoder": average_statistics(seen())}
 
@@ -131,7 +129,7 @@ def _sentences(side: SentenceSide, on_step: background.OnStep) -> Found:
     for number, text in enumerate(texts):
         on_step(number, len(texts))
         read.append(side.model.translate(text, side.language))
-    return {kind: average_statistics(getattr(one, kind) for one in read) for kind in KINDS}
+    return {kind: average_statistics(one.traces[kind] for one in read) for kind in KINDS}
 
 
 def _chosen(side: Side, kind: Kind, found: Found, statistic: str) -> Place:
@@ -201,7 +199,7 @@ def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
 
 
 def _photo_map(side: PhotoSide, place: Place) -> None:
-    trace, axis = side.result.trace, side.result.axis
+    trace, axis = side.result.traces["encoder"], side.result.axis
     first = len(axis.prefix)
     options = [*axis.prefix[:1], "mean"]
     query = st.segmented_control(

@@ -64,7 +64,7 @@ def _shown(side: Side, kind: str, place: tuple[int, int], position: int, labels:
 def choose_in_photo(side: PhotoSide) -> Shown:
     """A patch by a click or from the keyboard, or a token before the patches."""
     st.markdown(f"#### {say('arith.show_photo')}")
-    trace, axis = side.result.trace, side.result.axis
+    trace, axis = side.result.traces["encoder"], side.result.axis
     place = _place(side, trace.layers, trace.heads, "encoder")
     rows, columns = axis.grid
     asks = [*axis.prefix, "patch"]

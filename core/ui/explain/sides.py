@@ -116,7 +116,7 @@ def pair(
 def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> PhotoSide:
     size = work.side(model)
     result = work.run_image(name, image, size, "crop")
-    if result.trace is None:
+    if not result.traces:
         raise SidelightError("explain.not_captured", name=model.name)
     return PhotoSide(name, model, title, image, result, (work.digest(image), str(size)))
 

@@ -46,8 +46,8 @@ def _photo(folder: Path, job: Job) -> None:
         return
     _view(parts)
     _drift_heading(job)
-    say_sampled(before.trace)
-    moved = _moved(job.base, folder.name, work.digest(image), size, before.trace, after.trace)
+    say_sampled(before.traces["encoder"])
+    moved = _moved(job.base, folder.name, work.digest(image), size, *(one.traces["encoder"] for one in (before, after)))
     _drift(folder, job, "vision", moved)
 
 
@@ -69,7 +69,7 @@ def _sentence(folder: Path, job: Job) -> None:
         say("after.kind"), KINDS, format_func=kinds.get, default="cross", key="drift_kind", required=True
     )
     both = _forced(job.base, folder.name, sentence, target)
-    moved = _moved(job.base, folder.name, sentence, (target, kind), *(getattr(one, kind) for one in both))
+    moved = _moved(job.base, folder.name, sentence, (target, kind), *(one.traces[kind] for one in both))
     _drift(folder, job, f"translation_{kind}", moved)
 
 
