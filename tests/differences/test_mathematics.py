@@ -85,7 +85,7 @@ def test_with_the_right_formula_in_all_layers_nothing_changes(photo) -> None:
     assert first.similarity == pytest.approx(1) and again.similarity == pytest.approx(1)
     assert again.text == first.text and again.chrf == 100
     assert wrong.similarity < 0.9999
-    assert model.run(photo, 64, "crop").trace.problems == (), "the models themselves are as before"
+    assert model.run(photo, 64, "crop").traces["encoder"].problems == (), "the models themselves are as before"
 
 
 def test_classes_in_place_of_a_sequence(translator, translation) -> None:
