@@ -34,8 +34,8 @@ def looking(where: Callable[[Tensor], Tensor], grid: int = 16) -> VisionModel:
         scores = torch.zeros(1, 1, len(axis), len(axis))
         scores[..., 0, 1:] = where(away)
         call = AttentionCall(0, scores, torch.eye(len(axis))[None, None], None, None, 1.0, False)
-        trace = AttentionTrace.from_calls("encoder", [call], axis, axis)
-        return VisionResult(None, axis, trace, None, torch.zeros(0), (), torch.eye(len(axis))[0])
+        traces = {"encoder": AttentionTrace.from_calls("encoder", [call], axis, axis)}
+        return VisionResult(None, axis, traces, None, torch.zeros(0), (), torch.eye(len(axis))[0])
 
     model = replace(tiny_vision("looking"), patch=14, sizes=(224,), default_size=224)
     model.run = run
@@ -70,7 +70,7 @@ def test_the_bundled_backbone_finds_the_object_and_a_damaged_one_does_not() -> N
 def test_a_model_without_recorded_attention_is_refused() -> None:
     model = looking(torch.zeros_like)
     run = model.run
-    model.run = lambda *options: replace(run(*options), trace=None)
+    model.run = lambda *options: replace(run(*options), traces={})
     with pytest.raises(ValueError, match="recorded"):
         object_attention(model, 1)
 
