@@ -1,13 +1,12 @@
 """Which model fits a task, given the data, the machine and the licence: a table of facts, each with its source."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from core import tasks
 from core.finetune import results
 from core.models import catalogue
 
-Task = Literal["classify", "foreground", "translate", "summarise"]
-TASKS: tuple[Task, ...] = ("classify", "foreground", "translate", "summarise")
+TASKS = ("classify", "foreground", "translate", "summarise")
 DATA = ("none", "few", "hundreds", "many")  # items of a class, or sentence pairs: 0; to 30; to 1,000; more
 COMPUTE = {"cpu": 100e6, "gpu": 500e6, "several": float("inf")}  # most parameters that are comfortable there
 LICENCES = ("any", "commercial")
@@ -22,7 +21,7 @@ class Candidate:
 
     name: str
     title: str
-    task: Task
+    task: str
     parameters: float
     licence: str
     commercial: bool
@@ -101,7 +100,7 @@ def candidates() -> tuple[Candidate, ...]:
     known = [_titled(one, titles) for one in KNOWN]
     trained = [
         Candidate(
-            card.key, card.title, "classify" if card.task == "vision" else "translate", _merged(card, result),
+            card.key, card.title, tasks.TASKS[card.task].does, _merged(card, result),
             card.licence, "non-commercial" not in card.licence, True, "", "", True,
         )
         for card in catalogue.trained()

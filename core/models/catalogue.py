@@ -3,12 +3,12 @@
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from core.settings import setting
 from core.wording import ASSETS
 
-TASKS = ("vision", "translation")
+TaskName = Literal["vision", "translation"]  # what differs between them: core/tasks.py
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModelCard:
     what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
-    task: Literal["vision", "translation"]
+    task: TaskName
     title: str
     source: str
     licence: str
@@ -104,7 +104,7 @@ def card_from(values: dict[str, Any]) -> ModelCard:
     texts = {field.name: getattr(card, field.name) for field in fields(card) if field.name != "place"}
     if card.place is not None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a field of the card is of the wrong type")
-    if card.task not in TASKS or not card.title.strip():
+    if card.task not in get_args(TaskName) or not card.title.strip():
         raise ValueError("no task that is known, or no title")
     return card
 
@@ -129,11 +129,12 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "segment": ("ForSemanticSegmentation",),
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
 }
+TIMM_CLASSES = ("ForImageClassification",)  # timm's settings name no class; all its models look at pictures
 
 
 def folders(task: str = "") -> dict[str, Path]:
     """The folders of models on this machine that pages offer, by name: those within SIDELIGHT_MODELS, of one task where
-    one is named. timm's name no class, and are all for vision."""
+    one is named."""
     root = setting("MODELS")
     found = sorted(root.iterdir()) if root and root.is_dir() else []
     return {f"local:{place.name}": place for place in found if _is_for(task, place / "config.json")}
@@ -142,9 +143,8 @@ def folders(task: str = "") -> dict[str, Path]:
 def _is_for(task: str, config: Path) -> bool:
     try:
         values = json.loads(config.read_text("utf-8"))
-        if not task or (task == "vision" and "architecture" in values):
-            return True
-        return any(one.endswith(FOLDER_CLASSES[task]) for one in values.get("architectures") or [])
+        classes = TIMM_CLASSES if "architecture" in values else values.get("architectures") or []
+        return not task or any(one.endswith(FOLDER_CLASSES[task]) for one in classes)
     except (OSError, ValueError, AttributeError):
         return False
 

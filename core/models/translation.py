@@ -234,6 +234,11 @@ def load_translator(name: str | Path, on_step: OnStep | None = None) -> Translat
     )
 
 
+def fetch_translator(name: str, on_step: OnStep | None = None) -> Path:
+    """The folder of a model of the hub, fetched where it is not here yet. Raises SidelightError `model.*`."""
+    return hub.obtain(name, "translation", on_step)
+
+
 def load_translator_card(card: catalogue.ModelCard) -> Translator:
     """Raises SidelightError `model.unsupported` for a vision model, `model.run_gone` for damaged files of a run."""
     if card.task != "translation":

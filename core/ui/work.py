@@ -21,10 +21,10 @@ from core.models.classification import load_classifier
 from core.models.decoding import OnStep
 from core.models.detection import load_detector
 from core.models.generation import load_generator
-from core.models.loading import check_model_name
 from core.models.segmentation import load_segmenter
 from core.models.translation import Translation, Translator, load_translator
-from core.models.vision import VisionModel, VisionResult, fetch_vision, hub_repository, load_vision
+from core.models.vision import VisionModel, VisionResult, load_vision
+from core.tasks import TASKS
 from core.ui import background
 from core.ui.language import say, show_error
 
@@ -104,14 +104,14 @@ def _is_here(task: str, name: str) -> bool:
     """Raises SidelightError for what is no model's name."""
     if catalogue.card(name) or catalogue.folder(name):
         return True
-    return hub.is_fetched(hub_repository(name) if task == "vision" else check_model_name(name))
+    return hub.is_fetched(TASKS[task].repository(name))
 
 
 def _is_fetched_now(task: str, name: str) -> bool:
     """Raises SidelightError where it cannot be fetched."""
 
     def fetch(on_step: background.OnStep) -> Path:
-        return fetch_vision(name, on_step) if task == "vision" else hub.obtain(name, task, on_step)
+        return TASKS[task].fetch(name, on_step)
 
     return background.result(("fetch", task, name), say("work.fetch", name=name), fetch, fetch=True) is not None
 

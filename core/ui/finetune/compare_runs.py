@@ -10,6 +10,7 @@ from core.finetune.job import Job
 from core.finetune.log import read_log
 from core.finetune.results import Result
 from core.models import catalogue
+from core.tasks import TASKS
 from core.ui.finetune.live import MAIN, duration
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
@@ -52,7 +53,7 @@ def listed() -> None:
     cards = catalogue.trained()
     if not cards:
         st.caption(say("models.trained_none"))
-    readable = {run: (job, result) for task in catalogue.TASKS for run, job, result in results.finished(task)}
+    readable = {run: (job, result) for task in TASKS for run, job, result in results.finished(task)}
     for card in cards:
         with st.container(border=True):
             st.text(model_titles(card.task)[card.key])

@@ -1,0 +1,88 @@
+"""What differs between the tasks that a model is loaded and trained for, as one table: whoever asks takes an entry, and
+nobody asks which task it is. What more there is to a task are methods: of its model, of its side of *Explain*, of its
+way to learn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.models.catalogue import ModelCard, TaskName
+from core.models.hub import OnStep
+from core.models.loading import check_model_name
+from core.models.translation import Translator, fetch_translator, load_translator, load_translator_card
+from core.models.vision import VisionModel, fetch_vision, hub_repository, load_vision, load_vision_card
+
+Model = VisionModel | Translator
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How good a model is on held-out data; more is better. key: its name in logs and wording. is_share: from 0 to 1,
+    written in percent; else from 0 to 100."""
+
+    key: str
+    is_share: bool
+
+    def shown(self, value: float) -> str:
+        return f"{value:.1%}" if self.is_share else f"{value:.1f}"
+
+    def points(self, change: float) -> float:
+        """A change on the scale that is written: from 0 to 100."""
+        return 100 * change if self.is_share else change
+
+
+@dataclass(frozen=True)
+class Task:
+    """key: its name in cards, jobs, links and wording. metrics: the main one first. does: what a model trained for it
+    is chosen for. pages: those that show such a model.
+
+    load: a model by its key, its name on the hub or its folder. load_card: one of the catalogue. repository: where the
+    hub keeps a model of this name. fetch: its folder, fetched where it is not here yet. All raise SidelightError.
+    batch: items of a step of training. interim: held-out items that are judged while it goes on; all are after it.
+    """
+
+    key: TaskName
+    metrics: tuple[Metric, ...]
+    does: str
+    pages: tuple[str, ...]
+    load: Callable[[str | Path], Model]
+    load_card: Callable[[ModelCard], Model]
+    repository: Callable[[str], str]
+    fetch: Callable[[str, OnStep], Path]
+    batch: int
+    interim: int
+
+    @property
+    def main(self) -> Metric:
+        return self.metrics[0]
+
+
+TASKS: dict[str, Task] = {
+    task.key: task
+    for task in (
+        Task(
+            key="vision",
+            metrics=(Metric("accuracy", True), Metric("macro_f1", True)),
+            does="classify",
+            pages=("vision", "compare"),
+            load=load_vision,
+            load_card=load_vision_card,
+            repository=hub_repository,
+            fetch=fetch_vision,
+            batch=32,
+            interim=90,
+        ),
+        Task(
+            key="translation",
+            metrics=(Metric("chrf", False), Metric("bleu", False)),
+            does="translate",
+            pages=("translation", "compare"),
+            load=load_translator,
+            load_card=load_translator_card,
+            repository=check_model_name,
+            fetch=fetch_translator,
+            batch=16,
+            interim=40,
+        ),
+    )
+}
