@@ -114,6 +114,10 @@ class VisionModel(ABC):
         """What each layer is given, and what the last one gives: (B, N, D) each; empty where it is not told apart."""
 
     @abstractmethod
+    def last_norm(self) -> nn.Module:
+        """What turns the last state into `tokens`."""
+
+    @abstractmethod
     def reads(self, count: int) -> Tensor:
         """How much of each of `count` positions a head without attention of its own is given: (count,), sums to 1."""
 

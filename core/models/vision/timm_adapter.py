@@ -60,6 +60,9 @@ class TimmVision(VisionModel):
         layers = [torch.cat([state[1], state[0]], 1) if isinstance(state, tuple) else state for state in found]
         return (self._placed(self._timm.patch_embed(pixels)), *layers)
 
+    def last_norm(self) -> nn.Module:
+        return getattr(self._timm, "norm", nn.Identity())
+
     def _placed(self, embedded: Tensor) -> Tensor:
         """With the prefix and positions: (B, N, D)."""
         placed = self._timm._pos_embed(embedded)

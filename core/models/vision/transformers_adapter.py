@@ -27,6 +27,7 @@ TOKENS = {
     "cls_token": "CLS", "class_embedding": "CLS", "distillation_token": "distillation", "register_tokens": "register",
 }  # fmt: skip
 PROJECTIONS = ("attention.o_proj", "self_attn.out_proj", "attention.output.dense", "attention.attention.o_proj")
+LAST_NORMS = ("layernorm", "layer_norm", "post_layernorm", "norm")
 SCALES = ("layer_scale1.lambda1", "lambda_1")
 
 
@@ -80,6 +81,10 @@ class TransformersVision(VisionModel):
     def states(self, pixels: Tensor) -> tuple[Tensor, ...]:
         found = self._run(self._trunk, pixels, output_hidden_states=True).hidden_states
         return tuple(found) if found and len(found) == len(self.layers) + 1 else ()
+
+    def last_norm(self) -> nn.Module:
+        named = (getattr(self._trunk, name, None) for name in LAST_NORMS)
+        return next((norm for norm in named if norm is not None), nn.Identity())
 
     def reads(self, count: int) -> Tensor:
         """Measured: by how much the representation moves with each token, and all of them as much as one."""
