@@ -52,16 +52,18 @@ def translation_states(translator: Translator, source: Tensor, translation: Tran
     """
     module: Any = translator.module
     output = torch.tensor([translation.ids], device=source.device)
-    matrix, bias, pad = module.get_output_embeddings(), getattr(module, "final_logits_bias", 0.0), module.config.pad_token_id
+    matrix, bias, pad = (
+        module.get_output_embeddings(),
+        getattr(module, "final_logits_bias", 0.0),
+        module.config.pad_token_id,
+    )
 
     def head(state: Tensor) -> Tensor:
         return (matrix(state) + bias).index_fill(-1, torch.tensor(pad, device=state.device), -torch.inf)
 
     with torch.inference_mode():
         mask = torch.ones_like(source)
-        ran = module(
-            input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1], output_hidden_states=True
-        )
+        ran = module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1], output_hidden_states=True)
         *before, last = ran.decoder_hidden_states
         norm = _last_norm(module.get_decoder())
         states = torch.cat([*(norm(state) for state in before), last])

@@ -21,7 +21,9 @@ def held(norm: nn.LayerNorm, given: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda part: (part - part.mean()) * scale * norm.weight
 
 
-@pytest.mark.parametrize("more", [{}, {"init_values": 0.5}, {"reg_tokens": 2}], ids=["plain", "layer scale", "registers"])
+@pytest.mark.parametrize(
+    "more", [{}, {"init_values": 0.5}, {"reg_tokens": 2}], ids=["plain", "layer scale", "registers"]
+)
 def test_a_vision_model_s_parts_are_those_of_its_blocks(more: dict) -> None:
     model, target = planted.random_vision(**more), 3
     subject = photo_subject(model, planted.random_photo(), planted.SIDE, "stretch", target)
@@ -107,5 +109,7 @@ def test_two_answers_differ_by_the_difference_of_their_parts() -> None:
     with torch.no_grad():
         model.module.head.weight[0] = model.module.head.weight[1] - model.module.head.weight[3]
     both = direct(photo_subject(model, photo, planted.SIDE, "stretch", 0))
-    torch.testing.assert_close(both.heads["encoder"], one.heads["encoder"] - three.heads["encoder"], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        both.heads["encoder"], one.heads["encoder"] - three.heads["encoder"], rtol=1e-3, atol=1e-4
+    )
     torch.testing.assert_close(both.mlps, one.mlps - three.mlps, rtol=1e-3, atol=1e-4)

@@ -22,7 +22,9 @@ def translated(translator: Translator, sentence: str = "w3 w1 w4") -> tuple:
     return source, translator.translate(sentence, beams=1, max_pieces=6)
 
 
-@pytest.mark.parametrize("more", [{}, {"reg_tokens": 2}, {"global_pool": "avg", "class_token": False}, {"fc_norm": True}])
+@pytest.mark.parametrize(
+    "more", [{}, {"reg_tokens": 2}, {"global_pool": "avg", "class_token": False}, {"fc_norm": True}]
+)
 def test_every_patch_is_read_as_the_head_reads_its_own_place(more: dict) -> None:
     model = planted.random_vision(**more)
     result = model.run(planted.random_photo(), planted.SIDE, "stretch")
