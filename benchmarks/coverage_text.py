@@ -156,7 +156,7 @@ READERS: dict[str, Made] = {
         WIDE | {"global_attn_every_n_layers": 2, "local_attention": 8, "cls_token_id": 0, "sep_token_id": 2},
     ),
     "Roberta": ("RobertaConfig", WIDE),
-    "XLM": ("XLMConfig", {"vocab_size": PIECES, "emb_dim": 32, "n_layers": 2, "n_heads": 4}),
+    "XLM": ("XLMConfig", {"vocab_size": PIECES, "emb_dim": 32, "n_layers": 2, "n_heads": 4, "pad_index": 1}),
     "XLMRoberta": ("XLMRobertaConfig", WIDE),
 }  # fmt: skip
 
@@ -168,7 +168,7 @@ def _tokenizer() -> hf.PreTrainedTokenizerFast:
     found.pre_tokenizer, found.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     found.add_special_tokens(marks)
     found.post_processor = processors.TemplateProcessing(
-        "<s> $A </s>", "<s> $A </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+        "<s> $A </s>", "<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return hf.PreTrainedTokenizerFast(
         tokenizer_object=found, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",

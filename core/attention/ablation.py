@@ -43,7 +43,10 @@ class Without(Tape):
         off = self.off.get(place) if place else None
         if off is None:
             return output
-        if len(off) not in (1, len(output)):
+        if output.shape[1] != off.shape[1]:  # the model has its items and heads in one dimension
+            items = output.shape[1] // off.shape[1]
+            off = off.expand(items if len(off) == 1 else -1, -1, -1, -1).reshape(1, -1, 1, 1)
+        if len(off) not in (1, len(output)) or off.shape[1] != output.shape[1]:
             raise RuntimeError(f"heads for {len(off)} items, but the batch has {len(output)}")
         return output.masked_fill(off.to(output.device), 0.0)
 
@@ -150,6 +153,9 @@ def _sees_all(call: AttentionCall) -> bool:
     queries, keys = call.query.shape[2], call.key.shape[2]
     if call.is_causal or queries != keys or queries < 2:
         return False
+    if call.is_formed:
+        first, last = (call.explicit[..., row, :] == 0 for row in (0, -1))
+        return not bool((first & ~last).any())
     if call.mask is None:
         return True
     first, last = (_hidden(call.mask.expand(*call.mask.shape[:2], queries, keys)[..., row, :]) for row in (0, -1))

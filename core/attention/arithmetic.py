@@ -61,11 +61,12 @@ class Arithmetic:
 
 def arithmetic(trace: AttentionTrace, layer: int, head: int, query: int) -> Arithmetic:
     """The steps of one layer, head and query. Keys and values that several heads share (grouped-query attention) are
-    those of this head's group. Raises ValueError where the values were not recorded, IndexError for what is not there.
+    those of this head's group. Raises ValueError where the values were not recorded, or where the model formed the
+    weights and its steps are not known; IndexError for what is not there.
     """
     call = trace.calls[layer]
-    if call.value is None:
-        raise ValueError("the values were not recorded")
+    if call.value is None or call.is_formed:
+        raise ValueError("the values were not recorded, or the steps are not known")
     heads, shared = call.query.shape[1], call.key.shape[1]
     group = head // (heads // shared)
     q = call.query[trace.item, head, query].float()

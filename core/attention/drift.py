@@ -83,7 +83,9 @@ def _only(trace: AttentionTrace, queries: list[int], keys: list[int]) -> Attenti
         mask = None if (full := _mask(call, trace.item)) is None else full[..., queries, :][..., keys]
         item = slice(trace.item, trace.item + 1)
         query, key = call.query[item][:, :, queries], call.key[item][:, :, keys]
-        calls.append(AttentionCall(call.index, query, key, None, mask, call.scale, is_causal=False))
+        formed = call.explicit[item][:, :, queries][..., keys] if call.is_formed else None
+        formed = None if formed is None else formed / formed.sum(-1, keepdim=True).clamp_min(1e-30)
+        calls.append(AttentionCall(call.index, query, key, None, mask, call.scale, False, attention=formed))
     axes = _part(trace.query_axis, queries), _part(trace.key_axis, keys)
     return AttentionTrace.from_calls(trace.kind, calls, *axes)
 

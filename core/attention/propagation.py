@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.attention.formed import Product, product_of
 from core.attention.subject import Subject
 from core.attention.tape import AttentionCall, Tape, for_each_query_head
 from core.attention.trace import Kind
@@ -51,6 +52,8 @@ class Propagation(Tape):
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
         if func is F.scaled_dot_product_attention:
             return self._attend(*args, **kwargs)
+        if self._softmax is not None and (weighted := product_of(self._softmax, func, args)):
+            return self._weigh(weighted)
         inputs = [x for x in args if isinstance(x, Tensor) and x.requires_grad and not isinstance(x, nn.Parameter)]
         if not inputs or name in MOVED or name == WHOLE:
             return func(*args, **kwargs)
@@ -63,7 +66,7 @@ class Propagation(Tape):
         handed = _hand(value.detach(), rule, *moved)
         if name == "linear":
             self._linear = handed, args[0], args[1]
-        return handed
+        return self._noted(func, args, kwargs, handed)
 
     def _rule(
         self, name: str, func: Any, args: tuple, kwargs: dict, inputs: list[Tensor]
@@ -79,6 +82,10 @@ class Propagation(Tape):
         if name == "add" and inputs[0].shape == inputs[1].shape:
             return residual(*inputs), inputs
         return in_proportion(func, args, kwargs, inputs), inputs
+
+    def _multiply(self, product: Product) -> Tensor:
+        value = for_each_query_head(product.value, product.weights.shape[1])
+        return product.unfold(_product(product.weights, value))
 
     def _attend_explicitly(self, call: AttentionCall, dropout_p: float) -> Tensor:
         heads = call.query.shape[1]

@@ -1,8 +1,9 @@
 """The one way attention is captured, whichever library makes the call.
 
 Fused attention (`torch.nn.functional.scaled_dot_product_attention`) never forms the attention matrix. The tape sees
-every such call made inside its `with` block and keeps what determines the matrix: query, key, mask and scale.
-`core.attention.trace` gives the recorded calls their meaning.
+every such call made inside its `with` block and keeps what determines the matrix: query, key, mask and scale. Of models
+that form the matrix themselves it keeps the matrix (`core.attention.formed`). `core.attention.trace` gives the recorded
+calls their meaning.
 """
 
 from collections.abc import Callable
@@ -14,13 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from core.attention.formed import ROOM, SOFTMAX, Product, over_keys, product_of
+from core.errors import SidelightError
+
 NEVER = -1e4  # an added score from which on a mask says never: libraries write this, the dtype's least number or -inf
 PROBES = 2  # about as many queries a call have their output recomputed to check the record
 
 
 @dataclass(eq=False)
 class AttentionCall:
-    """One fused attention call. Leading dimensions (batch, windows) are folded into B.
+    """One attention call. Leading dimensions (batch, windows) are folded into B.
 
     query: (B, H, Nq, d). key: (B, Hk, Nk, d), with Hk dividing H (grouped-query attention).
     value: (B, Hk, Nk, dv), or None where it was not asked for.
@@ -28,7 +32,9 @@ class AttentionCall:
     is_causal: whether query i sees keys 0..i only, on top of the mask.
     deviation: largest difference between the recomputed and the model's own output on a few queries,
         relative to the largest output.
-    attention: (B, H, Nq, Nk) in the autograd graph, only under `Tape.differentiate`.
+    attention: (B, H, Nq, Nk), in the autograd graph under `Tape.differentiate`; else only of a call whose model formed
+        it. Then it is all that is known: query and key have no width (d = 0). A row may sum to less than 1, where the
+        model has a sink that is no key.
     """
 
     index: int
@@ -50,6 +56,12 @@ class AttentionCall:
         """
         items = slice(None) if item is None else slice(item, item + 1)
         heads = slice(None) if head is None else slice(head, head + 1)
+        if self.is_formed:
+            return self.explicit[items, heads, queries].float()
+        with torch._C.DisableTorchFunction():  # a tape around this one would take it for the model's own
+            return self._computed(items, heads, queries)
+
+    def _computed(self, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
         query = self.query[items, heads, queries].float() * self.scale
         key = for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
         scores = query @ key.transpose(-2, -1)  # (B, H, queries, Nk)
@@ -81,12 +93,19 @@ class AttentionCall:
         """Whether the flag or the mask keeps every query of an item from every later key, in all heads."""
         if self.is_causal:
             return True
+        if self.is_formed:
+            return not bool(self.explicit[item].triu(1).any())
         mask = self.mask_of(item)
         if mask is None:
             return False
         queries, keys = self.query.shape[2], self.key.shape[2]
         open_ = mask if mask.dtype == torch.bool else mask > NEVER
         return not bool(open_.expand(-1, queries, keys).triu(1).any())
+
+    @property
+    def is_formed(self) -> bool:
+        """Whether the model formed the weights, so that they are kept in place of query and key."""
+        return self.query.shape[-1] == 0
 
     @property
     def recorded_value(self) -> Tensor:
@@ -110,12 +129,13 @@ class AttentionCall:
     @property
     def nbytes(self) -> int:
         """Bytes that this record keeps alive, shared masks counted in full."""
-        kept = [t for t in (self.query, self.key, self.value, self.mask) if t is not None]
+        formed = self.attention if self.is_formed else None
+        kept = [t for t in (self.query, self.key, self.value, self.mask, formed) if t is not None]
         return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in kept}.values())
 
 
 class Tape(TorchFunctionMode):
-    """Sees every fused attention call inside its `with` block; make one with `record`, `differentiate` or `intervene`.
+    """Sees every attention call inside its `with` block; make one with `record`, `differentiate` or `intervene`.
 
     The mode belongs to the thread and leaves no hook on the model, so sessions may share one model.
     """
@@ -126,6 +146,7 @@ class Tape(TorchFunctionMode):
         super().__init__()
         self.calls: list[AttentionCall] = []
         self._values, self._explicit, self._change = values, explicit, change
+        self._softmax: Tensor | None = None  # the last one, until its product with the values is seen
 
     @classmethod
     def record(cls, values: bool = False) -> "Tape":
@@ -143,9 +164,17 @@ class Tape(TorchFunctionMode):
         return cls(values=True, change=change)
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func is not F.scaled_dot_product_attention:
-            return func(*args, **(kwargs or {}))
-        return self._attend(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return self._attend(*args, **kwargs)
+        if self._softmax is not None and (product := product_of(self._softmax, func, args)):
+            return self._weigh(product)
+        return self._noted(func, args, kwargs, func(*args, **kwargs))
+
+    def _noted(self, func: Any, args: tuple, kwargs: dict, found: Any) -> Any:
+        if func in SOFTMAX:
+            self._softmax = over_keys(found, args, kwargs)
+        return found
 
     def _attend(
         self,
@@ -188,7 +217,29 @@ class Tape(TorchFunctionMode):
         value = for_each_query_head(call.recorded_value, call.query.shape[1])
         return F.dropout(call.attention, dropout_p) @ value
 
+    def _weigh(self, product: Product) -> Tensor:
+        """The product of weights that the model formed with the values."""
+        weights, self._softmax = product.weights, None
+        queries, keys = (weights.new_empty(*weights.shape[:2], count, 0) for count in weights.shape[2:])
+        call = AttentionCall(len(self.calls), queries, keys, product.value, None, 1.0, False, attention=weights)
+        if self._explicit:
+            if weights.requires_grad:
+                weights.retain_grad()
+            self.calls.append(call)
+        else:
+            self._keep(call)
+        output = self._multiply(product)
+        return output if self._change is None else product.unfold(self._change(call, product.fold(output)))
+
+    def _multiply(self, product: Product) -> Tensor:
+        return product.run(product.weights)
+
     def _keep(self, call: AttentionCall) -> None:
+        if call.is_formed:
+            call.attention = _alone(call.explicit)
+            kept = sum(one.explicit.nbytes for one in self.calls if one.is_formed) + call.attention.nbytes
+            if kept > ROOM:
+                raise SidelightError("attention.too_large", limit=f"{ROOM / 1e9:g}")
         call.query, call.key = _alone(call.query), _alone(call.key)
         call.mask = None if call.mask is None else call.mask.detach()
         call.value = _alone(call.recorded_value) if self._values else None

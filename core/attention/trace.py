@@ -67,6 +67,11 @@ class AttentionTrace:
         return all(call.is_forward_only(self.item) for call in self.calls)
 
     @property
+    def is_formed(self) -> bool:
+        """Whether the model formed the weights of some layer, so that no query and key stand behind them."""
+        return any(call.is_formed for call in self.calls)
+
+    @property
     def nbytes(self) -> int:
         """Bytes kept alive by this trace."""
         return sum(call.nbytes for call in self.calls)
@@ -81,7 +86,7 @@ class AttentionTrace:
         )
 
     def row(self, layer: int, head: int, query: int) -> Tensor:
-        """What one query looks at: (Nk,), summing to 1."""
+        """What one query looks at: (Nk,), summing to 1, or to less where the model has a sink that is no key."""
         return self._weights(layer, head, slice(query, query + 1))[0]
 
     def column(self, layer: int, head: int, key: int) -> Tensor:

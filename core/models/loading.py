@@ -127,11 +127,11 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
     place = Path(place)
     _check_kind(title, place)
     with _reading(title, "model.damaged", "model.unsupported"):
-        module, report = model.from_pretrained(
+        module, report = _fused_or_eager(
+            model,
             str(place),
             output_loading_info=True,
             dtype=torch.float32,
-            attn_implementation="sdpa",
             local_files_only=True,
             trust_remote_code=False,  # without it, a terminal would be asked
         )
@@ -145,6 +145,16 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
     if files and not any((place / file).exists() for file in files):  # transformers would make an empty one
         raise SidelightError("model.no_reader", name=title)
     return module.eval().to(device()), found
+
+
+def _fused_or_eager(model: Any, place: str, **options: Any) -> Any:
+    """What `from_pretrained` gives, with fused attention where the class has it."""
+    try:
+        return model.from_pretrained(place, attn_implementation="sdpa", **options)
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return model.from_pretrained(place, attn_implementation="eager", **options)
 
 
 def _check_kind(title: str, place: Path) -> None:
@@ -175,7 +185,6 @@ def _reading(title: str, broken: str, wrong: str) -> Iterator[None]:
             "model.needs_package", name=title, reason=str(error).strip().split("\n")[0][:200]
         ) from error
     except ValueError as error:
-        code = "model.not_fused" if "scaled_dot_product_attention" in str(error) else wrong
-        raise SidelightError(code, name=title) from error
+        raise SidelightError(wrong, name=title) from error
     except (*DAMAGED, StrictDataclassError) as error:
         raise SidelightError(broken, name=title) from error

@@ -112,10 +112,7 @@ def image_part(
         st.info(say("view_page.not_captured"))
         return None
     trace, cross = result.traces["encoder"], result.traces.get("cross")
-    layers, note = None, ""
-    if not payload.fits_budget(trace):
-        layer = chosen().layer(trace.layers)
-        layers, note = (layer,), say("view_page.one_layer", layer=layer + 1)
+    layers, note = _sent_layers(trace)
     for one in result.traces.values():
         _tell_problems(one)
     subtitle = _image_title(title, result.axis)
@@ -144,9 +141,20 @@ def text_part(traces: Traces, title: str, marked: Sequence[int]) -> payload.Text
     """traces: the one of a text that attends to itself. marked: the positions that answer, or that the model wrote."""
     (trace,) = traces.values()
     _tell_problems(trace)
-    return payload.TextPart(trace, title, marked=tuple(marked))
+    layers, note = _sent_layers(trace)
+    return payload.TextPart(trace, title, note, tuple(marked), layers)
+
+
+def _sent_layers(trace: AttentionTrace) -> tuple[tuple[int, ...] | None, str]:
+    """The layers that the view gets, None for all, and the sentence that says so."""
+    if payload.fits_budget(trace):
+        return None, ""
+    layer = chosen().layer(trace.layers)
+    return (layer,), say("view_page.one_layer", layer=layer + 1)
 
 
 def _tell_problems(trace: AttentionTrace) -> None:
+    if trace.is_formed:
+        st.caption(say("trace.formed", positions=len(trace.query_axis), size=f"{trace.nbytes / 1e6:.1f}"))
     for problem in trace.problems:
         st.warning(say("trace.differs", layer=problem.layer + 1, deviation=f"{problem.deviation:.1%}"))

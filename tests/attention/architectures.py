@@ -24,7 +24,7 @@ T5 = {
 
 @dataclass(frozen=True)
 class Case:
-    """run: one forward pass of the fused model. eager: the maps of its plain twin, in the order of the calls."""
+    """run: one forward pass of the recorded model. eager: the maps of its plain twin, in the order of the calls."""
 
     run: Callable[[], object]
     eager: Callable[[], list[Tensor]]
@@ -55,9 +55,9 @@ def from_timm(name: str, **options: object) -> Case:
     return Case(lambda: model(images), eager)
 
 
-def from_transformers(config: hf.PretrainedConfig, kind: type, decoder: bool = False) -> Case:
+def from_transformers(config: hf.PretrainedConfig, kind: type, decoder: bool = False, how: str = "sdpa") -> Case:
     torch.manual_seed(0)
-    fused = kind._from_config(copy.deepcopy(config), attn_implementation="sdpa").eval()
+    fused = kind._from_config(copy.deepcopy(config), attn_implementation=how).eval()
     plain = kind._from_config(copy.deepcopy(config), attn_implementation="eager").eval()
     plain.load_state_dict(fused.state_dict())
     ids = torch.randint(2, VOCABULARY, (2, 9))
@@ -92,3 +92,24 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "llama-grouped-query": lambda: from_transformers(hf.LlamaConfig(**LLAMA), hf.LlamaForCausalLM),
 }
+SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 2, "n_head": 4}
+GEMMA = hf.Gemma2Config(**LLAMA, head_dim=8, attn_logit_softcapping=2.0)
+FORMED: dict[str, Callable[[], Case]] = {
+    "gemma2-soft-cap": lambda: from_transformers(GEMMA, hf.Gemma2ForCausalLM, how="eager"),
+    "gpt-oss-sink": lambda: from_transformers(
+        hf.GptOssConfig(**LLAMA, head_dim=8, num_local_experts=2, num_experts_per_tok=1), hf.GptOssForCausalLM,
+        how="eager",
+    ),
+    "bloom": lambda: from_transformers(hf.BloomConfig(**SMALL), hf.BloomForCausalLM, how="eager"),
+    "deberta": lambda: from_transformers(
+        hf.DebertaV2Config(**ENCODER, intermediate_size=64, relative_attention=True, pos_att_type=["c2p", "p2c"]),
+        hf.DebertaV2Model, how="eager",
+    ),
+    "fsmt-items-and-heads-in-one": lambda: from_transformers(
+        hf.FSMTConfig(langs=["en", "de"], src_vocab_size=VOCABULARY, tgt_vocab_size=VOCABULARY, **SEQ2SEQ),
+        hf.FSMTForConditionalGeneration, True, how="eager",
+    ),
+    "xlnet-einsum": lambda: from_transformers(
+        hf.XLNetConfig(vocab_size=VOCABULARY, d_model=32, n_layer=2, n_head=4, d_inner=64), hf.XLNetModel, how="eager",
+    ),
+}  # fmt: skip

@@ -22,7 +22,7 @@ from core.views.linked.arrays import Arrays
 from core.views.linked.scores import trace_header
 from core.views.scripts import bundle
 from tests.attention.architectures import CASES as ARCHITECTURES
-from tests.attention.architectures import LLAMA, VOCABULARY, from_timm
+from tests.attention.architectures import FORMED, LLAMA, VOCABULARY, from_timm
 from tests.models.test_detection import detr
 from tests.models.untrained import PHOTO, spread
 
@@ -51,6 +51,8 @@ RUNS: dict[str, Callable[[], Callable[[], object]]] = {
     "deit": lambda: from_timm("deit_tiny_distilled_patch16_224").run,
     "eva-rope": lambda: from_timm("eva02_tiny_patch14_224", patch_size=16).run,
     "detr": lambda: lambda: detr().detect(PHOTO, 128),
+    "deberta, which forms its weights": lambda: FORMED["deberta"]().run,
+    "gemma2, which forms its weights": lambda: FORMED["gemma2-soft-cap"]().run,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 from core.ui import link
 from core.ui.columns import beside
 from core.ui.differences.lesson import piece_name
+from core.ui.explain.heads import traces
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
 from core.ui.explain.sides import Pair, PhotoSide
 from core.ui.language import say
@@ -36,6 +37,10 @@ def show(pair: Pair) -> None:
             **link.widget("show", "arith_show", names, "both"),
         )
         sides = [side for side in sides if which in ("both", side.kind)]
+    formed = [side for side in sides if any(trace.is_formed for trace in traces(side).values())]
+    if formed:
+        st.info(say("arith.formed"))
+    sides = [side for side in sides if side not in formed]
     if not sides:
         return
     with st.container(key="arithmetic"):

@@ -96,19 +96,21 @@ class SentencePart:
 
 @dataclass(frozen=True)
 class TextPart:
-    """A text card: a text that attends to itself. marked: positions that are the answer, or that the model wrote."""
+    """A text card: a text that attends to itself. marked: positions that are the answer, or that the model wrote.
+    layers: those that are sent, all by default."""
 
     type: ClassVar[str] = "text"
     trace: AttentionTrace
     title: str
     note: str = ""
     marked: tuple[int, ...] = ()
+    layers: tuple[int, ...] | None = None
 
     def header(self, arrays: Arrays) -> dict[str, Any]:
         axis = self.trace.query_axis
         assert isinstance(axis, TokenAxis)
         own = {"type": self.type, "title": self.title, "note": self.note, "marked": self.marked}
-        return own | {"axis": _tokens(axis), "trace": trace_header(self.trace, arrays)}
+        return own | {"axis": _tokens(axis), "trace": trace_header(self.trace, arrays, self.layers)}
 
 
 Part = ImagePart | SentencePart | TextPart
@@ -124,7 +126,8 @@ def pack(parts: list[Part], words: dict[str, str], tall: int = 448) -> bytes:
 def fits_budget(trace: AttentionTrace) -> bool:
     """Whether all layers of a trace are sent at once; a mask is counted once for all layers that share it."""
     masks = {call.mask.data_ptr(): call.mask[0].numel() for call in trace.calls if call.mask is not None}
-    numbers = sum(call.query[0].numel() + call.key[0].numel() for call in trace.calls) + sum(masks.values())
+    formed = sum(call.explicit[0].numel() for call in trace.calls if call.is_formed)
+    numbers = formed + sum(call.query[0].numel() + call.key[0].numel() for call in trace.calls) + sum(masks.values())
     return 2 * numbers <= BUDGET
 
 

@@ -3,6 +3,8 @@
 At N positions this is 4 H d N bytes a layer in float16, where 8-bit maps are H N^2: the same at 257 positions of a
 ViT-S, and N / 256 times smaller above. A layer whose scores float16 does not hold well enough (ERROR) goes in float32.
 The log-sum-exp is taken from the numbers as sent, with the bias and the flag of the call, so that the rows sum to 1.
+Weights that a model formed by itself have no query and key (d = 0): their logarithms are the bias, H N^2 a layer, and
+they are sent as they are, for a row may have lost a share to a sink.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from core.views.linked.arrays import Arrays
 
 ERROR = 0.01  # of the largest weight of its row: how far off a weight may be before a layer is sent in float32
 JUDGED = 64  # queries a head by which that is judged: those of the largest norm, whose scores rounding moves most
+NOTHING = -6e4  # logarithm of a weight too small for a number, of a key that is seen; float16 holds it
 ROWS = 1024  # queries whose weights are in memory at once
 
 
@@ -26,13 +29,17 @@ class Scores:
     """What one layer's scores are made of: q . k + bias.
 
     query: (H, Nq, d), times the scale. key: (H, Nk, d). bias: (1 or H, 1 or Nq, Nk) or None. causal: whether keys j > i
-    are left out on top.
+    are left out on top. No width (d = 0): the bias is the logarithm of finished weights.
     """
 
     query: Tensor
     key: Tensor
     bias: Tensor | None
     causal: bool
+
+    @property
+    def are_finished(self) -> bool:
+        return self.query.shape[-1] == 0
 
     def rounded(self) -> "Scores":
         """As float16 holds them."""
@@ -83,8 +90,8 @@ def _layer(call: AttentionCall, item: int, arrays: Arrays, places: dict[tuple, d
     lse, flow = _row_sums(scores, norms)
     put = arrays.half if half else arrays.single
     place = None
-    if scores.bias is not None and call.mask is not None:
-        name = (call.mask.data_ptr(), call.mask.shape, call.mask.stride(), scores.causal, half)
+    if scores.bias is not None and (source := call.explicit if call.is_formed else call.mask) is not None:
+        name = (source.data_ptr(), source.shape, source.stride(), scores.causal, half)
         if name not in places:
             places[name] = {"heads": len(scores.bias), "queries": scores.bias.shape[1], "at": put(scores.bias)}
         place = places[name]
@@ -109,6 +116,11 @@ def scores_of(call: AttentionCall, item: int) -> Scores:
     mask is added and says never to every key, the scores vanish beside it: such a query asks nothing and reads all
     evenly, as the model does.
     """
+    if call.is_formed:
+        weights = call.explicit[item].float().cpu()
+        lost = (weights == 0) & (weights > 0).any(0)  # another head sees the key
+        bias = weights.log().masked_fill(lost, NOTHING)
+        return Scores(call.query[item].float().cpu(), call.key[item].float().cpu(), bias, False)
     query = (call.query[item].float() * call.scale).cpu()
     key = call.key[item].repeat_interleave(call.query.shape[1] // call.key.shape[1], 0).float().cpu()
     key = key - key.mean(1, keepdim=True)
@@ -159,7 +171,8 @@ def _row_sums(scores: Scores, norms: Tensor) -> tuple[Tensor, Tensor]:
     for queries in torch.arange(scores.query.shape[1]).split(ROWS):
         rows = scores.rows(queries)  # (H, n, Nk)
         lse = torch.logsumexp(rows, -1)
-        blocks.append(lse.masked_fill(lse == -torch.inf, torch.inf))
+        none = lse == -torch.inf
+        blocks.append((torch.zeros_like(lse) if scores.are_finished else lse).masked_fill(none, torch.inf))
         weights = rows.sub_(blocks[-1][..., None]).exp_()
         flows.append((weights @ norms[..., None])[..., 0])
     return torch.cat(blocks, 1), torch.cat(flows, 1)
