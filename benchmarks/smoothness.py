@@ -1,7 +1,7 @@
 """How smooth the methods' maps are, and what a random order must be to be a fair opponent of one.
 
 `python -m benchmarks.smoothness` prints, for each bundled photo, the mean rank correlation of neighbouring patches in
-the methods' maps and in random orders (`core.attention.faithfulness.SMOOTH` is set so that they agree), then the spread
+the methods' maps and in random orders (`core.attention.axes.SMOOTH` is set so that they agree), then the spread
 of the gap of scattered and of smooth random orders, and how many maps each calls better than 95% of random maps.
 """
 

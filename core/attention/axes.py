@@ -1,13 +1,23 @@
 """What a query or a key position means: a patch of an image or a piece of a sentence.
 
-Both axes answer the same questions (`len`, `labels`, `special`), so that statistics and views need not ask which it is.
+Both axes answer the same questions, so that statistics, methods and views need not ask which it is. A sentence lies on
+a grid too: one column of pieces, with nothing before it.
 """
 
+import math
+import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
 HALF = "\ufffd"  # stands for a piece with only some bytes of a character; the piece that completes it shows it
+SMOOTH = 0.75  # patches, the width (sd) of the blur of random orders: as smooth as maps (`benchmarks.smoothness`)
+MARKS = {r">>\w+<<": "tag", r"<prompt \d+>": "prompt"}  # kinds of special pieces that are known by how they look
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the upright image
 
 
@@ -47,26 +57,39 @@ class PatchAxis:
     def special(self) -> tuple[bool, ...]:
         return tuple(not self.patches.start <= i < self.patches.stop for i in range(len(self)))
 
-    def patch_box(self, position: int) -> Box:
-        """The part of the upright image under a patch. Raises IndexError for a token that is no patch."""
-        patch = position - len(self.prefix)
-        rows, columns = self.grid
-        if not 0 <= patch < rows * columns:
-            raise IndexError(f"position {position} is not a patch")
-        left, top, right, bottom = self.image_box
-        height, width = (bottom - top) / rows, (right - left) / columns
-        row, column = divmod(patch, columns)
-        return (left + column * width, top + row * height, left + (column + 1) * width, top + (row + 1) * height)
+    @property
+    def units(self) -> Sequence[int]:
+        """What is taken away as one: each patch by itself."""
+        return range(len(self))
 
-    def position_at(self, x: float, y: float) -> int | None:
-        """The position of the patch under a pixel of the upright image; None outside the grid."""
-        left, top, right, bottom = self.image_box
-        if not (left <= x < right and top <= y < bottom):
-            return None
-        rows, columns = self.grid
-        row = min(rows - 1, int((y - top) / (bottom - top) * rows))
-        column = min(columns - 1, int((x - left) / (right - left) * columns))
-        return len(self.prefix) + row * columns + column
+    @property
+    def input_place(self) -> tuple[object, ...]:
+        """Where the grid lies: the same for axes of one input."""
+        return self.grid, self.image_box, self.image_size
+
+    def kind_of(self, position: int) -> str:
+        """What a special position is: "CLS", "register", "object", ..."""
+        return self.labels[position].rstrip("0123456789 ")
+
+    def coordinates(self, relative: bool = False) -> Tensor:
+        """Row and column of each position; the other tokens lie on the nearest end of the grid: (N, 2).
+
+        relative: of no effect on a grid of patches.
+        """
+        patch = (torch.arange(len(self)) - self.patches.start).clamp(0, self.patches.stop - self.patches.start - 1)
+        return torch.stack([patch // self.grid[1], patch % self.grid[1]], 1).float()
+
+    def part(self, kept: Sequence[int]) -> "PatchAxis":
+        """The axis of these positions, which are all but some of the prefix."""
+        return replace(self, prefix=tuple(self.prefix[i] for i in kept if i < len(self.prefix)))
+
+    def random_orders(self, units: int, count: int, draw: torch.Generator) -> list[Tensor]:
+        """`count` orders of all patches: those of blurred noise, in which neighbours are as alike as in the methods'
+        maps (`SMOOTH`). Scattered orders would spread less, so that a map which is smooth beats them easily."""
+        edge = math.ceil(4 * SMOOTH)
+        noise = torch.randn(count, *(side + 2 * edge for side in self.grid), generator=draw)
+        blurred = gaussian_blur(noise, [2 * edge + 1] * 2, [SMOOTH] * 2)[:, edge:-edge, edge:-edge]  # (count, grid)
+        return list(blurred.flatten(1).argsort(descending=True))  # (patches,) each
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,47 @@ class TokenAxis:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.pieces
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """One column."""
+        return len(self), 1
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """Marks are pieces like others: nothing stands before the grid."""
+        return ()
+
+    @property
+    def units(self) -> Sequence[int]:
+        """What is taken away as one: a word with all its pieces."""
+        return self.words
+
+    @property
+    def input_place(self) -> tuple[object, ...]:
+        """A sentence lies nowhere but in its pieces."""
+        return ()
+
+    def kind_of(self, position: int) -> str:
+        """What a special position is: "tag", "prompt", "start", "end" or "mark"."""
+        looks = next((kind for pattern, kind in MARKS.items() if re.fullmatch(pattern, self.pieces[position])), None)
+        return looks or {0: "start", len(self) - 1: "end"}.get(position, "mark")
+
+    def coordinates(self, relative: bool = False) -> Tensor:
+        """Index of each position, relative from 0 to 1, in one column: (N, 2)."""
+        index = torch.arange(len(self)) / (max(1, len(self) - 1) if relative else 1)
+        return torch.stack([index, torch.zeros(len(self))], 1)
+
+    def part(self, kept: Sequence[int]) -> "TokenAxis":
+        """The axis of these positions."""
+        words = [self.words[i] for i in kept]
+        order = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        pieces, special = tuple(self.pieces[i] for i in kept), tuple(self.special[i] for i in kept)
+        return TokenAxis(pieces, tuple(order[word] for word in words), special)
+
+    def random_orders(self, units: int, count: int, draw: torch.Generator) -> list[Tensor]:
+        """`count` orders of so many words, any as likely as any other."""
+        return [torch.randperm(units, generator=draw) for _ in range(count)]
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:

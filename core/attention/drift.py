@@ -1,12 +1,11 @@
 """How far training moved each head: the same input through the model before and after, head against head."""
 
-from dataclasses import replace
 from difflib import SequenceMatcher
 
 import torch
 from torch import Tensor
 
-from core.attention.axes import Axis, PatchAxis, TokenAxis
+from core.attention.axes import Axis
 from core.attention.statistics import head_statistics, queries
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
@@ -60,7 +59,6 @@ def _shared(before: Axis, after: Axis) -> tuple[list[int], list[int]]:
     """The positions that both axes have, in order. Raises ValueError unless one has just more special ones."""
     if before == after:
         return list(range(len(before))), list(range(len(after)))
-    places = {(axis.grid, axis.image_box, axis.image_size) for axis in (before, after) if isinstance(axis, PatchAxis)}
     names = [list(zip(axis.labels, axis.special, strict=True)) for axis in (before, after)]
     kept: tuple[list[int], list[int]] = ([], [])
     for block in SequenceMatcher(None, names[0], names[1], autojunk=False).get_matching_blocks():
@@ -69,7 +67,8 @@ def _shared(before: Axis, after: Axis) -> tuple[list[int], list[int]]:
     longer = max((0, 1), key=lambda side: len(names[side]))
     more = set(range(len(names[longer]))) - set(kept[longer])
     whole = len(kept[0]) == len(names[1 - longer])
-    if type(before) is not type(after) or len(places) > 1 or not whole or not all(names[longer][i][1] for i in more):
+    apart = before.input_place != after.input_place
+    if apart or not whole or not all(names[longer][i][1] for i in more):
         raise ValueError("the traces are not of the same input")
     return kept
 
@@ -86,8 +85,7 @@ def _only(trace: AttentionTrace, queries: list[int], keys: list[int]) -> Attenti
         formed = call.explicit[item][:, :, queries][..., keys] if call.is_formed else None
         formed = None if formed is None else formed / formed.sum(-1, keepdim=True).clamp_min(1e-30)
         calls.append(AttentionCall(call.index, query, key, None, mask, call.scale, False, attention=formed))
-    axes = _part(trace.query_axis, queries), _part(trace.key_axis, keys)
-    return AttentionTrace.from_calls(trace.kind, calls, *axes)
+    return AttentionTrace.from_calls(trace.kind, calls, trace.query_axis.part(queries), trace.key_axis.part(keys))
 
 
 def _mask(call: AttentionCall, item: int) -> Tensor | None:
@@ -101,13 +99,3 @@ def _mask(call: AttentionCall, item: int) -> Tensor | None:
     if mask is None:
         return past
     return mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -torch.inf)
-
-
-def _part(axis: Axis, kept: list[int]) -> Axis:
-    if isinstance(axis, PatchAxis):
-        return replace(axis, prefix=tuple(axis.prefix[i] for i in kept if i < len(axis.prefix)))
-    words = [axis.words[i] for i in kept]
-    order = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return TokenAxis(
-        tuple(axis.pieces[i] for i in kept), tuple(order[word] for word in words), tuple(axis.special[i] for i in kept)
-    )

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
-from core.attention.axes import PatchAxis
 from core.attention.subject import Subject
 
 OnStep = Callable[[int, int], None]  # (passes of one item done, all); may raise to stop
 RANDOM = 10  # orders
-SMOOTH = 0.75  # patches, the width (sd) of the blur, so that they are as smooth as maps: `benchmarks.smoothness`
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +106,10 @@ def order(relevance: Tensor, units: Tensor) -> Tensor:
 def random_orders(subject: Subject, count: int = RANDOM, seed: int = 0) -> list[Tensor]:
     """`count` random orders of the units, always the same ones for a seed.
 
-    Words in any order. Patches in the order of blurred noise, in which neighbours are as alike as in the methods' maps
-    (`SMOOTH`): the gaps of scattered orders spread less, so a map that is smooth, whatever it shows, beats them easily.
+    They are as the axis draws them: words in any order, patches smoothly.
     """
     draw = torch.Generator().manual_seed(seed)
-    if not isinstance(subject.axis, PatchAxis):
-        return [torch.randperm(int(subject.units.max()) + 1, generator=draw) for _ in range(count)]
-    edge = math.ceil(4 * SMOOTH)
-    noise = torch.randn(count, *(side + 2 * edge for side in subject.axis.grid), generator=draw)
-    blurred = gaussian_blur(noise, [2 * edge + 1] * 2, [SMOOTH] * 2)[:, edge:-edge, edge:-edge]
-    return list(blurred.flatten(1).argsort(descending=True))
+    return subject.axis.random_orders(int(subject.units.max()) + 1, count, draw)
 
 
 def curves(

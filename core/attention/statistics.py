@@ -1,19 +1,17 @@
 """Numbers that describe a head, the same for vision and language."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from core.attention.axes import Axis, PatchAxis
+from core.attention.axes import Axis
 from core.attention.trace import AttentionTrace
 
 QUERIES = 400  # up to so many, all queries count; of a longer input at most so many evenly spaced ones
 NAMES = ("entropy", "distance", "sink", "diagonal", "variation")
 SINK = "sink "  # before the kind of a special position: its part of the sink mass
-MARKS = {r">>\w+<<": "tag", r"<prompt \d+>": "prompt"}  # kinds of special pieces that are known by how they look
 
 
 def entropy(trace: AttentionTrace, layer: int, heads: Sequence[int] | None = None) -> Tensor:
@@ -37,6 +35,7 @@ def head_statistics(trace: AttentionTrace, layers: Sequence[int] | None = None) 
     entropy: of the rows, over that of uniform attention. 0: one key takes all; 1: all share evenly.
     distance: mean distance from query to key (patches or tokens; across, relative positions), over that of uniform
         attention. 0: looks at itself; 1: as far as chance. Special positions (CLS, tags, end) have no place: left out.
+        Uniform attention is over the keys that the query may see: those of its past, its window, without the padding.
     sink: share of the weight on special keys.
     diagonal: weight on the query's own position; across, on the source position at the same relative place.
     variation: how far rows lie from their mean row (total variation). 0: all queries look alike.
@@ -50,8 +49,8 @@ def queries(axis: Axis) -> slice:
 
     n shares no factor with the grid's width, so that every column of patches is met as often as any other.
     """
-    step, columns = max(1, math.ceil(len(axis) / QUERIES)), axis.grid[1] if isinstance(axis, PatchAxis) else 1
-    while math.gcd(step, columns) > 1:
+    step = max(1, math.ceil(len(axis) / QUERIES))
+    while math.gcd(step, axis.grid[1]) > 1:
         step += 1
     return slice(None, None, step)
 
@@ -81,16 +80,8 @@ def sink_kinds(axis: Axis) -> dict[str, Tensor]:
     kinds: dict[str, Tensor] = {}
     for position, special in enumerate(axis.special):
         if special:
-            kinds.setdefault(_kind(axis, position), torch.zeros(len(axis)).bool())[position] = True
+            kinds.setdefault(axis.kind_of(position), torch.zeros(len(axis)).bool())[position] = True
     return kinds
-
-
-def _kind(axis: Axis, position: int) -> str:
-    label = axis.labels[position]
-    if isinstance(axis, PatchAxis):
-        return label.rstrip("0123456789 ")
-    looks = next((kind for pattern, kind in MARKS.items() if re.fullmatch(pattern, label)), None)
-    return looks or {0: "start", len(axis) - 1: "end"}.get(position, "mark")
 
 
 def _measured(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dict[str, Tensor]:
@@ -98,7 +89,10 @@ def _measured(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dic
     chosen = queries(trace.query_axis)
     place = _Place(trace, torch.arange(len(trace.query_axis))[chosen])
     calls = trace.calls if layers is None else [trace.calls[layer] for layer in layers]
-    found = [place.measure(call.weights(chosen, trace.item)[0].cpu()) for call in calls]
+    found = [
+        place.measure(call.weights(chosen, trace.item)[0].cpu(), call.visible(trace.item, chosen).cpu())
+        for call in calls
+    ]
     return {name: torch.stack([layer[name] for layer in found]) for name in found[0]}
 
 
@@ -106,26 +100,26 @@ class _Place:
     """What the queries and keys of a trace have to do with each other, layer and head apart."""
 
     def __init__(self, trace: AttentionTrace, queries: Tensor) -> None:
-        keys, across = torch.arange(len(trace.key_axis)), trace.kind == "cross"
-        self.seen = (keys <= queries[:, None]) if trace.is_causal else torch.ones(len(queries), len(keys)).bool()
+        keys, across = len(trace.key_axis), trace.kind == "cross"
         self.special = torch.tensor(trace.key_axis.special)
         self.kinds = sink_kinds(trace.key_axis)
-        positions = _positions(trace.key_axis, across)
-        self.distance = torch.cdist(_positions(trace.query_axis, across)[queries], positions)  # (q, Nk)
-        content = ~torch.tensor(trace.query_axis.special)[queries][:, None] & ~self.special
-        self.near = (content & self.seen).float()
-        own = (queries * (len(keys) - 1) / max(1, len(trace.query_axis) - 1)).round().long() if across else queries
+        at, there = (axis.coordinates(relative=across) for axis in (trace.query_axis, trace.key_axis))
+        self.distance = torch.cdist(at[queries], there)  # (q, Nk)
+        self.content = ~torch.tensor(trace.query_axis.special)[queries][:, None] & ~self.special  # (q, Nk)
+        own = (queries * (keys - 1) / max(1, len(trace.query_axis) - 1)).round().long() if across else queries
         self.own = own[None, :, None]
 
-    def measure(self, weights: Tensor) -> dict[str, Tensor]:
-        """weights: (H, q, Nk) -> each (H,)."""
-        near = weights * self.near
+    def measure(self, weights: Tensor, visible: Tensor) -> dict[str, Tensor]:
+        """weights: (H, q, Nk); visible: which keys a query may see, (1 or H, q, Nk) -> each (H,)."""
+        places = (self.content & visible).float()
+        near = weights * places
         near = near / near.sum(-1, keepdim=True).clamp_min(1e-12)
-        even = self.near / self.near.sum(-1, keepdim=True).clamp_min(1)
+        even = places / places.sum(-1, keepdim=True).clamp_min(1)
+        most = visible.sum(-1).clamp_min(1).log2().sum(-1)  # the entropy of uniform attention, summed over queries
         mean = weights.mean(1, keepdim=True)
         return {
-            "entropy": _bits(weights).sum(-1) / self.seen.sum(-1).log2().sum().clamp_min(1e-12),
-            "distance": (near * self.distance).sum((1, 2)) / (even * self.distance).sum().clamp_min(1e-12),
+            "entropy": _bits(weights).sum(-1) / most.clamp_min(1e-12),
+            "distance": (near * self.distance).sum((1, 2)) / (even * self.distance).sum((1, 2)).clamp_min(1e-12),
             "sink": weights[..., self.special].sum(-1).mean(-1),
             "diagonal": weights.gather(-1, self.own.expand(len(weights), -1, 1)).mean((1, 2)),
             "variation": (weights - mean).abs().sum(-1).mean(-1) / 2,
@@ -135,13 +129,3 @@ class _Place:
 
 def _bits(weights: Tensor) -> Tensor:
     return -(weights * weights.clamp_min(1e-12).log2()).sum(-1)
-
-
-def _positions(axis: Axis, relative: bool) -> Tensor:
-    """(N, 2): row and column of each patch, or (0, index) of each token; relative: index from 0 to 1."""
-    index = torch.arange(len(axis))
-    if isinstance(axis, PatchAxis):
-        patch = (index - axis.patches.start).clamp(0, axis.patches.stop - axis.patches.start - 1)
-        return torch.stack([patch // axis.grid[1], patch % axis.grid[1]], 1).float()
-    scale = max(1, len(axis) - 1) if relative else 1
-    return torch.stack([torch.zeros(len(axis)), index / scale], 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from core.attention.axes import Axis, PatchAxis
+from core.attention.axes import Axis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Kind, Traces
 
@@ -73,8 +73,7 @@ class Subject:
     @property
     def units(self) -> Tensor:
         """(N,): the patch or the word that each position belongs to; -1 for special positions, which always stay."""
-        units = range(len(self.axis)) if isinstance(self.axis, PatchAxis) else self.axis.words
-        content = [-1 if special else unit for unit, special in zip(units, self.axis.special, strict=True)]
+        content = [-1 if special else unit for unit, special in zip(self.axis.units, self.axis.special, strict=True)]
         found = torch.tensor(content)
         _, consecutive = found.unique(return_inverse=True)
         return consecutive - int((found < 0).any())

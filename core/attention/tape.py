@@ -89,18 +89,32 @@ class AttentionCall:
         mask = self.mask[item if len(self.mask) > 1 else 0]
         return mask.expand(*mask.shape[:2], self.key.shape[2])
 
-    def is_forward_only(self, item: int) -> bool:
-        """Whether the flag or the mask keeps every query of an item from every later key, in all heads."""
-        if self.is_causal:
-            return True
-        if self.is_formed:
-            return not bool(self.explicit[item].triu(1).any())
+    def visible(self, item: int, queries: Tensor | slice = slice(None)) -> Tensor:
+        """Which keys each chosen query of an item may see, by flag and mask: (1 or H, queries, Nk), bool.
+
+        A query to which an added mask says never for all keys, short of -inf, sees them all: its scores vanish beside
+        such numbers. Of formed weights no mask is known: all keys, or those of the past where no later one has weight.
+        """
+        count, keys = self.query.shape[2], self.key.shape[2]
         mask = self.mask_of(item)
         if mask is None:
-            return False
-        queries, keys = self.query.shape[2], self.key.shape[2]
+            mask = torch.ones(1, 1, keys, dtype=torch.bool, device=self.query.device)
+        found = mask.expand(-1, count, keys)[:, queries]  # (1 or H, queries, Nk)
+        if found.dtype != torch.bool:
+            most = found.amax(-1, keepdim=True)
+            found = (found > NEVER) | ((most <= NEVER) & found.isfinite())
+        if self.is_causal or (self.is_formed and self.is_forward_only(item)):
+            at = torch.arange(keys, device=found.device)
+            found = found & (at <= torch.arange(count, device=found.device)[queries][:, None])
+        return found
+
+    def is_forward_only(self, item: int) -> bool:
+        """Whether the flag or the mask keeps every query of an item from every later key, in all heads."""
+        mask = self.explicit[item] != 0 if self.is_formed else self.mask_of(item)
+        if self.is_causal or mask is None:
+            return self.is_causal
         open_ = mask if mask.dtype == torch.bool else mask > NEVER
-        return not bool(open_.expand(-1, queries, keys).triu(1).any())
+        return not bool(open_.expand(-1, self.query.shape[2], self.key.shape[2]).triu(1).any())
 
     @property
     def is_formed(self) -> bool:

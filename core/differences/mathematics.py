@@ -70,8 +70,9 @@ def scaling(trace: AttentionTrace, layer: int) -> Scaling:
     """What dividing by sqrt(d_k) does in a layer."""
     call = trace.calls[layer]
     weights, sharp = call.weights(item=trace.item)[0], unscaled(call).weights(item=trace.item)[0]  # (H, Nq, Nk)
-    visible = _visible(call, trace.item)
-    spread = _spread(raw_products(call, trace.item), visible)
+    products = raw_products(call, trace.item)  # (H, Nq, Nk)
+    visible = call.visible(trace.item).expand(products.shape)
+    spread = _spread(products, visible)
     return Scaling(
         spread=spread * call.scale,
         spread_plain=spread,
@@ -101,12 +102,6 @@ def raw_products(call: AttentionCall, item: int = 0) -> Tensor:
     if key.shape[0] != query.shape[0]:
         key = key.repeat_interleave(query.shape[0] // key.shape[0], 0)
     return query @ key.transpose(-2, -1)
-
-
-def _visible(call: AttentionCall, item: int) -> Tensor:
-    """(H, Nq, Nk): which keys a query may see."""
-    flat = replace(call, query=torch.zeros_like(call.query))  # equal scores: what has weight is what is seen
-    return flat.weights(item=item)[0] > 0
 
 
 def _spread(products: Tensor, visible: Tensor) -> float:

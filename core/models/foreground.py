@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 
 
@@ -14,7 +13,7 @@ def cls_attention(trace: AttentionTrace, layers: int = 2) -> Tensor:
     of the bundled model spreads out again, so the `layers` before it are taken. Raises ValueError without CLS.
     """
     axis = trace.query_axis
-    if not isinstance(axis, PatchAxis) or not axis.prefix:
+    if not axis.prefix:
         raise ValueError("the model has no CLS token")
     last = max(1, trace.layers - 1)
     late = range(max(0, last - layers), last)

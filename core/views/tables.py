@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 
-from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 
 FORMULA = ("=", "+", "-", "@", "\t")  # what a cell that a spreadsheet computes may start with
@@ -12,11 +11,9 @@ FORMULA = ("=", "+", "-", "@", "\t")  # what a cell that a spreadsheet computes 
 
 def row_table(trace: AttentionTrace, layer: int, heads: Sequence[int], query: int) -> str:
     """What one position of an image looks at. layer, heads and query count from 0, in the file from 1."""
-    axis = trace.key_axis
-    assert isinstance(axis, PatchAxis)
     rows = [trace.row(layer, head, query).tolist() for head in heads]
     lines = []
-    for position, label in enumerate(axis.labels):
+    for position, label in enumerate(trace.key_axis.labels):
         lines.append([layer + 1, trace.query_axis.labels[query], label, *(f"{row[position]:.6g}" for row in rows)])
     return as_csv(["layer", "query", "key", *(f"head {head + 1}" for head in heads)], lines)
 

@@ -12,19 +12,13 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace
 
 
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 5), st.floats(-50, 50), st.floats(1, 900))
-def test_the_middle_of_a_patch_is_on_that_patch(rows: int, columns: int, prefix: int, left: float, side: float) -> None:
-    axis = PatchAxis((rows, columns), ("CLS",) * prefix, (left, 0, left + side, side), (100, 100))
-    assert len(axis) == len(axis.labels) == len(axis.special) == prefix + rows * columns
-    for position in range(prefix, len(axis)):
-        x0, y0, x1, y1 = axis.patch_box(position)
-        assert axis.position_at((x0 + x1) / 2, (y0 + y1) / 2) == position
-    assert axis.position_at(left - 1, 0) is None
-
-
-def test_a_prefix_token_has_no_box() -> None:
-    with pytest.raises(IndexError):
-        PatchAxis((2, 2), ("CLS",), (0, 0, 1, 1), (1, 1)).patch_box(0)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 5), st.integers(0, 5))
+def test_every_position_has_a_label_a_place_and_a_meaning(rows: int, columns: int, prefix: int, suffix: int) -> None:
+    axis = PatchAxis((rows, columns), ("CLS",) * prefix, (0, 0, 1, 1), (1, 1), ("object 1",) * suffix)
+    assert len(axis) == len(axis.labels) == len(axis.special) == len(axis.units) == prefix + rows * columns + suffix
+    assert not any(axis.special[axis.patches]) and sum(axis.special) == prefix + suffix
+    places = [f"{row + 1:.0f},{column + 1:.0f}" for row, column in axis.coordinates()[axis.patches].tolist()]
+    assert tuple(places) == axis.labels[axis.patches]
 
 
 def test_pieces_merge_to_words() -> None:
@@ -67,11 +61,3 @@ def test_a_call_that_does_not_fit_its_axes_is_refused() -> None:
     short = TokenAxis(("x",), (0,), (False,))
     with pytest.raises(ValueError):
         AttentionTrace.from_calls("encoder", trace.calls, short, short)
-
-
-@pytest.mark.parametrize("position", [0, 7, 8])
-def test_what_is_no_patch_has_no_place_on_the_image(position: int) -> None:
-    axis = PatchAxis((2, 3), ("CLS",), (0, 0, 3, 2), (3, 2), ("object 1", "object 2"))
-    assert axis.patch_box(1) == (0, 0, 1, 1) and axis.patch_box(6) == (2, 1, 3, 2)
-    with pytest.raises(IndexError, match="not a patch"):
-        axis.patch_box(position)

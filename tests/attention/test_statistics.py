@@ -62,6 +62,42 @@ def test_uniform_attention_to_the_past_only() -> None:
     assert found["diagonal"].item() == pytest.approx(sum(1 / n for n in range(1, 7)) / 6)
 
 
+N = 6
+NEAR = (torch.arange(N)[:, None] - torch.arange(N)).abs() < 2
+PAST = torch.ones(N, N).tril().bool()
+PADDED = (torch.arange(N) < 4).expand(N, N)
+
+
+@pytest.mark.parametrize("added", [False, True])
+@pytest.mark.parametrize("seen", [NEAR, PAST, PADDED, NEAR & PAST], ids=["window", "past", "padding", "past window"])
+@pytest.mark.parametrize("axis", [WORDS, PatchAxis((2, 3), (), (0, 0, 3, 2), (3, 2))], ids=["words", "patches"])
+def test_uniform_attention_to_what_a_mask_leaves(axis: Axis, seen: Tensor, added: bool) -> None:
+    """Entropy and distance are measured against the keys that each query may see, however the mask says it."""
+    mask = torch.zeros(N, N).masked_fill(~seen, -1e9) if added else seen
+    call = AttentionCall(0, torch.zeros(1, 2, N, 4), torch.zeros(1, 2, N, 4), None, mask[None, None], 1.0, False)
+    found = head_statistics(AttentionTrace.from_calls("encoder", [call], axis, axis))
+    assert found["entropy"].tolist() == [[pytest.approx(1)] * 2]
+    assert found["distance"].tolist() == [[pytest.approx(1)] * 2]
+
+
+def test_each_layer_and_head_is_measured_against_its_own_mask() -> None:
+    """A layer with a window beside one without (as Gemma has them), and two heads with masks of their own."""
+    masks = [NEAR[None, None], None, torch.stack([NEAR, PAST])[None]]
+    zeros = torch.zeros(1, 2, N, 4)
+    calls = [AttentionCall(n, zeros, zeros, None, mask, 1.0, False) for n, mask in enumerate(masks)]
+    found = head_statistics(AttentionTrace.from_calls("encoder", calls, WORDS, WORDS))
+    for name in ("entropy", "distance"):
+        assert found[name].flatten().tolist() == pytest.approx([1.0] * 6)
+
+
+def test_a_query_that_sees_nothing_adds_nothing() -> None:
+    mask = NEAR.clone()
+    mask[2] = False
+    call = AttentionCall(0, torch.zeros(1, 1, N, 4), torch.zeros(1, 1, N, 4), None, mask[None, None], 1.0, False)
+    found = head_statistics(AttentionTrace.from_calls("encoder", [call], WORDS, WORDS))
+    assert found["entropy"].item() == pytest.approx(1) and found["distance"].item() == pytest.approx(1)
+
+
 @pytest.mark.parametrize("place", [(2, 3), (0, 1), (1, 3)])
 def test_distance_is_in_patches(place: tuple[int, int]) -> None:
     """Every patch looks at one of them: the mean distance to it, over the mean distance of all pairs."""

@@ -30,6 +30,7 @@ from transformers import (
 
 from core.errors import SidelightError
 from core.models.detection import Detector, load_detector
+from tests.boxes import patch_box
 from tests.models import hub
 from tests.models.untrained import PHOTO, spread
 
@@ -106,7 +107,7 @@ def test_positions_of_a_detector_with_object_tokens() -> None:
     found = yolos().detect(PHOTO, size=64)
     assert found.axis.grid == (4, 5) and found.left_out == 0
     assert found.axis.labels[0] == "CLS" and found.axis.labels[21:] == tuple(f"object {i}" for i in range(1, 6))
-    assert found.axis.patch_box(20) == pytest.approx((96, 67.5, 120, 90)), "the grid covers the whole photo"
+    assert patch_box(found.axis, 20) == pytest.approx((96, 67.5, 120, 90)), "the grid covers the whole photo"
 
 
 def test_a_decoder_is_left_out() -> None:

@@ -16,6 +16,7 @@ from core.models.catalogue import BUNDLED
 from core.models.images import open_image
 from core.models.loading import check_model_name, device, verified_weights
 from core.models.vision import VisionModel, estimate, load_vision
+from tests.boxes import patch_box
 from tests.models.hub import offline, served
 
 
@@ -54,7 +55,8 @@ def test_the_brightest_patch_is_where_a_known_attention_looks() -> None:
     image.paste("white", (170, 90, 195, 115))
     for fit in ("crop", "letterbox", "stretch", "native"):
         result = model.run(image, 224, fit)
-        left, top, right, bottom = result.axis.patch_box(int(result.traces["encoder"].row(0, 0, 0).argmax()))
+        brightest = int(result.traces["encoder"].row(0, 0, 0).argmax())
+        left, top, right, bottom = patch_box(result.axis, brightest)
         assert right > 170 and left < 195 and bottom > 90 and top < 115, fit
 
 

@@ -24,6 +24,7 @@ from core.attention.trace import AttentionTrace
 from core.views.linked.page import View, standalone
 from core.views.linked.payload import ImagePart, SentencePart, pack
 from core.views.scripts import bundle
+from tests.boxes import patch_box
 
 WORDS = wording.starting_with("view.", "en")
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
@@ -214,7 +215,7 @@ def test_the_picture_is_dark_where_attention_is_not(page, parts: list) -> None:
     axis = parts[0].trace.query_axis
 
     def brightness(patch: int) -> float:
-        box = [c * shot.width / 120 for c in axis.patch_box(patch + 1)]
+        box = [c * shot.width / 120 for c in patch_box(axis, patch + 1)]
         return float(np.asarray(shot.crop([round(c) for c in box])).mean())
 
     assert brightness(int(row.argmax())) > brightness(int(row.argmin()))
