@@ -40,11 +40,23 @@ T5 = {
     "vocab_size": PIECES + 28, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4,
     "decoder_start_token_id": 1, "pad_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
+GPT2 = {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130}
+BERT = WIDE | {"is_decoder": True, "add_cross_attention": True}
+JOINED = {"encoder": WIDE | {"model_type": "bert"}, "decoder_start_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
 Made = tuple[str, dict[str, Any]]  # the configuration's class and its settings
 
 TRANSLATORS: dict[str, Made] = {
     "Bart": ("BartConfig", BART),
     "BigBirdPegasus": ("BigBirdPegasusConfig", BART | {"attention_type": "original_full"}),
+    "BERT and BERT, joined": ("EncoderDecoderConfig", JOINED | {"decoder": BERT | {"model_type": "bert"}}),
+    "BERT and GPT2, joined": (
+        "EncoderDecoderConfig",
+        JOINED | {"decoder": GPT2 | {"model_type": "gpt2", "add_cross_attention": True, "is_decoder": True}},
+    ),
+    "RoBERTa and RoBERTa, joined": (
+        "EncoderDecoderConfig",
+        JOINED | {"encoder": WIDE | {"model_type": "roberta"}, "decoder": BERT | {"model_type": "roberta"}},
+    ),
     "Blenderbot": ("BlenderbotConfig", BART),
     "BlenderbotSmall": ("BlenderbotSmallConfig", BART),
     "FSMT": ("FSMTConfig", {"src_vocab_size": PIECES, "tgt_vocab_size": PIECES, "langs": ["en", "de"]} | BART),

@@ -4,6 +4,7 @@ name, cut to two thin layers where the architecture allows it."""
 import copy
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from PIL import Image
 from timm.models._registry import _module_to_models
 from torch import Tensor, nn
 
-from benchmarks.coverage import Entry, Untraced, Wrong
+from benchmarks.coverage import Entry, Untraced, Windowed, Wrong
+from core.errors import SidelightError
 from core.models.vision import VisionModel, VisionResult, from_timm, load_vision
-from core.models.vision.timm_adapter import patch_of
+from core.models.vision.timm_adapter import fused, patch_of
+from core.models.vision.windows import windowed_trace
 
 SIDE, PATCH, LABELS = 64, 8, {0: "owl", 1: "wren", 2: "finch"}
 SMALL = {
@@ -106,7 +109,8 @@ TRANSFORMERS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...] | None]] 
     "PvtV2ForImageClassification": (_made(hf.PvtV2ForImageClassification, hf.PvtV2Config, **NAMES), None),
     "SegformerForImageClassification": (_made(hf.SegformerForImageClassification, hf.SegformerConfig, **NAMES), None),
     "HieraForImageClassification": (
-        _made(hf.HieraForImageClassification, hf.HieraConfig, embed_dim=24, depths=[1, 1, 1, 1], **NAMES), None,
+        _made(hf.HieraForImageClassification, hf.HieraConfig, image_size=[SIDE, SIDE], embed_dim=24, depths=[1, 1, 1, 1],
+              **NAMES), None,
     ),
 }  # fmt: skip
 
@@ -143,6 +147,19 @@ def _compare(result: VisionResult, own: list[Tensor]) -> None:
         _demand(error < LARGEST_ERROR, f"a weight is off by {error:.1e}")
 
 
+def _compare_windows(module: nn.Module, side: int, own: Callable[[Tensor], list[Tensor]]) -> None:
+    """Raises Windowed where every attention of the model is recorded at its place, and equal to `own`'s."""
+    torch.manual_seed(1)
+    pixels, box = torch.randn(1, 3, side, side), (0.0, 0.0, float(side), float(side))
+    found, expected = windowed_trace(module, pixels, box, (side, side)), own(pixels)
+    if not found.layers or len(found.layers) != len(expected):
+        return
+    for layer, weights in zip(found.layers, expected, strict=True):
+        error = float((layer.call.weights() - weights.reshape(layer.call.weights().shape)).abs().max())
+        _demand(error < LARGEST_ERROR, f"a weight is off by {error:.1e}")
+    raise Windowed
+
+
 def transformers_entries() -> Iterator[Entry]:
     for name, (make, prefix) in TRANSFORMERS.items():
         yield Entry("transformers", name, partial(check_transformers, make, prefix))
@@ -155,7 +172,12 @@ def check_transformers(make: Callable[[], nn.Module], prefix: tuple[str, ...] | 
         module.save_pretrained(place)
         size = {"height": SIDE, "width": SIDE}
         hf.ViTImageProcessor(size=size, image_mean=[0.4, 0.5, 0.6], image_std=[0.2, 0.3, 0.4]).save_pretrained(place)
-        found = load_vision(Path(place))
+        try:
+            found = load_vision(Path(place))
+        except SidelightError:
+            plain = type(module).from_pretrained(place, attn_implementation="eager").eval()
+            _compare_windows(module, SIDE, lambda pixels: list(plain(pixels, output_attentions=True).attentions))
+            raise
         result = found.run(photo(SIDE), SIDE, "stretch")
         eager = type(module).from_pretrained(place, attn_implementation="eager").eval()
         pixels = hf.AutoImageProcessor.from_pretrained(place)(photo(SIDE), return_tensors="pt")["pixel_values"]
@@ -186,8 +208,12 @@ def timm_entries() -> Iterator[Entry]:
 
 
 def check_timm(name: str) -> None:
-    with torch.device("meta"):
-        patch_of(name, timm.create_model(name))
+    try:
+        with torch.device("meta"):
+            patch_of(name, timm.create_model(name))
+    except SidelightError:
+        _check_windows(name)
+        raise
     found = from_timm(name, random_weights(_small(name)))
     found.check()
     side = min((s for s in found.sizes if s >= 8 * found.patch), default=found.default_size)
@@ -198,6 +224,20 @@ def check_timm(name: str) -> None:
     named = bool(found.classes) or found.module.num_classes == 0
     _demand(named or "in1k" not in str(config.get("tag")), "the classes of ImageNet have names")
     _compare(result, _explicit(found, pixels))
+
+
+def _check_windows(name: str) -> None:
+    """The same for a model with several grids, cut to two thin layers a stage where the architecture allows it."""
+    torch.manual_seed(0)
+    thin: tuple[dict[str, Any], ...] = (
+        {"embed_dim": 24, "depths": (2, 2, 2, 2), "num_heads": (1, 2, 4, 8)},
+        {"embed_dim": (32, 64, 64, 64), "depths": (1, 1, 1, 1)},
+        {"embed_dims": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "num_heads": (1, 2, 2, 2)},
+    )  # fmt: skip
+    for options in thin:
+        with suppress(TypeError, ValueError, AssertionError, RuntimeError, AttributeError, IndexError, KeyError):
+            module = random_weights(timm.create_model(name, **options))
+            _compare_windows(module, module.pretrained_cfg["input_size"][-1], partial(_steps, module))
 
 
 def _small(name: str) -> nn.Module:
@@ -216,12 +256,15 @@ def _small(name: str) -> nn.Module:
 
 def _explicit(found: VisionModel, pixels: Tensor) -> list[Tensor]:
     """What timm's step-by-step path hands to its dropout after the softmax, layer by layer."""
+    return _steps(found.module, pixels)
+
+
+def _steps(whole: Any, pixels: Tensor) -> list[Tensor]:
     weights: list[Tensor] = []
-    module = copy.deepcopy(found.module)
+    module = copy.deepcopy(whole)
     dropouts = [part for key, part in module.named_modules() if key.endswith("attn_drop") and "pool" not in key]
     for part in dropouts:
         part.register_forward_pre_hook(lambda _, given: weights.append(given[0].detach()))
-    other = found.with_module(module)
-    with torch.inference_mode(), other.fused(False):
-        other.tokens(pixels)
+    with torch.inference_mode(), fused(module, False):
+        module.forward_features(pixels)
     return weights
