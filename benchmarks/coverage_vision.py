@@ -109,8 +109,8 @@ TRANSFORMERS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...] | None]] 
     "PvtV2ForImageClassification": (_made(hf.PvtV2ForImageClassification, hf.PvtV2Config, **NAMES), None),
     "SegformerForImageClassification": (_made(hf.SegformerForImageClassification, hf.SegformerConfig, **NAMES), None),
     "HieraForImageClassification": (
-        _made(hf.HieraForImageClassification, hf.HieraConfig, image_size=[SIDE, SIDE], embed_dim=24, depths=[1, 1, 1, 1],
-              **NAMES), None,
+        _made(hf.HieraForImageClassification, hf.HieraConfig, image_size=[SIDE, SIDE], embed_dim=24,
+              depths=[1, 1, 1, 1], **NAMES), None,
     ),
 }  # fmt: skip
 
