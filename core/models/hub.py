@@ -20,14 +20,16 @@ import psutil
 import torch
 
 from core.errors import SidelightError
-from core.models import catalogue, pickled
+from core.models import adapters, catalogue, pickled
 from core.models.loading import check_model_name, device, from_folder
 from core.settings import setting
 
 TIMEOUT = 3  # seconds
-WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
+WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "model.fp16.safetensors", adapters.WEIGHTS)
 FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", *WEIGHTS)  # of the repository's top folder
-LAST = re.compile(r"model(-(\d+)-of-\2)?\.safetensors")  # of the files in the order in which they are fetched
+LAST = re.compile(
+    r"(?:model(-(\d+)-of-\2|\.fp16)?|adapter_model)\.safetensors"
+)  # of the files in the order in which they are fetched
 PICKLED = re.compile(r"^pytorch_model(-\d+-of-\d+)?\.bin")
 HEAVY = re.compile(r"\.safetensors(\.index\.json)?$|\.bin(\.index\.json)?$")
 CHUNK = 2**20  # bytes between two looks at on_step; the client's own 10 MB take a slow line ten seconds
@@ -97,10 +99,16 @@ def from_hub(
     task: "vision" or "translation", whose bundled model errors name, or None. model, reader: classes of transformers
     such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`.
     """
-    if folder := name if isinstance(name, Path) else catalogue.folder(name):
-        return from_folder(folder.name, folder, model, reader)
-    name = check_model_name(str(name))
-    return from_folder(name, obtain(name, task, on_step), model, reader)  # by its name, it would ask the hub again
+    if place := name if isinstance(name, Path) else catalogue.folder(name):
+        shown = place.name
+    else:
+        shown = check_model_name(str(name))
+        place = obtain(shown, task, on_step)  # by its name, transformers would ask the hub again
+    if not adapters.is_adapter(place):
+        return from_folder(shown, place, model, reader)
+    base = check_model_name(adapters.base_of(place, shown))
+    module, found = from_folder(base, obtain(base, task, on_step), model, reader)
+    return adapters.applied(module, place, shown), found
 
 
 def title(name: str | Path) -> str:
@@ -187,7 +195,7 @@ def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] 
     if not weights:
         raise raised.EntryNotFoundError(f"{repository} has no weights that can be read")
     others = [file for file in sizes if _is_wanted(file, wanted) and not HEAVY.search(file)]
-    large = sum(sizes[file] for file in weights)
+    large = sum(sizes[file] for file in weights) * (2 if ".fp16." in weights[-1] else 1)
     _check_memory(repository, 4 * info.safetensors.total if info.safetensors else large)
     here = Path(constants.HF_HUB_CACHE, f"models--{name.replace('/', '--')}", "snapshots", info.sha or "")
     if PICKLED.search(weights[-1]) and _is_whole(here):  # they were kept as safetensors
@@ -215,7 +223,8 @@ def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] 
 def _one_form(files: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The files of the weights, in the order in which they are fetched; of several forms the first that is there."""
     safe = sorted(file for file in files if file.endswith(".safetensors") and _is_wanted(file, wanted))
-    found = [file for file in safe if "-of-" not in file] or safe
+    forms = ([f for f in safe if f == WEIGHTS[0]], [f for f in safe if fnmatch(f, WEIGHTS[1])], safe[-1:])
+    found = next(filter(None, forms), [])
     if not found and _is_wanted("model.safetensors", wanted):
         parts = sorted(file for file in files if PICKLED.search(file) and not file.endswith(".json"))
         found = [pickled.WHOLE] if pickled.WHOLE in parts else parts

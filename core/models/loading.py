@@ -30,6 +30,7 @@ RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
 # Weights that a checkpoint may lack without harm: no trained head reads a pooler that was not trained with it, and DPT
 # never calls this layer.
 UNUSED = re.compile(r"\bpooler\b|fusion_stage\.layers\.0\.residual_layer1\b")
+HALF = "model.fp16.safetensors"
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
@@ -134,6 +135,7 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
             dtype=torch.float32,
             local_files_only=True,
             trust_remote_code=False,  # without it, a terminal would be asked
+            variant="fp16" if {file.name for file in place.glob("model*.safetensors")} == {HALF} else None,
         )
     lacking = {name for name, _ in module.named_parameters()} & set(report["missing_keys"])
     heads = type(module).__name__.endswith("ForSequenceClassification")  # they do read the pooler
