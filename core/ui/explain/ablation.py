@@ -48,7 +48,7 @@ def _side(side: Side) -> None:
         help=say("ablation.off_help"), on_change=_tell, args=(key, side.kind),
     )  # fmt: skip
     with without(asked, off):
-        (_photo if isinstance(side, PhotoSide) else _sentence)(side, asked, off)
+        side.either(lambda photo: _photo(photo, asked, off), lambda sentence: _sentence(sentence, asked, off))
     grids = background.result(
         ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
         lambda on_step: importance(asked, on_step=on_step),
@@ -79,9 +79,9 @@ def _photo(side: PhotoSide, asked: Subject, off: list[Head]) -> None:
     before = side.result.probabilities
     shown = torch.maximum(before, now).topk(min(TOP, len(before))).indices.tolist()
     labels = [class_name(side.model.classes[number]) for number in shown]
-    values = ([float(one[number]) for number in shown] for one in (before, now))
+    values = [[float(one[number]) for number in shown] for one in (before, now)]
     names = (say("ablation.all_on"), say("ablation.some_off", count=len(off)))[: 1 + bool(off)]
-    figure = figures.before_after(labels, *values, names)
+    figure = figures.before_after(labels, values[0], values[1], names)
     st.plotly_chart(figure, key="ablation_classes", config=QUIET)
     first, now_first = (class_name(side.model.classes[int(one.argmax())]) for one in (before, now))
     if first != now_first:
@@ -137,7 +137,7 @@ def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, 
 
 
 def _toggle(key: str, of: str, kind: Kind, cells: list[list[int]]) -> None:
-    _set(key, of, [(kind, *cell) for cell in cells])
+    _set(key, of, [(kind, layer, head) for layer, head in cells])
 
 
 def _set(key: str, of: str, heads: list[Head]) -> None:

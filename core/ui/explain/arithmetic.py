@@ -8,9 +8,8 @@ import torch
 from core.ui import link
 from core.ui.columns import beside
 from core.ui.differences.lesson import piece_name
-from core.ui.explain.heads import traces
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
-from core.ui.explain.sides import Pair, PhotoSide
+from core.ui.explain.sides import Pair
 from core.ui.language import say
 from core.views import arithmetic as written
 from core.views.arithmetic import SHOWN, number
@@ -26,7 +25,7 @@ M=\max_n(s_n+m_n) \end{gathered}"""
 def show(pair: Pair) -> None:
     st.html(PILLS)
     st.markdown(say("arith.lead"))
-    sides = [side for side in (pair.photo, pair.sentence) if side is not None]
+    sides = pair.present
     if len(sides) == 2:
         names = {name: say(f"arith.show_{name}") for name in ("both", "photo", "sentence")}
         which = st.segmented_control(
@@ -37,7 +36,7 @@ def show(pair: Pair) -> None:
             **link.widget("show", "arith_show", names, "both"),
         )
         sides = [side for side in sides if which in ("both", side.kind)]
-    formed = [side for side in sides if any(trace.is_formed for trace in traces(side).values())]
+    formed = [side for side in sides if any(trace.is_formed for trace in side.traces.values())]
     if formed:
         st.info(say("arith.formed"))
     sides = [side for side in sides if side not in formed]
@@ -47,7 +46,7 @@ def show(pair: Pair) -> None:
         shown = []
         for place, side in zip(beside("choices", len(sides)), sides, strict=True):
             with place:
-                shown.append(choose_in_photo(side) if isinstance(side, PhotoSide) else choose_in_sentence(side))
+                shown.append(side.either(choose_in_photo, choose_in_sentence))
         _steps(shown)
 
 
@@ -84,7 +83,7 @@ def _vectors(one: Shown) -> None:
 
 def _rows(one: Shown, columns: dict[str, torch.Tensor], text: str = "") -> None:
     """The keys with the largest weights. text: a column that may hold −∞ is written, not counted."""
-    lines = [
+    lines: list[dict[str, str | float]] = [
         {say("arith.key"): one.labels[key]}
         | {name: number(float(v[key])) if name == text else float(v[key]) for name, v in columns.items()}
         for key in one.keys

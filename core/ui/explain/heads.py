@@ -35,7 +35,7 @@ def show(pair: Pair) -> None:
     st.markdown(say("heads.lead"))
     averaged, statistic, ordered = _choices()
     st.caption(say(f"heads.{statistic}_help"))
-    sides = [side for side in (pair.photo, pair.sentence) if side is not None]
+    sides = pair.present
     found = {side.kind: numbers for side in sides if (numbers := _found(side, averaged)) is not None}
     kinds = {"photo": "encoder", "sentence": choose_kind("heads_kind") if pair.sentence else "cross"}
     shown = [numbers[kinds[kind]][statistic] for kind, numbers in found.items()]
@@ -85,23 +85,22 @@ def choose_kind(key: str) -> Kind:
     )  # fmt: skip
 
 
-def traces(side: Side) -> Traces:
-    return side.result.traces if isinstance(side, PhotoSide) else side.translation.traces
-
-
 def _found(side: Side, averaged: bool) -> Found | None:
     """None while the average is being computed; what a person sees then is its progress."""
     if not averaged:
-        return _of_input(side.name, side.place, traces(side))
+        return _of_input(side.name, side.place, side.traces)
     how = side.place[1]  # the size of the photos, or the language of the translations
-    work = _photos if isinstance(side, PhotoSide) else _sentences
     try:
         return background.result(
-            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: work(side, on_step)
+            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: _averages(side, on_step)
         )
     except SidelightError as error:
         show_error(error)
         return None
+
+
+def _averages(side: Side, on_step: background.OnStep) -> Found:
+    return side.either(lambda photo: _photos(photo, on_step), lambda sentence: _sentences(sentence, on_step))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -155,18 +154,22 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
         "head": say("heads.rank" if ordered else "heads.head"),
         "cell": say("heads.cell", layer="{layer}", head="{head}", value="{value}"),  # the figure fills it
     }
-    what = say(f"heads.kind_{kind}") if side.kind == "sentence" else side.model.name
-    title = f"{say(f'heads.side_{side.kind}')} · {what}"
+    title = f"{say(f'heads.side_{side.kind}')} · {side.attention_title(kind)}"
     figure = head_grid(
         values, title, words=words, low=0, high=high, chosen=chosen[1:], height=300,
         order=values.argsort(dim=1, descending=True, stable=True) if ordered else None,
     )  # fmt: skip
-    clickable(figure, f"heads_grid_{side.kind}", lambda marks: _remember(side.kind, (kind, *map(int, marks[0]))))
+
+    def take(marks: list[list[int]]) -> None:
+        layer, head = map(int, marks[0])
+        _remember(side.kind, (kind, layer, head))
+
+    clickable(figure, f"heads_grid_{side.kind}", take)
     st.caption(
         say("heads.mean", value=f"{float(values.mean()):.2f}", low=f"{float(values.min()):.2f}",
             high=f"{float(values.max()):.2f}")
     )  # fmt: skip
-    say_sampled(traces(side)[kind])
+    say_sampled(side.traces[kind])
 
 
 def say_sampled(trace: AttentionTrace) -> None:
@@ -188,7 +191,7 @@ def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
         st.caption(say("heads.sink_parts", parts=said))
     if averaged:
         st.caption(say("heads.still_input"))
-    (_photo_map if isinstance(side, PhotoSide) else _piece_map)(side, place)
+    side.either(lambda photo: _photo_map(photo, place), lambda sentence: _piece_map(sentence, place))
     st.page_link(
         "pages/compare.py",
         label=say("heads.linked"),
@@ -218,7 +221,7 @@ def _piece_map(side: SentenceSide, place: Place) -> None:
     translation = side.translation
     written = translation.source if kind == "encoder" else translation.target
     read = translation.decoder_input if kind == "decoder" else translation.source
-    weights = traces(side)[kind].map(layer, head).cpu()
+    weights = side.traces[kind].map(layer, head).cpu()
     words = {"name": say("heads.opened", layer=layer + 1, head=head + 1), "scale": say("heads.scale")}
     film.show(film_sentence([(0, weights)], _named(read.pieces), _named(written.pieces), words), "heads_pieces")
     st.caption(say(f"heads.read_{kind}"))
@@ -231,9 +234,9 @@ def _named(pieces: tuple[str, ...]) -> list[str]:
 def _to_linked(side: Side, place: Place) -> dict[str, str]:
     """What the link to the Compare page says: this head and its model. The inputs are kept anyway."""
     kind, layer, head = place
-    depth = layer / max(1, traces(side)[kind].layers - 1)
+    depth = layer / max(1, side.traces[kind].layers - 1)
     view = state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head)
-    return {"view": view} | ({"vision_model": side.name} if isinstance(side, PhotoSide) else {})
+    return {"view": view} | side.chosen_model
 
 
 def _table(sides: list[Side], found: dict[str, Found]) -> None:
@@ -250,7 +253,7 @@ def _table(sides: list[Side], found: dict[str, Found]) -> None:
         if is_news("heads_table", selected) and selected[0] < len(places):
             side, *place = places[selected[0]]
             _remember(side, tuple(place))
-            if side == "sentence":
+            if len(found[side]) > 1:
                 st.session_state.heads_kind = place[0]
                 link.write("attention", place[0], "cross")
 
@@ -270,7 +273,7 @@ def _table_row(side: Side, kind: Kind, row: dict[str, float | int | str]) -> dic
     by = row["sink by"]
     return {
         say("heads.input"): say(f"heads.side_{side.kind}"),
-        say("heads.kind"): say("heads.kind_photo" if side.kind == "photo" else f"heads.kind_{kind}"),
+        say("heads.kind"): side.attention_name(kind),
         say("heads.layer"): row["layer"],
         say("heads.head"): row["head"],
         **{say(f"heads.{name}"): row[name] for name in NAMES[:3]},

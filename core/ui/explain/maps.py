@@ -5,6 +5,7 @@ import io
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.attention.agreement import disagreement, spearman
@@ -28,7 +29,7 @@ SURE = 0.99  # a share of random maps above this is told as more than it: ten ra
 def show(pair: Pair) -> None:
     options = _options()
     left, right = beside("maps")
-    for column, side, draw in ((left, pair.photo, _pictures), (right, pair.sentence, _words)):
+    for column, side in ((left, pair.photo), (right, pair.sentence)):
         if side is None:
             continue
         with column:
@@ -39,7 +40,7 @@ def show(pair: Pair) -> None:
             fill = _choose_fill(side, asked)
             checked = _check(side, asked, target, found, options, fill)
             with place:
-                draw(side, asked, found, checked[0] if checked else {})
+                _draw(side, asked, found, checked[0] if checked else {})
             if checked:
                 _curves(side, asked, found, *checked[1:])
             _agreement(side, asked, found)
@@ -107,6 +108,11 @@ def _check(
     if drawn is None:
         return None
     return dict(zip(found, verdicts(drawn, chance), strict=True)), drawn, chance
+
+
+def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
+    given = (asked, found, told)
+    side.either(lambda photo: _pictures(photo, *given), lambda sentence: _words(sentence, *given))
 
 
 def _pictures(side: PhotoSide, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
@@ -193,17 +199,19 @@ def _agreement(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
         names = [say(f"method.{name}") for name in found]
         painted.chart(figures.agreement(spearman(rows), names), f"agreement_{side.kind}")
         apart = disagreement(rows)
-        if isinstance(side, PhotoSide):
-            left, right = st.columns(2)
-            left.image(lit_photo(side.result.fitted.pixels, times_even(apart.reshape(side.result.axis.grid))))
-            place = right
-        else:
-            place = st
+        place = side.either(lambda photo: _beside_picture(photo, apart), lambda sentence: st.container())
         most = apart.topk(min(MOST, len(apart)))
         units = sides.unit_names(asked)
         place.caption(say("explain.disagree"))
         for value, unit in zip(most.values.tolist(), most.indices.tolist(), strict=True):
             place.text(f"{units[unit]} · ±{value:.0%}")
+
+
+def _beside_picture(side: PhotoSide, apart: Tensor) -> DeltaGenerator:
+    """The photo in the light of how far the methods are apart, (patches,); what stands to the right of it."""
+    left, right = st.columns(2)
+    left.image(lit_photo(side.result.fitted.pixels, times_even(apart.reshape(side.result.axis.grid))))
+    return right
 
 
 def _download(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:

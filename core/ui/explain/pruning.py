@@ -11,13 +11,15 @@ from core.attention.trace import Kind
 from core.finetune import held_out
 from core.finetune.parallel import TAGS
 from core.ui import background
-from core.ui.explain.sides import PhotoSide, Side
+from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
 from core.views.charts import QUIET
 
 STEPS = 8  # counts of heads
 EACH, CAPTIONS = 10, 40  # held-out pictures of each class, held-out sentences
+
+Measure = tuple[int, Callable[[], float]]
 
 
 def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
@@ -50,12 +52,18 @@ def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
         st.plotly_chart(figure, key=f"pruning_{side.kind}", config=QUIET)
 
 
-def _evaluator(side: Side) -> tuple[int, Callable[[], float]] | None:
+def _evaluator(side: Side) -> Measure | None:
     """How many held-out items there are to measure on, and the measure; None where the bundled sets do not fit."""
-    if isinstance(side, PhotoSide):
-        if not held_out.has_bundled_classes(side.model):
-            return None
-        return EACH * len(side.model.classes), lambda: held_out.class_accuracy(side.model, EACH)
+    return side.either(_pictures, _captions)
+
+
+def _pictures(side: PhotoSide) -> Measure | None:
+    if not held_out.has_bundled_classes(side.model):
+        return None
+    return EACH * len(side.model.classes), lambda: held_out.class_accuracy(side.model, EACH)
+
+
+def _captions(side: SentenceSide) -> Measure | None:
     languages = {TAGS[code]: code for code in held_out.caption_languages(side.model)}
     if side.language not in languages:
         return None

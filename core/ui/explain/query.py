@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.attention.arithmetic import Arithmetic, arithmetic
+from core.attention.trace import Kind
 from core.ui import keep, link, patches
 from core.ui.clickable import clickable
 from core.ui.differences.lesson import piece_name
-from core.ui.explain.heads import choose_kind, traces
+from core.ui.explain.heads import choose_kind
 from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import arithmetic as written
@@ -54,8 +55,8 @@ def _numbered(what: str, name: str, key: str, count: int, default: int, start: i
     )  # fmt: skip
 
 
-def _shown(side: Side, kind: str, place: tuple[int, int], position: int, labels: list[str], query: str) -> Shown:
-    trace = traces(side)[kind]
+def _shown(side: Side, kind: Kind, place: tuple[int, int], position: int, labels: list[str], query: str) -> Shown:
+    trace = side.traces[kind]
     found = arithmetic(trace, *place, position)
     away = float((found.weights - trace.row(*place, position).cpu()).abs().max())
     return Shown(side, found, labels, query, written.shown_keys(found), away)
@@ -73,11 +74,10 @@ def choose_in_photo(side: PhotoSide) -> Shown:
         required=True, **link.widget("asks", "arith_asks", asks, "patch"),
     )  # fmt: skip
     holder = st.container()
-    patch, take = patches.linked("patch", axis.grid)
+    chosen, take = patches.linked("patch", axis.grid)
     if who == "patch":
-        patches.row_and_column(patch, axis.grid, "arith", take)
-    else:
-        patch = None
+        patches.row_and_column(chosen, axis.grid, "arith", take)
+    patch = chosen if who == "patch" else None
     position = axis.prefix.index(who) if patch is None else len(axis.prefix) + patch
     at = say("lessons.patch_at", row="{row}", column="{column}")  # filled below and by the figure
     labels = [*axis.prefix, *(at.format(row=n // columns + 1, column=n % columns + 1) for n in range(rows * columns))]
@@ -109,7 +109,7 @@ def choose_in_sentence(side: SentenceSide) -> Shown:
     """A piece as a pill; in the decoder a row is called by what it writes."""
     st.markdown(f"#### {say('arith.show_sentence')}")
     kind = choose_kind("arith_kind")
-    trace, translation = traces(side)[kind], side.translation
+    trace, translation = side.traces[kind], side.translation
     place = _place(side, trace.layers, trace.heads, kind)
     asks = (translation.source if kind == "encoder" else translation.target).pieces
     key = f"arith_piece_{kind}"
@@ -120,5 +120,5 @@ def choose_in_sentence(side: SentenceSide) -> Shown:
     )  # fmt: skip
     if kind != "encoder":
         st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
-    labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.pieces)]
+    labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.labels)]
     return _shown(side, kind, place, position, labels, asks[position] or "␣")

@@ -1,8 +1,12 @@
 """The two sides of the Explain page, a photo and a sentence, each with what is asked of its model; models and maps are
-computed once for all sections and sessions."""
+computed once for all sections and sessions. What differs between them is a method here, or `either` of two functions
+of a section.
+"""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
 import torch
@@ -11,6 +15,7 @@ from torch import Tensor
 
 from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
+from core.attention.trace import Kind, Traces
 from core.errors import SidelightError
 from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
@@ -20,6 +25,8 @@ from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +40,26 @@ class PhotoSide:
     result: VisionResult
     place: tuple[str, ...]
     kind: str = "photo"
+
+    @property
+    def traces(self) -> Traces:
+        return self.result.traces
+
+    @property
+    def chosen_model(self) -> dict[str, str]:
+        """How a link to another page names this page's own choice of a model."""
+        return {"vision_model": self.name}
+
+    def either(self, photo: "Callable[[PhotoSide], Value]", sentence: "Callable[[SentenceSide], Value]") -> Value:
+        """What the section does for its kind of side."""
+        return photo(self)
+
+    def attention_title(self, kind: Kind) -> str:
+        """Whose attention it is: a photo's model has one kind."""
+        return self.model.name
+
+    def attention_name(self, kind: Kind) -> str:
+        return say("heads.kind_photo")
 
     def subject(self, target: int) -> Subject:
         return vision_subject(self.model, self.result, None if target == WHOLE else target)
@@ -72,6 +99,25 @@ class SentenceSide:
     place: tuple[str, ...]
     kind: str = "sentence"
 
+    @property
+    def traces(self) -> Traces:
+        return self.translation.traces
+
+    @property
+    def chosen_model(self) -> dict[str, str]:
+        """All pages share the translator."""
+        return {}
+
+    def either(self, photo: Callable[[PhotoSide], Value], sentence: "Callable[[SentenceSide], Value]") -> Value:
+        """What the section does for its kind of side."""
+        return sentence(self)
+
+    def attention_title(self, kind: Kind) -> str:
+        return self.attention_name(kind)
+
+    def attention_name(self, kind: Kind) -> str:
+        return say(f"heads.kind_{kind}")
+
     def subject(self, target: int) -> Subject:
         asked = None if target == WHOLE else target
         return translation_subject(self.model, self.text, self.language, self.translation, asked)
@@ -97,20 +143,25 @@ class Pair:
     photo: PhotoSide | None
     sentence: SentenceSide | None
 
+    @property
+    def present(self) -> list[Side]:
+        return [side for side in (self.photo, self.sentence) if side is not None]
+
 
 def pair(
     vision: tuple[str, VisionModel], photo: tuple[str, Image.Image],
     translation: tuple[str, Translator], sentence: tuple[str, str | None],
 ) -> Pair:  # fmt: skip
     """Both inputs run through their models; what fails is said, and its side left out."""
-    sides: list[Side | None] = []
-    for make, model, given in ((_photo, vision, photo), (_sentence, translation, sentence)):
-        try:
-            sides.append(make(*model, *given))
-        except SidelightError as error:
-            show_error(error)
-            sides.append(None)
-    return Pair(*sides)
+    return Pair(_or_said(lambda: _photo(*vision, *photo)), _or_said(lambda: _sentence(*translation, *sentence)))
+
+
+def _or_said(make: Callable[[], Value]) -> Value | None:
+    try:
+        return make()
+    except SidelightError as error:
+        show_error(error)
+        return None
 
 
 def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> PhotoSide:
