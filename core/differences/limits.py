@@ -129,25 +129,23 @@ def sentence_shift(
         share,
         likeness(said, clean.text) / 100,
         float(np.exp(forced.score)),
-        _word_drift(clean.traces["cross"], forced.traces["cross"]),
+        _word_drift(clean, forced),
         said,
     )
     return changed, shift
 
 
-def _word_drift(clean: AttentionTrace, other: AttentionTrace) -> float | None:
-    axes = clean.key_axis, other.key_axis
-    assert isinstance(axes[0], TokenAxis) and isinstance(axes[1], TokenAxis)
-    if axes[0].merged().special != axes[1].merged().special:
+def _word_drift(clean: Translation, other: Translation) -> float | None:
+    if clean.source.merged().special != other.source.merged().special:
         return None
-    before, after = _word_rows(clean, axes[0]), _word_rows(other, axes[1])
-    return float(jensen_shannon(before, after).mean())
+    return float(jensen_shannon(_word_rows(clean), _word_rows(other)).mean())
 
 
-def _word_rows(trace: AttentionTrace, axis: TokenAxis) -> Tensor:
-    """Last layer, summed over each word's pieces: (H, n, words)."""
+def _word_rows(translation: Translation) -> Tensor:
+    """Cross-attention of the last layer, summed over each word's pieces: (H, n, words)."""
+    trace = translation.traces["cross"]
     weights = trace.calls[-1].weights(item=trace.item)[0].cpu()  # (H, n, pieces)
-    return torch.stack([_to_words(head, axis) for head in weights])
+    return torch.stack([_to_words(head, translation.source) for head in weights])
 
 
 def _to_words(weights: Tensor, axis: TokenAxis) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import CONFIG_MAPPING
 
 from core.errors import SidelightError
-from core.models.catalogue import ModelCard
+from core.models.catalogue import ModelCard, TaskName
 from core.settings import setting
 
 # "name", "name.tag" or "organisation/name", with or without "@" and a branch, tag or commit; no path, no drive.
@@ -80,6 +80,12 @@ def check_model_name(name: str) -> str:
     if not MODEL_NAME.fullmatch(name) or ".." in name or name.startswith(("datasets/", "spaces/")):
         raise SidelightError("model.bad_name", name=name[:80])
     return name
+
+
+def check_task(card: ModelCard, task: TaskName) -> None:
+    """Raises SidelightError `model.unsupported` for a model of another task."""
+    if card.task != task:
+        raise SidelightError("model.unsupported", name=card.title)
 
 
 @cache

@@ -241,8 +241,7 @@ def fetch_translator(name: str, on_step: OnStep | None = None) -> Path:
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:
     """Raises SidelightError `model.unsupported` for a vision model, `model.run_gone` for damaged files of a run."""
-    if card.task != "translation":
-        raise SidelightError("model.unsupported", name=card.title)
+    loading.check_task(card, "translation")
     loading.verified_weights(card)
     whole = (card.folder / "config.json").exists()
     with loading.run_errors(card):

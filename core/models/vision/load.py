@@ -35,8 +35,7 @@ def load_vision(name: str | Path, on_step: hub.OnStep | None = None) -> VisionMo
 
 def load_vision_card(card: catalogue.ModelCard) -> VisionModel:
     """Raises SidelightError `model.unsupported` for a translator, `model.run_gone` for damaged files of a run."""
-    if card.task != "vision":
-        raise SidelightError("model.unsupported", name=card.title)
+    loading.check_task(card, "vision")
     state = loading.verified_weights(card)
     if card.base:
         with loading.run_errors(card):

@@ -25,6 +25,7 @@ from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
+HEAD_TEXTS = {"photo": "{1}-{2}", "sentence": "{0}-{1}-{2}"}  # a photo's model has one kind of attention
 
 Value = TypeVar("Value")
 
@@ -215,8 +216,7 @@ def _plain_maps(
 def head_text(side: str, head: tuple[str, int, int]) -> str:
     """What the link calls a head: "12-6" of the photo's model, "cross-3-8" of the translator. side: its kind."""
     kind, layer, number = head
-    place = f"{layer + 1}-{number + 1}"
-    return place if side == "photo" else f"{kind}-{place}"
+    return HEAD_TEXTS[side].format(kind, layer + 1, number + 1)
 
 
 def unit_names(asked: Subject) -> list[str]:
