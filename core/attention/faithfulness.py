@@ -86,12 +86,6 @@ def per_unit(values: Tensor, units: Tensor) -> Tensor:
     return total.index_add_(-1, units[inside].cpu(), values[..., inside].double().cpu())
 
 
-def on_positions(values: Tensor, units: Tensor) -> Tensor:
-    """Of each patch or word (..., U) -> of each of its positions (..., N), NaN where there is no unit."""
-    found = values[..., units.clamp_min(0)]
-    return found.masked_fill(units < 0, torch.nan)
-
-
 def order(relevance: Tensor, units: Tensor) -> Tensor:
     """The units (U,) from most to least relevant; of equals the earlier one comes first.
 

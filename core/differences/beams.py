@@ -60,10 +60,18 @@ def beam_tree(translator: Translator, sentence: str, target: str | None, beams: 
     source, _ = translator.source_pieces(sentence, target)
     mask, recorder = torch.ones_like(source), _Recorder(2 * beams)
     with torch.inference_mode():
-        output = cast(GenerationMixin, translator.module).generate(
-            input_ids=source, attention_mask=mask, num_beams=beams, max_new_tokens=max_pieces,
-            logits_processor=[NoLoops(source, mask), recorder], **translator.forced(target),
-        )[0].cpu()  # fmt: skip
+        output = (
+            cast(GenerationMixin, translator.module)
+            .generate(
+                input_ids=source,
+                attention_mask=mask,
+                num_beams=beams,
+                max_new_tokens=max_pieces,
+                logits_processor=[NoLoops(source, mask), recorder],
+                **translator.forced(target),
+            )[0]
+            .cpu()
+        )
     end = translator.module.config.eos_token_id
     penalty = translator.module.generation_config.length_penalty
     nodes = _grow(translator, recorder.steps, tuple(output.tolist()), beams, end)

@@ -174,9 +174,13 @@ def read_along(translator: Translator, source: Tensor, output: Tensor) -> Run:
 def write(translator: Translator, source: Tensor, length: int) -> Run:
     """Write exactly `length` pieces one by one, greedily, keeping keys and values."""
     return lambda: cast(GenerationMixin, translator.module).generate(
-        input_ids=source, attention_mask=torch.ones_like(source), num_beams=1, do_sample=False,
-        min_new_tokens=length, max_new_tokens=length,
-    )  # fmt: skip
+        input_ids=source,
+        attention_mask=torch.ones_like(source),
+        num_beams=1,
+        do_sample=False,
+        min_new_tokens=length,
+        max_new_tokens=length,
+    )
 
 
 # Growth

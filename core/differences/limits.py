@@ -15,7 +15,7 @@ from core.attention.axes import TokenAxis
 from core.attention.drift import jensen_shannon
 from core.attention.merge import merge_map
 from core.attention.trace import AttentionTrace
-from core.differences.mistakes import likeness
+from core.differences.texts import likeness
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 

@@ -98,9 +98,11 @@ def sequence_loss(translator: Translator, source: Tensor, output: Tensor, smooth
     (Williams & Zipser 1989). Smoothing over the whole vocabulary, as torch and Vaswani et al. 2017, section 5.4."""
     given, wanted = output[:, :-1], output[0, 1:]
     with torch.inference_mode():
-        logits = translator.module(
-            input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=given
-        ).logits[0].float()  # (n, vocabulary)  # fmt: skip
+        logits = (
+            translator.module(input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=given)
+            .logits[0]
+            .float()
+        )  # (n, vocabulary)
         plain = cross_entropy(logits, wanted, reduction="none")
         smoothed = cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing)
         best = logits.softmax(-1).max(-1)
@@ -134,9 +136,12 @@ class Regression:
 
 
 def masked_regression(
-    model: VisionModel, fitted: FittedImage, share: float, seed: int = 0,
+    model: VisionModel,
+    fitted: FittedImage,
+    share: float,
+    seed: int = 0,
     tell: Callable[[float], None] = lambda share: None,
-) -> Regression:  # fmt: skip
+) -> Regression:
     """Hide patches, and predict their pixels from their features, as masked autoencoders do (He et al. 2022).
 
     This model was not trained to do so, so a linear read-out is fitted by ridge regression first. Its examples come

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import sacrebleu
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from transformers import PreTrainedModel
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace
 from core.differences.mathematics import bits, raw_products, unscaled
+from core.differences.texts import likeness
 from core.models.images import FittedImage
 from core.models.translation import Translation, Translator
 from core.models.vision import Prediction, VisionModel
@@ -91,9 +91,15 @@ class Outcome:
 
 
 def outcomes(
-    model: VisionModel, image: Image.Image, size: int, translator: Translator, source: Tensor, limit: int,
-    formulas: tuple[str, ...] = FORMULAS, tell: Callable[[int], None] = lambda done: None,
-) -> tuple[Outcome, ...]:  # fmt: skip
+    model: VisionModel,
+    image: Image.Image,
+    size: int,
+    translator: Translator,
+    source: Tensor,
+    limit: int,
+    formulas: tuple[str, ...] = FORMULAS,
+    tell: Callable[[int], None] = lambda done: None,
+) -> tuple[Outcome, ...]:
     """Run both models with each formula in place of the model's own, the right one first. limit: output pieces."""
     found: list[Outcome] = []
     features: Tensor | None = None
@@ -117,11 +123,6 @@ def _instead(formula: str, call: AttentionCall, output: Tensor) -> Tensor:
 def greedy(translator: Translator, source: Tensor, limit: int) -> str:
     """The translation that takes the most likely piece at each step."""
     return translator.text(translator.search(source, beams=1, max_pieces=limit)[0])
-
-
-def likeness(text: str, other: str) -> float:
-    """chrF of one text against another; two empty texts are the same."""
-    return sacrebleu.sentence_chrf(text, [other]).score if text or other else 100.0
 
 
 # A classifier presented as a translator
@@ -153,10 +154,8 @@ def classified(translator: Translator, source: Tensor, translation: Translation)
     logits[:, translator.module.config.pad_token_id] = -torch.inf
     apart = translator.text(logits.argmax(-1))
     size = logits.shape[-1]
-    return Classified(
-        translation.steps[0].alternatives, apart, size, count, count * math.log10(size),
-        likeness(apart, translation.text),
-    )  # fmt: skip
+    sequences, chrf = count * math.log10(size), likeness(apart, translation.text)
+    return Classified(translation.steps[0].alternatives, apart, size, count, sequences, chrf)
 
 
 # Pixels, one-hot encoded

@@ -31,9 +31,12 @@ def walk_vision(model: VisionModel, result: VisionResult) -> VisionWalk:
         head = model.representation(tokens)[0]
         logits = model.logits(tokens)[0].float() / model.temperature if model.classes else None
     return VisionWalk(
-        pixels[0].cpu(), embedded.cpu(), tuple(state[0].cpu() for state in states), head.cpu(),
+        pixels[0].cpu(),
+        embedded.cpu(),
+        tuple(state[0].cpu() for state in states),
+        head.cpu(),
         None if logits is None else logits.cpu(),
-    )  # fmt: skip
+    )
 
 
 def view_loss(model: VisionModel, result: VisionResult) -> float:
@@ -75,9 +78,8 @@ def walk_text(translator: Translator, sentence: str, target: str | None, output:
     given = written[:, :-1]
     with torch.inference_mode():
         found = translator.module(
-            input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=given,
-            output_hidden_states=True,
-        )  # fmt: skip
+            input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=given, output_hidden_states=True
+        )
     logits = found.logits[0].float().clone()
     logits[:, translator.module.config.pad_token_id] = -torch.inf
     return TextWalk(

@@ -42,9 +42,14 @@ class _Counter:
         self.seen: set[int] = set()
 
     def part(
-        self, stack: Stack, role: Role, name: str, tensors: Mapping[str, Tensor], number: int = 0,
+        self,
+        stack: Stack,
+        role: Role,
+        name: str,
+        tensors: Mapping[str, Tensor],
+        number: int = 0,
         calls: dict[str, AttentionCall] | None = None,
-    ) -> Part:  # fmt: skip
+    ) -> Part:
         found, total = [], 0
         for label, tensor in tensors.items():
             shared = id(tensor) in self.seen
@@ -94,11 +99,15 @@ def _layers(
 ) -> list[Part]:
     return [
         counter.part(
-            stack, "layer", f"{name}.{index}", dict(layer.named_parameters()), index + 1,
+            stack,
+            "layer",
+            f"{name}.{index}",
+            dict(layer.named_parameters()),
+            index + 1,
             calls[index] if index < len(calls) else None,
         )
         for index, layer in enumerate(layers.children())
-    ]  # fmt: skip
+    ]
 
 
 def future_share(trace: AttentionTrace) -> float:

@@ -14,8 +14,14 @@ BRIGHTENED = "sidelight.brightened"  # in Image.info: whether values were stretc
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 OUTLIERS = 0.1  # % of the pixels at each end that may be left out of the range
 CRUSHED = 0.5  # share of the plain range; where all but the outliers lie within less, they are left out
-OTHER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B", "RGBA;16B": "RGBA;16L",
-         "RGBA;16L": "RGBA;16B", "RGBA;16N": "RGBA;16B"}  # fmt: skip
+OTHER = {
+    "RGB;16B": "RGB;16L",
+    "RGB;16L": "RGB;16B",
+    "RGB;16N": "RGB;16B",
+    "RGBA;16B": "RGBA;16L",
+    "RGBA;16L": "RGBA;16B",
+    "RGBA;16N": "RGBA;16B",
+}
 WHITE_IS_ZERO, PHOTOMETRIC = 0, 262  # TIFF's value and tag
 FULL = 65_535
 

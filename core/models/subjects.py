@@ -51,9 +51,16 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
         return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
 
     return Subject(
-        result.traces, axis, target, result.reader, ("blur", "mean"), score, run, unfold,
+        result.traces,
+        axis,
+        target,
+        result.reader,
+        ("blur", "mean"),
+        score,
+        run,
+        unfold,
         {"encoder": model.projections()},
-    )  # fmt: skip
+    )
 
 
 def photo_subject(model: VisionModel, image: Image.Image, size: int, fit: Fit, target: int | None = None) -> Subject:
@@ -106,9 +113,16 @@ def translation_subject(
     count = len(translation.target)
     reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
     return Subject(
-        translation.traces, translation.source, target, reader, ("mask", "drop"), score, run, lambda leaf: leaf[0],
+        translation.traces,
+        translation.source,
+        target,
+        reader,
+        ("mask", "drop"),
+        score,
+        run,
+        lambda leaf: leaf[0],
         _projections(module),
-    )  # fmt: skip
+    )
 
 
 class _Embedded(TorchFunctionMode):

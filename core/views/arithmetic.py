@@ -55,9 +55,13 @@ def shown_keys(found: Arithmetic) -> list[int]:
 def steps_csv(found: Arithmetic, labels: Sequence[str]) -> str:
     """A line a key: every number from the product to the weight."""
     columns = {
-        "q.k": found.products, "scaled": found.scaled, "mask": found.mask, "score": found.scores,
-        "exp(score - max)": found.shifted, "weight": found.weights,
-    }  # fmt: skip
+        "q.k": found.products,
+        "scaled": found.scaled,
+        "mask": found.mask,
+        "score": found.scores,
+        "exp(score - max)": found.shifted,
+        "weight": found.weights,
+    }
     lines = [
         [position + 1, label, *(float(values[position]) for values in columns.values())]
         for position, label in enumerate(labels)

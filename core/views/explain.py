@@ -22,13 +22,20 @@ def method_words(maps: Mapping[str, Tensor], words: Sequence[str], scale: str) -
     names, columns = [plain(name) for name in maps], [plain(word) for word in words]
     figure = go.Figure(
         go.Heatmap(
-            z=np.log2(np.maximum(times, 1e-9)).clip(LOW, HIGH), zmin=LOW, zmax=HIGH, xgap=1, ygap=2,
-            text=[[f"{name}<br>{word}: {value:.2f}×" for word, value in zip(columns, row, strict=True)]
-                  for name, row in zip(names, times, strict=True)],
-            hovertemplate="%{text}<extra></extra>", colorscale="cividis",
+            z=np.log2(np.maximum(times, 1e-9)).clip(LOW, HIGH),
+            zmin=LOW,
+            zmax=HIGH,
+            xgap=1,
+            ygap=2,
+            text=[
+                [f"{name}<br>{word}: {value:.2f}×" for word, value in zip(columns, row, strict=True)]
+                for name, row in zip(names, times, strict=True)
+            ],
+            hovertemplate="%{text}<extra></extra>",
+            colorscale="cividis",
             colorbar={**SCALE, "title_text": plain(scale), "title_side": "right"},
         )
-    )  # fmt: skip
+    )
     flat = {"showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(tickvals=list(range(len(columns))), ticktext=columns, side="top", tickangle=-45, **flat)
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", **flat)
@@ -36,25 +43,41 @@ def method_words(maps: Mapping[str, Tensor], words: Sequence[str], scale: str) -
 
 
 def curves(
-    fractions: Sequence[float], series: Mapping[str, Sequence[float]], random: tuple[Sequence[float], Sequence[float]],
-    x_title: str, y_title: str, random_name: str, chosen: str,
-) -> go.Figure:  # fmt: skip
+    fractions: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    random: tuple[Sequence[float], Sequence[float]],
+    x_title: str,
+    y_title: str,
+    random_name: str,
+    chosen: str,
+) -> go.Figure:
     """Of each method how sure the model still is; random: lower and upper edge of what random orders give.
 
     The chosen method is drawn in the accent, the others thin and grey.
     """
     figure, x = go.Figure(), list(fractions)
     figure.add_scatter(
-        x=[*x, *reversed(x)], y=[*random[1], *reversed(random[0])], fill="toself", fillcolor=FAINT, mode="lines",
-        line={"width": 0}, name=plain(random_name), hoverinfo="skip",
-    )  # fmt: skip
+        x=[*x, *reversed(x)],
+        y=[*random[1], *reversed(random[0])],
+        fill="toself",
+        fillcolor=FAINT,
+        mode="lines",
+        line={"width": 0},
+        name=plain(random_name),
+        hoverinfo="skip",
+    )
     for name, values in sorted(series.items(), key=lambda item: item[0] == chosen):
         own = name == chosen
         figure.add_scatter(
-            x=x, y=list(values), mode="lines+markers" if own else "lines", name=plain(name), showlegend=own,
-            line={"color": TEAL if own else GREY, "width": 3 if own else 1}, opacity=1 if own else 0.6,
+            x=x,
+            y=list(values),
+            mode="lines+markers" if own else "lines",
+            name=plain(name),
+            showlegend=own,
+            line={"color": TEAL if own else GREY, "width": 3 if own else 1},
+            opacity=1 if own else 0.6,
             hovertemplate=f"{plain(name)}<br>%{{x:.0%}}: %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title=plain(x_title), tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title=plain(y_title), rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
@@ -66,11 +89,20 @@ def agreement(matrix: Tensor, names: Sequence[str]) -> go.Figure:
     names, values = [plain(name) for name in names], matrix.tolist()
     figure = go.Figure(
         go.Heatmap(
-            z=values, zmin=-1, zmax=1, colorscale="BrBG_r", xgap=1, ygap=1, showscale=False,
-            text=[[f"{value:.2f}" for value in row] for row in values], texttemplate="%{text}",
-            hovertemplate="%{y} · %{x}: %{z:.3f}<extra></extra>", x=names, y=names,
+            z=values,
+            zmin=-1,
+            zmax=1,
+            colorscale="BrBG_r",
+            xgap=1,
+            ygap=1,
+            showscale=False,
+            text=[[f"{value:.2f}" for value in row] for row in values],
+            texttemplate="%{text}",
+            hovertemplate="%{y} · %{x}: %{z:.3f}<extra></extra>",
+            x=names,
+            y=names,
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(showgrid=False, fixedrange=True, tickangle=-45)
     figure.update_yaxes(showgrid=False, fixedrange=True, autorange="reversed")
     return house(figure, 120 + 34 * len(names))
@@ -83,10 +115,14 @@ def before_after(
     figure = go.Figure()
     for name, values, colour in zip(names, (before, after), (GREY, AMBER), strict=False):
         figure.add_bar(
-            y=[plain(label) for label in labels], x=list(values), name=plain(name), orientation="h",
-            marker_color=colour, text=[f"{value:.1%}" for value in values],
+            y=[plain(label) for label in labels],
+            x=list(values),
+            name=plain(name),
+            orientation="h",
+            marker_color=colour,
+            text=[f"{value:.1%}" for value in values],
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, barmode="group")
@@ -106,23 +142,40 @@ def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: 
     known = not values.isnan().any()
     figure = go.Figure(
         go.Heatmap(
-            z=values.nan_to_num().tolist(), x0=1, y0=1, xgap=1, ygap=1, hoverinfo="skip", zmin=-end, zmax=end,
+            z=values.nan_to_num().tolist(),
+            x0=1,
+            y0=1,
+            xgap=1,
+            ygap=1,
+            hoverinfo="skip",
+            zmin=-end,
+            zmax=end,
             colorscale="BrBG_r" if known else [[0, FAINT], [1, FAINT]],
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5, "tickformat": ".2~g"}
             | ({} if known else {"tickvals": []}),
         )
-    )  # fmt: skip
+    )
     said = [
         words["cell"].format(layer=layer + 1, head=head + 1, value=_signed(float(values[layer, head])))
         for layer, head in cells
     ]
     solid = {"marker": {"opacity": 1}}
     figure.add_scatter(
-        x=[head + 1 for _, head in cells], y=[layer + 1 for layer, _ in cells], mode="markers", customdata=cells,
-        text=[plain(text) for text in said], hovertemplate="%{text}<extra></extra>", selected=solid, unselected=solid,
-        marker={"size": 13, "symbol": "x-thin", "opacity": 1, "line": {"width": 3, "color": [
-            OFF if cell in set(off) else CLEAR for cell in cells]}},
-    )  # fmt: skip
+        x=[head + 1 for _, head in cells],
+        y=[layer + 1 for layer, _ in cells],
+        mode="markers",
+        customdata=cells,
+        text=[plain(text) for text in said],
+        hovertemplate="%{text}<extra></extra>",
+        selected=solid,
+        unselected=solid,
+        marker={
+            "size": 13,
+            "symbol": "x-thin",
+            "opacity": 1,
+            "line": {"width": 3, "color": [OFF if cell in set(off) else CLEAR for cell in cells]},
+        },
+    )
     whole = {"showgrid": False, "zeroline": False, "fixedrange": True, "tick0": 1}
     figure.update_xaxes(title=plain(words["head"]), range=[0.5, heads + 0.5], dtick=max(1, heads // 6), **whole)
     figure.update_yaxes(title=plain(words["layer"]), range=[layers + 0.5, 0.5], dtick=max(1, layers // 6), **whole)
@@ -140,10 +193,13 @@ def pruning(series: Mapping[str, Sequence[tuple[int, float]]], x_title: str, y_t
     figure = go.Figure()
     for number, (name, points) in enumerate(series.items()):
         figure.add_scatter(
-            x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=plain(name),
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            mode="lines+markers",
+            name=plain(name),
             line={"color": GREY if number else TEAL, "width": 1.5 if number else 3},
             hovertemplate=f"{plain(name)}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title=plain(x_title), rangemode="tozero")
     figure.update_yaxes(title=plain(y_title), rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})

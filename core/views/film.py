@@ -27,11 +27,19 @@ SIDE = 448  # px, of the photo
 Ramp = tuple[tuple[float, tuple[int, int, int]], ...]  # place from 0 to 1, colour
 # The ramps "light" and "cividis" of linked/colour.js
 LIGHT: Ramp = (
-    (0, (8, 10, 14)), (1 / 3, (71, 85, 105)), (5 / 9, (180, 83, 9)), (7 / 9, (245, 158, 11)), (1, (255, 243, 209)),
-)  # fmt: skip
+    (0, (8, 10, 14)),
+    (1 / 3, (71, 85, 105)),
+    (5 / 9, (180, 83, 9)),
+    (7 / 9, (245, 158, 11)),
+    (1, (255, 243, 209)),
+)
 CIVIDIS: Ramp = (
-    (0, (0, 34, 78)), (0.25, (65, 77, 107)), (0.5, (124, 123, 120)), (0.75, (188, 175, 111)), (1, (254, 232, 56)),
-)  # fmt: skip
+    (0, (0, 34, 78)),
+    (0.25, (65, 77, 107)),
+    (0.5, (124, 123, 120)),
+    (0.75, (188, 175, 111)),
+    (1, (254, 232, 56)),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +107,14 @@ def film_sentence(
 
 
 def _film(
-    shown: Sequence[tuple[int, np.ndarray]], pictures: Sequence[Image.Image], ramp: Ramp, words: Mapping[str, str],
-    rows: Sequence[str] = (), columns: Sequence[str] = (), photo: str = "",
-) -> Film:  # fmt: skip
+    shown: Sequence[tuple[int, np.ndarray]],
+    pictures: Sequence[Image.Image],
+    ramp: Ramp,
+    words: Mapping[str, str],
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    photo: str = "",
+) -> Film:
     """shown: (step, attention against uniform (rows, columns))."""
     if not shown:
         raise ValueError("a film needs a frame")

@@ -14,9 +14,18 @@ CHOSEN = "#d6337c"  # a dot on the cell that was clicked: seen on both ramps
 
 
 def head_grid(
-    values: Tensor, title: str, *, words: Mapping[str, str], low: float, high: float, ramp: str = "cividis",
-    sign: str = "", order: Tensor | None = None, chosen: tuple[int, int] | None = None, height: int = HEIGHT,
-) -> go.Figure:  # fmt: skip
+    values: Tensor,
+    title: str,
+    *,
+    words: Mapping[str, str],
+    low: float,
+    high: float,
+    ramp: str = "cividis",
+    sign: str = "",
+    order: Tensor | None = None,
+    chosen: tuple[int, int] | None = None,
+    height: int = HEIGHT,
+) -> go.Figure:
     """One number a head, (L, H), a row a layer; colours run from `low` to `high`.
 
     words: "layer" and "head" name the axes, "cell" is said on hovering: "layer {layer}, head {head}: {value}".
@@ -34,23 +43,40 @@ def head_grid(
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=shown.tolist(), x0=1, y0=1, xgap=1, ygap=1, hoverinfo="skip", zmin=low, zmax=high, colorscale=ramp,
+            z=shown.tolist(),
+            x0=1,
+            y0=1,
+            xgap=1,
+            ygap=1,
+            hoverinfo="skip",
+            zmin=low,
+            zmax=high,
+            colorscale=ramp,
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         )
-    )  # fmt: skip
+    )
     dot = {"size": 10, "color": CHOSEN, "line": {"color": "white", "width": 1.5}}
     figure.add_scatter(
-        x=[number % heads + 1 for number in range(len(cells))], y=[layer + 1 for layer, _ in cells],
-        mode="markers", customdata=cells, text=said, hovertemplate="%{text}<extra></extra>",
+        x=[number % heads + 1 for number in range(len(cells))],
+        y=[layer + 1 for layer, _ in cells],
+        mode="markers",
+        customdata=cells,
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
         marker={**dot, "opacity": 0},
-        selected={"marker": {"opacity": int(chosen is None)}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        selected={"marker": {"opacity": int(chosen is None)}},
+        unselected={"marker": {"opacity": 0}},
+    )
     if chosen is not None:
         layer, head = chosen
         figure.add_scatter(
-            x=[columns[layer].index(head) + 1], y=[layer + 1], mode="markers", marker=dot, hoverinfo="skip",
+            x=[columns[layer].index(head) + 1],
+            y=[layer + 1],
+            mode="markers",
+            marker=dot,
+            hoverinfo="skip",
             unselected={"marker": {"opacity": 1}},
-        )  # fmt: skip
+        )
     figure.update_xaxes(title=plain(words["head"]), range=[0.5, heads + 0.5], **_whole_numbers(heads))
     figure.update_yaxes(title=plain(words["layer"]), range=[layers + 0.5, 0.5], **_whole_numbers(layers))
     # However wide a cell is, the pointer in it belongs to it.

@@ -18,7 +18,6 @@ from core.attention.faithfulness import (
     beats,
     control,
     curves,
-    on_positions,
     order,
     per_unit,
     random_orders,
@@ -95,8 +94,6 @@ def test_pieces_of_a_word_go_together_and_marks_stay() -> None:
     assert found.deletion[0].tolist() == [15.5, 12.5, 8.5]
     assert found.insertion[0].tolist() == [8.5, 11.5, 15.5]
     assert per_unit(values[None], torch.full((5,), -1)).shape == (1, 0), "nothing but marks"
-    back = on_positions(torch.tensor([3.0, 2.5]), subject.units)
-    assert back[1:4].tolist() == [3.0, 3.0, 2.5] and back[[0, 4]].isnan().all()
 
 
 def test_equal_relevance_keeps_the_order_of_the_input_and_nan_is_refused() -> None:

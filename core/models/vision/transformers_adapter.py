@@ -24,8 +24,11 @@ from core.models.vision.model import VisionModel, sizes_in
 
 CLASSIFIER = "ForImageClassification"
 TOKENS = {
-    "cls_token": "CLS", "class_embedding": "CLS", "distillation_token": "distillation", "register_tokens": "register",
-}  # fmt: skip
+    "cls_token": "CLS",
+    "class_embedding": "CLS",
+    "distillation_token": "distillation",
+    "register_tokens": "register",
+}
 PROJECTIONS = ("attention.o_proj", "self_attn.out_proj", "attention.output.dense", "attention.attention.o_proj")
 LAST_NORMS = ("layernorm", "layer_norm", "post_layernorm", "norm")
 SCALES = ("layer_scale1.lambda1", "lambda_1")

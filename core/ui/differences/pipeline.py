@@ -17,7 +17,7 @@ from core.ui.differences.lesson import Lesson, piece_name, plain
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say
 from core.views.charts import QUIET
-from core.views.differences import figures
+from core.views.differences import charts, figures
 
 KEPT = 6  # runs that are remembered
 STAGES = ("s1", "s2", "s3", "s4", "s5")
@@ -191,7 +191,7 @@ def _depth(vision: VisionWalk, text: TextWalk) -> None:
         say(f"lesson_arch.stack_{name}"): [(i / max(1, len(values) - 1), value) for i, value in enumerate(values)]
         for name, values in found.items()
     }
-    figure = figures.lines(series, say("lesson_pipe.depth_axis"), say("lesson_pipe.left"))
+    figure = charts.depth_lines(series, say("lesson_pipe.depth_axis"), say("lesson_pipe.left"))
     st.plotly_chart(figure, key="lesson_depth", config=QUIET)
     ends = {name: f"{found[name][-1]:.3f}" if name in found else "–" for name in names}
     st.caption(say("lesson_pipe.depth_help", **ends))

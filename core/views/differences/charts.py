@@ -19,14 +19,22 @@ def against_target(
     places = list(range(len(labels)))
     figure = go.Figure(
         go.Bar(
-            x=list(probabilities), y=places, orientation="h", marker_color=TEAL, name=names[0],
+            x=list(probabilities),
+            y=places,
+            orientation="h",
+            marker_color=TEAL,
+            name=names[0],
             hovertemplate="%{x:.2%}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=list(targets), y=places, mode="markers", name=names[1], hovertemplate="%{x:.2%}<extra></extra>",
+        x=list(targets),
+        y=places,
+        mode="markers",
+        name=names[1],
+        hovertemplate="%{x:.2%}<extra></extra>",
         marker={"color": AMBER, "size": 12, "symbol": "diamond-tall"},
-    )  # fmt: skip
+    )
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(tickvals=places, ticktext=[plain(one) for one in labels], autorange="reversed", **QUIET)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False)
@@ -34,21 +42,34 @@ def against_target(
 
 
 def piece_losses(
-    pieces: Sequence[str], plain_losses: Sequence[float], smoothed: Sequence[float], said: Sequence[str],
-    names: tuple[str, str], title: str,
-) -> go.Figure:  # fmt: skip
+    pieces: Sequence[str],
+    plain_losses: Sequence[float],
+    smoothed: Sequence[float],
+    said: Sequence[str],
+    names: tuple[str, str],
+    title: str,
+) -> go.Figure:
     """A bar a piece, -ln p, and a dot with label smoothing. said: what hovering tells of each."""
     places = list(range(len(pieces)))
     figure = go.Figure(
         go.Bar(
-            x=places, y=list(plain_losses), marker_color=TEAL, name=names[0],
-            text=[plain(text) for text in said], textposition="none", hovertemplate="%{text}<extra></extra>",
+            x=places,
+            y=list(plain_losses),
+            marker_color=TEAL,
+            name=names[0],
+            text=[plain(text) for text in said],
+            textposition="none",
+            hovertemplate="%{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=places, y=list(smoothed), mode="markers", name=names[1], marker={"color": AMBER, "size": 9},
+        x=places,
+        y=list(smoothed),
+        mode="markers",
+        name=names[1],
+        marker={"color": AMBER, "size": 9},
         hovertemplate="%{y:.3f}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(tickvals=places, ticktext=[plain(piece) for piece in pieces], **QUIET)
     figure.update_yaxes(title=plain(title), rangemode="tozero", fixedrange=True)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False)
@@ -62,37 +83,52 @@ def pairs_of_bars(
     figure = go.Figure()
     for number, (name, values) in enumerate(series.items()):
         figure.add_bar(
-            x=list(labels), y=list(values), name=plain(name), marker_color=(TEAL, AMBER, SERIES[2])[number % 3],
+            x=list(labels),
+            y=list(values),
+            name=plain(name),
+            marker_color=(TEAL, AMBER, SERIES[2])[number % 3],
             hovertext=[plain(text) for text in texts[number]] if texts else None,
             hovertemplate="%{hovertext}<extra></extra>" if texts else "%{y:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(type="category", **QUIET)
     figure.update_yaxes(title=plain(title), rangemode="tozero", fixedrange=True)
     figure.update_layout(
-        barmode="group", dragmode=False, showlegend=len(series) > 1,
+        barmode="group",
+        dragmode=False,
+        showlegend=len(series) > 1,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-    )  # fmt: skip
+    )
     return house(figure, 260)
 
 
 def powers(
-    series: Mapping[str, Sequence[tuple[float, float]]], fits: Mapping[str, tuple[float, float]], x_title: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    fits: Mapping[str, tuple[float, float]],
+    x_title: str,
     y_title: str,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Measured points on logarithmic axes, and the line y = a x^b that was fitted to each series, (a, b) by name."""
     figure = go.Figure()
     for number, (name, points) in enumerate(series.items()):
         colour, xs = SERIES[number % len(SERIES)], [x for x, _ in points]
         figure.add_scatter(
-            x=xs, y=[y for _, y in points], mode="markers", name=plain(name), marker={"color": colour, "size": 9},
+            x=xs,
+            y=[y for _, y in points],
+            mode="markers",
+            name=plain(name),
+            marker={"color": colour, "size": 9},
             hovertemplate="N = %{x:,}: %{y:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
         if name in fits:
             factor, exponent = fits[name]
             figure.add_scatter(
-                x=xs, y=[factor * x**exponent for x in xs], mode="lines", showlegend=False, hoverinfo="skip",
+                x=xs,
+                y=[factor * x**exponent for x in xs],
+                mode="lines",
+                showlegend=False,
+                hoverinfo="skip",
                 line={"color": colour, "width": 2, "dash": "dot"},
-            )  # fmt: skip
+            )
     figure.update_xaxes(type="log", title=plain(x_title), tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
     figure.update_yaxes(type="log", title=plain(y_title), tickvals=TENS, ticktext=[f"{t:,g}" for t in TENS])
     figure.update_layout(
@@ -104,17 +140,24 @@ def powers(
 
 
 def lines(
-    series: Mapping[str, Sequence[tuple[float, float | None]]], x_title: str, y_title: str,
-    here: float | None = None, log: bool = False,
-) -> go.Figure:  # fmt: skip
+    series: Mapping[str, Sequence[tuple[float, float | None]]],
+    x_title: str,
+    y_title: str,
+    here: float | None = None,
+    log: bool = False,
+) -> go.Figure:
     """Shares from 0 to 1, a line a series. here: where the slider stands, as an upright line. log: of positions."""
     figure = go.Figure()
     for number, (name, points) in enumerate(series.items()):
         figure.add_scatter(
-            x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=plain(name),
-            line={"color": SERIES[number % len(SERIES)], "width": 2}, marker={"size": 7},
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            mode="lines+markers",
+            name=plain(name),
+            line={"color": SERIES[number % len(SERIES)], "width": 2},
+            marker={"size": 7},
             hovertemplate="%{y:.3f}<extra></extra>",
-        )  # fmt: skip
+        )
     if here is not None:
         figure.add_vline(here, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title=plain(x_title), fixedrange=True)
@@ -123,3 +166,23 @@ def lines(
     figure.update_yaxes(title=plain(y_title), range=[-0.03, 1.05], fixedrange=True)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False)
     return house(figure, 300)
+
+
+def depth_lines(
+    series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_title: str, height: int = 280
+) -> go.Figure:
+    """Lines over relative depth, 0 to 1."""
+    figure = go.Figure()
+    for (name, points), colour in zip(series.items(), SERIES, strict=False):
+        figure.add_scatter(
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            name=plain(name),
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            hovertemplate="%{y:.2f}",
+        )
+    figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
+    figure.update_yaxes(title=plain(y_title), fixedrange=True)
+    figure.update_layout(dragmode=False, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return house(figure, height)

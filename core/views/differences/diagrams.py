@@ -10,9 +10,11 @@ from core.views.charts import AMBER, GREY, TEAL, house, plain
 
 STACKS = ("vision", "encoder", "decoder")
 FILL = {
-    "embed": "rgba(124,111,220,0.25)", "layer": "rgba(15,143,134,0.22)",
-    "norm": "rgba(128,136,144,0.18)", "head": "rgba(217,119,6,0.25)",
-}  # fmt: skip
+    "embed": "rgba(124,111,220,0.25)",
+    "layer": "rgba(15,143,134,0.22)",
+    "norm": "rgba(128,136,144,0.18)",
+    "head": "rgba(217,119,6,0.25)",
+}
 ROW = 31  # px of a part
 HALF, TALL = 0.44, 0.38  # half the width and height of a box, in columns and rows
 
@@ -24,7 +26,7 @@ def short_count(count: int) -> str:
 
 def architecture(
     parts: Sequence[Part], names: Mapping[str, str], titles: Sequence[str], chosen: str, words: Mapping[str, str]
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Every part a box, data from the bottom up, one column a stack; customdata of the clear marker on it is its key.
 
     names: what each box says, by the part's key. titles: of the columns. words: "both" and "causal" stand for the two
@@ -38,10 +40,16 @@ def architecture(
         heights[part.stack] += 1
     boxes = [_box(part, places[part.key], names[part.key], part.key == chosen, words) for part in parts]
     figure.add_scatter(
-        x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers",
-        customdata=list(places), text=[plain(names[key]) for key in places], hovertemplate="%{text}<extra></extra>",
-        marker={"size": 20, "opacity": 0}, selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        x=[x for x, _ in places.values()],
+        y=[y for _, y in places.values()],
+        mode="markers",
+        customdata=list(places),
+        text=[plain(names[key]) for key in places],
+        hovertemplate="%{text}<extra></extra>",
+        marker={"size": 20, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+    )
     top = max(heights.values())
     heads = [
         {"x": column, "y": heights[stack] - 0.1, "text": f"<b>{plain(title)}</b>", "showarrow": False, "font_size": 13}
@@ -78,12 +86,22 @@ def _cross_lines(parts: Sequence[Part], places: Mapping[str, tuple[int, int]]) -
     readers = [places[part.key] for part in parts if "cross" in part.calls]
     return [
         {
-            "x": x - HALF, "y": y, "ax": sources[-1][0] + HALF, "ay": sources[-1][1], "xref": "x", "yref": "y",
-            "axref": "x", "ayref": "y", "showarrow": True, "arrowhead": 2, "arrowwidth": 1.4, "arrowcolor": AMBER,
+            "x": x - HALF,
+            "y": y,
+            "ax": sources[-1][0] + HALF,
+            "ay": sources[-1][1],
+            "xref": "x",
+            "yref": "y",
+            "axref": "x",
+            "ayref": "y",
+            "showarrow": True,
+            "arrowhead": 2,
+            "arrowwidth": 1.4,
+            "arrowcolor": AMBER,
             "text": "",
         }
         for x, y in readers
-    ]  # fmt: skip
+    ]
 
 
 def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]) -> go.Figure:
@@ -110,9 +128,13 @@ def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]
                 lines_y += [y0, y1, None]
         width = 2.5 if fate == "best" else 1
         figure.add_scatter(
-            x=lines_x, y=lines_y, mode="lines", hoverinfo="skip", showlegend=False,
+            x=lines_x,
+            y=lines_y,
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
             line={"color": colour, "width": width, "dash": "dot" if fate == "pruned" else "solid"},
-        )  # fmt: skip
+        )
     for fate, colour in colours.items():
         nodes = [i for i in inside if tree.nodes[i].fate == fate]
         said = [
@@ -122,17 +144,26 @@ def beam_figure(tree: BeamTree, first: int, shown: int, words: Mapping[str, str]
             for i in nodes
         ]
         figure.add_scatter(
-            x=[places[i][0] for i in nodes], y=[places[i][1] for i in nodes], name=plain(words[fate]),
-            mode="markers+text", text=[plain(_cut(tree.nodes[i].piece)) for i in nodes], textposition="top center",
+            x=[places[i][0] for i in nodes],
+            y=[places[i][1] for i in nodes],
+            name=plain(words[fate]),
+            mode="markers+text",
+            text=[plain(_cut(tree.nodes[i].piece)) for i in nodes],
+            textposition="top center",
             textfont={"size": 10, "color": GREY if fate == "pruned" else words["ink"]},
-            hovertext=[plain(s) for s in said], hovertemplate="%{hovertext}<extra></extra>",
+            hovertext=[plain(s) for s in said],
+            hovertemplate="%{hovertext}<extra></extra>",
             marker={"size": 6 if fate == "pruned" else 10, "color": colour},
-        )  # fmt: skip
+        )
     rows = max(ranks.values(), default=1)
     figure.update_xaxes(
-        range=[first - 0.5, first + shown - 0.5], tickvals=list(range(first, first + shown)), showgrid=False,
-        ticktext=[str(step + 1) for step in range(first, first + shown)], zeroline=False, fixedrange=True,
-    )  # fmt: skip
+        range=[first - 0.5, first + shown - 0.5],
+        tickvals=list(range(first, first + shown)),
+        showgrid=False,
+        ticktext=[str(step + 1) for step in range(first, first + shown)],
+        zeroline=False,
+        fixedrange=True,
+    )
     figure.update_yaxes(range=[rows - 0.5, -0.9], visible=False, fixedrange=True)
     figure.update_layout(
         dragmode=False, hovermode="closest", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}

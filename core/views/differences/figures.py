@@ -56,9 +56,14 @@ def _cut_up_uri(pixels: Image.Image, grid: tuple[int, int], patch_px: int, gap: 
 
 
 def patch_picture(
-    pixels: Image.Image, grid: tuple[int, int], at: str, marks: Mapping[int, str] = {},
-    height: int = 360, values: Sequence[float] | None = None, gap: int = GAP,
-) -> go.Figure:  # fmt: skip
+    pixels: Image.Image,
+    grid: tuple[int, int],
+    at: str,
+    marks: Mapping[int, str] = {},
+    height: int = 360,
+    values: Sequence[float] | None = None,
+    gap: int = GAP,
+) -> go.Figure:
     """The picture cut into its patches, each of which can be clicked (customdata: its number, row by row from 0).
 
     at: what hovering says, with {row} and {column}. marks: the colour of a frame, by patch.
@@ -68,19 +73,33 @@ def patch_picture(
     cut = _cut_up_uri(pixels, grid, min(PATCH_PX, max(8, 640 // max(grid))), gap)
     figure = go.Figure()
     figure.add_layout_image(
-        source=cut, x=-0.5, y=-0.5, sizex=columns, sizey=rows, xref="x", yref="y",
-        xanchor="left", yanchor="top", sizing="stretch", layer="below",
-    )  # fmt: skip
+        source=cut,
+        x=-0.5,
+        y=-0.5,
+        sizex=columns,
+        sizey=rows,
+        xref="x",
+        yref="y",
+        xanchor="left",
+        yanchor="top",
+        sizing="stretch",
+        layer="below",
+    )
     places = [divmod(patch, columns) for patch in range(rows * columns)]
     said = [plain(at.format(row=row + 1, column=column + 1)) for row, column in places]
     if values is not None:
         said = [f"{text}: {value:.3f}" for text, value in zip(said, values, strict=True)]
     figure.add_scatter(
-        x=[column for _, column in places], y=[row for row, _ in places], mode="markers",
-        customdata=list(range(len(places))), text=said, hovertemplate="%{text}<extra></extra>",
+        x=[column for _, column in places],
+        y=[row for row, _ in places],
+        mode="markers",
+        customdata=list(range(len(places))),
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
         marker={"size": 12, "opacity": 0, "symbol": "square"},
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+    )
     for patch, colour in marks.items():
         _frame(figure, divmod(patch, columns), colour)
     return _square(figure, grid, height)
@@ -111,10 +130,15 @@ def grid_map(
     scale = {"zmin": -1, "zmax": 1, "colorscale": STRIP} if diverging else {"zmin": 0, "colorscale": "cividis"}
     figure = go.Figure(
         go.Heatmap(
-            z=values.tolist(), text=said, hovertemplate="%{text}: %{z:.3f}<extra></extra>", xgap=1, ygap=1,
-            colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5}, **scale,
+            z=values.tolist(),
+            text=said,
+            hovertemplate="%{text}: %{z:.3f}<extra></extra>",
+            xgap=1,
+            ygap=1,
+            colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
+            **scale,
         )
-    )  # fmt: skip
+    )
     if marked is not None:
         _frame(figure, divmod(marked, columns), colour)
     return _square(figure, (rows, columns), height)
@@ -126,33 +150,53 @@ def strips(values: Tensor, labels: Sequence[str], height: int = 0, scale: str = 
     count = len(labels)
     figure = go.Figure(
         go.Heatmap(
-            z=values.tolist(), y=list(range(count)), zmin=-end, zmax=end, colorscale=scale, ygap=2,
+            z=values.tolist(),
+            y=list(range(count)),
+            zmin=-end,
+            zmax=end,
+            colorscale=scale,
+            ygap=2,
             hovertemplate="%{x}: %{z:.3f}<extra></extra>",
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 3},
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(showgrid=False, zeroline=False, fixedrange=True)
     figure.update_yaxes(
-        tickvals=list(range(count)), ticktext=[plain(label) for label in labels], autorange="reversed",
-        showgrid=False, zeroline=False, fixedrange=True,
-    )  # fmt: skip
+        tickvals=list(range(count)),
+        ticktext=[plain(label) for label in labels],
+        autorange="reversed",
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
     figure.update_layout(dragmode=False)
     return house(figure, height or 60 + 26 * count)
 
 
 def matrix(
-    values: Tensor, rows: Sequence[str], columns: Sequence[str], low: float, high: float, height: int = 320,
-    titles: tuple[str, str] = ("", ""), scale: str = "",
-) -> go.Figure:  # fmt: skip
+    values: Tensor,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    low: float,
+    high: float,
+    height: int = 320,
+    titles: tuple[str, str] = ("", ""),
+    scale: str = "",
+) -> go.Figure:
     """A map (N, M) with named rows and columns; NaN stays clear. Repeated names keep apart by position."""
     figure = go.Figure(
         go.Heatmap(
-            z=values.tolist(), zmin=low, zmax=high, colorscale=scale or (STRIP if low < 0 else "cividis"),
+            z=values.tolist(),
+            zmin=low,
+            zmax=high,
+            colorscale=scale or (STRIP if low < 0 else "cividis"),
             customdata=[[f"{plain(r)} → {plain(c)}" for c in columns] for r in rows],
-            hovertemplate="%{customdata}: %{z:.3f}<extra></extra>", xgap=1, ygap=1,
+            hovertemplate="%{customdata}: %{z:.3f}<extra></extra>",
+            xgap=1,
+            ygap=1,
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 3},
         )
-    )  # fmt: skip
+    )
     quiet = {"showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(
         tickvals=list(range(len(columns))),
@@ -162,9 +206,12 @@ def matrix(
         **quiet,
     )
     figure.update_yaxes(
-        tickvals=list(range(len(rows))), ticktext=[plain(r) for r in rows], title=titles[0],
-        autorange="reversed", **quiet,
-    )  # fmt: skip
+        tickvals=list(range(len(rows))),
+        ticktext=[plain(r) for r in rows],
+        title=titles[0],
+        autorange="reversed",
+        **quiet,
+    )
     figure.update_layout(dragmode=False)
     return house(figure, height)
 
@@ -174,13 +221,21 @@ def growth(series: Mapping[str, Points], x_title: str, y_title: str, here: Point
     figure = go.Figure()
     for (name, points), colour in zip(series.items(), (TEAL, VIOLET, "#d0487f"), strict=False):
         figure.add_scatter(
-            x=[x for x, _ in points], y=[y for _, y in points], name=plain(name), mode="lines+markers",
-            line={"color": colour, "width": 2}, hovertemplate="%{x:,}: %{y:,}<extra></extra>",
-        )  # fmt: skip
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            name=plain(name),
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            hovertemplate="%{x:,}: %{y:,}<extra></extra>",
+        )
     figure.add_scatter(
-        x=[x for x, _ in here], y=[y for _, y in here], mode="markers", showlegend=False,
-        marker={"size": 13, "color": AMBER}, hovertemplate="%{x:,}: %{y:,}<extra></extra>",
-    )  # fmt: skip
+        x=[x for x, _ in here],
+        y=[y for _, y in here],
+        mode="markers",
+        showlegend=False,
+        marker={"size": 13, "color": AMBER},
+        hovertemplate="%{x:,}: %{y:,}<extra></extra>",
+    )
     figure.update_xaxes(title=plain(x_title), rangemode="tozero", fixedrange=True)
     figure.update_yaxes(title=plain(y_title), rangemode="tozero", fixedrange=True)
     figure.update_layout(dragmode=False, showlegend=len(series) > 1, paper_bgcolor=CLEAR)
@@ -192,10 +247,16 @@ def channel(values: Tensor, colour: str) -> go.Figure:
     side = values.shape[0]
     figure = go.Figure(
         go.Heatmap(
-            z=values.tolist(), zmin=0, zmax=255, colorscale=[[0, "#101216"], [1, colour]], showscale=False,
-            texttemplate="%{z}" if side <= 16 else None, textfont={"size": 9}, hovertemplate="%{z}<extra></extra>",
+            z=values.tolist(),
+            zmin=0,
+            zmax=255,
+            colorscale=[[0, "#101216"], [1, colour]],
+            showscale=False,
+            texttemplate="%{z}" if side <= 16 else None,
+            textfont={"size": 9},
+            hovertemplate="%{z}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     return _square(figure, (side, side), 300)
 
 
@@ -234,17 +295,3 @@ def heat_image(values: Tensor, width: int = 480, height: int = 130) -> Image.Ima
     scaled = ((values / end).clamp(-1, 1).numpy() + 1) / 2  # (N, D), 0 to 1
     colours = np.stack([np.interp(scaled, [0, 0.5, 1], BROWN_WHITE_TEAL[:, c]) for c in range(3)], -1)
     return Image.fromarray(colours.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
-
-
-def lines(series: Mapping[str, Points], x_title: str, y_title: str, height: int = 280) -> go.Figure:
-    """Lines over relative depth, 0 to 1."""
-    figure = go.Figure()
-    for (name, points), colour in zip(series.items(), (TEAL, AMBER, VIOLET), strict=False):
-        figure.add_scatter(
-            x=[x for x, _ in points], y=[y for _, y in points], name=plain(name), mode="lines+markers",
-            line={"color": colour, "width": 2}, hovertemplate="%{y:.2f}",
-        )  # fmt: skip
-    figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
-    figure.update_yaxes(title=plain(y_title), fixedrange=True)
-    figure.update_layout(dragmode=False, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
-    return house(figure, height)
