@@ -45,7 +45,7 @@ class Without(Tape):
             return output
         if output.shape[1] != off.shape[1]:  # the model has its items and heads in one dimension
             items = output.shape[1] // off.shape[1]
-            off = off.expand(items if len(off) == 1 else -1, -1, -1, -1).reshape(1, -1, 1, 1)
+            off = off.expand(items if len(off) == 1 else -1, -1, -1, -1).reshape(1, -1, 1, 1)  # (1, B H, 1, 1)
         if len(off) not in (1, len(output)) or off.shape[1] != output.shape[1]:
             raise RuntimeError(f"heads for {len(off)} items, but the batch has {len(output)}")
         return output.masked_fill(off.to(output.device), 0.0)

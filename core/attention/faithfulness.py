@@ -129,10 +129,10 @@ def curves(
     ranks = torch.stack([one.argsort() for one in orders])  # (O, U)
     deleted = ranks[:, None] >= ends[:, None]  # (O, S, U): kept
     kept = torch.stack([deleted, ~deleted])  # (2, O, S, U)
-    distinct, which = kept.reshape(-1, count).unique(dim=0, return_inverse=True)
+    distinct, which = kept.reshape(-1, count).unique(dim=0, return_inverse=True)  # (distinct, U), (2 O S,)
     positions = distinct[:, units.clamp_min(0)] | (units < 0)  # (distinct, N)
     found = _scores(subject, positions, fill, batch, on_step)
-    deletion, insertion = found[which].reshape(kept.shape[:-1])
+    deletion, insertion = found[which].reshape(kept.shape[:-1])  # (O, S) each
     return Curves(ends.double() / count, deletion, insertion)
 
 

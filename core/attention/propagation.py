@@ -84,13 +84,13 @@ class Propagation(Tape):
         return in_proportion(func, args, kwargs, inputs), inputs
 
     def _multiply(self, product: Product) -> Tensor:
-        value = for_each_query_head(product.value, product.weights.shape[1])
+        value = for_each_query_head(product.value, product.weights.shape[1])  # (B, H, Nk, dv)
         return product.unfold(_product(product.weights, value))
 
     def _attend_explicitly(self, call: AttentionCall, dropout_p: float) -> Tensor:
         heads = call.query.shape[1]
         key, value = (for_each_query_head(part, heads).float() for part in (call.key, call.recorded_value))
-        products = _product(call.query.float(), key.transpose(-2, -1))
+        products = _product(call.query.float(), key.transpose(-2, -1))  # (B, H, Nq, Nk)
         call.attention = _hand(call.weights().detach(), lambda relevance: (relevance,), products)
         self.calls.append(call)
         return _product(call.attention, value).to(call.query.dtype)
@@ -127,7 +127,7 @@ def product(x: Tensor, y: Tensor) -> Rule:
     x, y = x.detach(), y.detach()
 
     def rule(relevance: Tensor) -> tuple[Tensor, Tensor]:
-        share = _over(relevance, x @ y) / 2
+        share = _over(relevance, x @ y) / 2  # (..., N, M)
         return x * (share @ y.transpose(-2, -1)), y * (x.transpose(-2, -1) @ share)
 
     return rule

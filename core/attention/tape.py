@@ -263,20 +263,20 @@ class Tape(TorchFunctionMode):
 def _fold(tensor: Tensor) -> Tensor:
     """(..., H, N, d) -> (B, H, N, d); a tensor without heads gets one."""
     if tensor.dim() < 4:
-        tensor = tensor.unsqueeze(-3)
-    return tensor.reshape(-1, *tensor.shape[-3:])
+        tensor = tensor.unsqueeze(-3)  # (..., 1, N, d)
+    return tensor.reshape(-1, *tensor.shape[-3:])  # (B, H, N, d)
 
 
 def _fold_mask(mask: Tensor, query: Tensor) -> Tensor:
     """A mask that broadcasts to (..., H, Nq, Nk) -> one that broadcasts to (B, H, Nq, Nk), copying no head or query."""
     if query.dim() < 4:
-        mask = mask.unsqueeze(-3) if mask.dim() > 2 else mask
-        return mask.reshape(-1, *(1,) * (3 - min(3, mask.dim())), *mask.shape[-3:])
-    mask = mask[(None,) * (query.dim() - mask.dim())]
+        mask = mask.unsqueeze(-3) if mask.dim() > 2 else mask  # (..., 1, Nq, Nk) or (Nq, Nk)
+        return mask.reshape(-1, *(1,) * (3 - min(3, mask.dim())), *mask.shape[-3:])  # (B, 1, Nq, Nk)
+    mask = mask[(None,) * (query.dim() - mask.dim())]  # as many dimensions as the query
     if query.dim() == 4:
         return mask
     mask = mask.expand(*query.shape[:-3], *mask.shape[-3:])
-    return mask.reshape(-1, *mask.shape[-3:])
+    return mask.reshape(-1, *mask.shape[-3:])  # (B, 1 or H, 1 or Nq, Nk)
 
 
 def for_each_query_head(tensor: Tensor, heads: int) -> Tensor:

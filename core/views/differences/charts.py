@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from core.views.charts import AMBER, GREY, TEAL, house, plain
-from core.views.finetune import SERIES
+from core.views.finetune import SERIES, Points
 
 TICKS = [4**n for n in range(1, 8)]  # positions, on logarithmic axes
 TENS = [10.0**n for n in range(-5, 4)]
@@ -168,9 +168,7 @@ def lines(
     return house(figure, 300)
 
 
-def depth_lines(
-    series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_title: str, height: int = 280
-) -> go.Figure:
+def depth_lines(series: Mapping[str, Points], x_title: str, y_title: str, height: int = 280) -> go.Figure:
     """Lines over relative depth, 0 to 1."""
     figure = go.Figure()
     for (name, points), colour in zip(series.items(), SERIES, strict=False):
