@@ -7,6 +7,7 @@ from core.finetune import worker
 from core.ui import inputs, work
 from core.ui.entry import enter
 from core.ui.finetune import after, data, live, runs, setup
+from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 
 enter("pages/finetune.py")
@@ -22,9 +23,14 @@ if folder is None:
             runs.open_run(uploaded)
     with form:
         task = st.segmented_control(
-            say("finetune.task"), ["vision", "translation"], format_func=lambda name: say(f"finetune.task_{name}"),
-            default="vision", key="finetune_task", required=True,
-        )  # fmt: skip
+            say("finetune.task"),
+            list(SIDES),
+            format_func=lambda name: say(f"finetune.task_{name}"),
+            default="vision",
+            key="finetune_task",
+            required=True,
+        )
+        side = SIDES[task]
         left, right = st.columns(2, gap="large")
         with left:
             st.subheader(say("finetune.what"))
@@ -34,22 +40,22 @@ if folder is None:
             )
         try:
             model = work.model(task, name)  # to look at and to copy; never trained
-            setup.check(model)
+            if model is None:
+                st.stop()
+            side.check(model)
         except SidelightError as error:
             show_error(error)
             st.stop()
-        if model is None:
-            st.stop()
         with left:
-            chosen = data.choose(task, getattr(model, "targets", ()), seed)
+            chosen = data.choose(side, getattr(model, "targets", ()), seed)
         with right:
             st.subheader(say("finetune.how"))
             if chosen is None:
                 st.info(say("finetune.no_data"))
                 st.stop()
-            job = setup.choose(task, name, model, chosen, seed)
+            job = setup.choose(side, name, model, chosen, seed)
             st.caption(say(f"finetune.probe_{task}"))
-            probe = inputs.choose_photo()[1] if task == "vision" else inputs.typed_sentence()
+            probe = side.probe()
             st.markdown(say("finetune.estimate", time=live.duration(setup.estimated(job, model, chosen))))
             if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
                 started = setup.start(job, chosen, probe)

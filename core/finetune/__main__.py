@@ -18,13 +18,25 @@ from accelerate import PartialState
 from core.errors import SidelightError
 from core.finetune import data, methods, worker
 from core.finetune.job import default_job, new_run, set_status, write_json
+from core.finetune.learning import side
 from core.models import catalogue
 from core.models.loading import device
+from core.tasks import TASKS
 
 JOB_OPTIONS = (
-    "base", "epochs", "rate", "batch", "schedule", "smoothing",
-    "seed", "precision", "patience", "rank", "side", "probe",
-)  # fmt: skip
+    "base",
+    "epochs",
+    "rate",
+    "batch",
+    "schedule",
+    "smoothing",
+    "seed",
+    "precision",
+    "patience",
+    "rank",
+    "side",
+    "probe",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,12 +60,7 @@ def _folder(options: argparse.Namespace) -> Path:
     """The run's folder: the one named if there is a job in it, else a new one with its data checked and copied in."""
     if options.run and (options.run / "job.json").exists():
         return options.run
-    if options.task == "vision":
-        found = data.pictures_from_path(options.data, options.seed)
-        title = ", ".join(found.train.classes)
-    else:
-        found = data.pairs_from_path(options.data, options.language, options.seed)
-        title = options.data.stem
+    found, title = side(options.task).read(options.data, options.language, options.seed)
     given = {name: value for name in JOB_OPTIONS if (value := getattr(options, name)) is not None}
     job = default_job(options.task, options.method, title=title[:60], varied=not options.plain, **given)
     if options.run:
@@ -70,7 +77,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m core.finetune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--task", choices=("vision", "translation"), required=True)
+    add("--task", choices=tuple(TASKS), required=True)
     add("--method", choices=tuple(methods.METHODS), default="lora")
     add("--data", type=Path, help="class folders (folder, .zip, .tar.gz) or sentence pairs (.csv, .tsv)")
     add("--language", default="de", help="of the sentence pairs' target: de, fr, cs, zh; '' for a model without tags")

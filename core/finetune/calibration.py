@@ -4,9 +4,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from core.finetune.pictures import Pictures
+
+MOST = 20.0  # a temperature: its answers are as good as evenly likely; without it, one that learnt nothing has none
+
+
+def calibration_parts(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures]:
+    """Two halves: what a temperature is fitted on, and what it is judged on; the latter may be empty."""
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))
+    half = -(-len(held_out) // 2)
+    return held_out.part(order[:half]), held_out.part(order[half:])
+
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The T > 0 for which softmax(logits / T) has the least cross-entropy. logits: (N, C); labels: (N,)."""
+    """The T, 1/20 to 20, with the least cross-entropy of softmax(logits / T). logits: (N, C); labels: (N,)."""
     logits, labels = logits.double().clone(), labels.clone()  # tensors of inference mode cannot take part
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
@@ -18,7 +29,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         return loss
 
     optimiser.step(closure)
-    return float(log_t.detach().exp())
+    return min(max(float(log_t.detach().exp()), 1 / MOST), MOST)
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:

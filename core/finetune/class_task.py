@@ -22,10 +22,19 @@ class ClassTask:
     """
 
     def __init__(
-        self, module: nn.Module, train: Pictures, held_out: Pictures, mean: Sequence[float], std: Sequence[float],
-        seed: int = 0, batch: int = 64, smoothing: float = 0.1, variation: float | None = 1.0,
-        sides: Sequence[int] = SIDES, side: int = SIDE,
-    ) -> None:  # fmt: skip
+        self,
+        module: nn.Module,
+        train: Pictures,
+        held_out: Pictures,
+        mean: Sequence[float],
+        std: Sequence[float],
+        seed: int = 0,
+        batch: int = 64,
+        smoothing: float = 0.1,
+        variation: float | None = 1.0,
+        sides: Sequence[int] = SIDES,
+        side: int = SIDE,
+    ) -> None:
         self.module, self.train, self.held_out = module, train, held_out
         self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
         self.variation, self.sides, self.side = variation, sides, side

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -40,7 +41,7 @@ def with_adapter(module: nn.Module, rank: int, first_block: int, layers: int) ->
     return get_peft_model(module, config)
 
 
-def export(task: ClassTask, module: PeftModel, folder: Path, record: dict[str, object]) -> dict[str, object]:
+def export(task: ClassTask, module: Any, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Write the adapter and `classes.json`; return what is in the latter."""
     half = {name: value.half() for name, value in module.state_dict().items()}
     module.load_state_dict(half)  # what is measured is what is shipped
@@ -56,7 +57,7 @@ def export(task: ClassTask, module: PeftModel, folder: Path, record: dict[str, o
         "pictures": len(rest),
         "by_class": {name: float(right[rest.labels == i].float().mean()) for i, name in enumerate(rest.classes)},
     }
-    module.save_pretrained(folder)
+    module.save_pretrained(str(folder))
     adapter = folder / "adapter_model.safetensors"
     save_file({name: value.half() for name, value in load_file(adapter).items()}, adapter)
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty card
@@ -76,9 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = ClassTask(module, train, held_out, base.mean, base.std, options.seed, options.batch)
     steps = options.epochs * len(task.batches(0))
     settings = Settings(
-        steps=steps, rate=options.rate, warmup=steps // 20, weight_decay=0.05, average=0.995,
-        every=options.every, seed=options.seed, precision=options.precision,
-    )  # fmt: skip
+        steps=steps,
+        rate=options.rate,
+        warmup=steps // 20,
+        weight_decay=0.05,
+        average=0.995,
+        every=options.every,
+        seed=options.seed,
+        precision=options.precision,
+    )
     run = Run(task, settings, options.run)
     run.print_progress(every=20)
     if run.accelerator.is_main_process:

@@ -3,24 +3,21 @@
 import contextlib
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from core.finetune import methods
-from core.finetune.class_task import ClassTask
 from core.finetune.data.dataset import PairData, PictureData
-from core.finetune.job import Job
-from core.finetune.learning import INTERIM_PAIRS, INTERIM_PICTURES, VARIATION, ScoredTask
-from core.finetune.methods import METHODS, Task
-from core.finetune.score import translate_all
-from core.finetune.train import EVALUATIONS
+from core.finetune.job import EVALUATIONS, Job
+from core.finetune.learning import Judged, side
+from core.finetune.methods import METHODS, Count
+from core.models.catalogue import TaskName
 from core.models.loading import mixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel
-from core.models.vision.timm_adapter import new_head
 
 MEASURED = 8  # items in a measured step
 OVERHEAD = 4.0  # seconds: loading the model, saving and measuring the result
@@ -34,56 +31,42 @@ class Cost:
     evaluating: float
 
 
-def copy_for(module: nn.Module, task: Task, method: str, classes: int, steps: int = 50, rank: int = 8) -> nn.Module:
+def copy_for(module: nn.Module, task: TaskName, method: str, classes: int, steps: int = 50, rank: int = 8) -> nn.Module:
     """A copy of a shared module, prepared for `method`."""
     module = copy.deepcopy(module)
-    if task == "vision":
-        new_head(module, classes)
+    side(task).prepare(module, classes)
     return methods.adapt(module, task, method, steps, rank)
 
 
-def trainable_counts(module: nn.Module, task: Task, classes: int, rank: int) -> dict[str, int]:
-    """How many parameters each method trains; without those that do not fit the model."""
-    counts = {}
+def counts(module: nn.Module, task: TaskName, classes: int, rank: int) -> dict[str, Count]:
+    """How many parameters each method trains, of how many; without those that do not fit the model."""
+    found = {}
     for key in METHODS:
         # Ours and peft's word for a model that lacks what the method changes.
         with contextlib.suppress(ValueError, AttributeError):
-            counts[key] = methods.trainable(copy_for(module, task, key, classes, rank=rank))
-    return counts
+            found[key] = methods.count(copy_for(module, task, key, classes, rank=rank))
+    return found
 
 
 def measure(model: VisionModel | Translator, job: Job, data: PictureData | PairData) -> Cost:
     """One training step and one evaluation of a few items, each after an unmeasured one."""
-    if isinstance(data, PictureData):
-        return _measure_pictures(model, job, data)
-    module = copy_for(model.module, job.task, job.method, 0, rank=job.rank)
-    some = data.train[:MEASURED]
-    task = ScoredTask(module, model.tokenizer, some, some, tokens=10**6, smoothing=job.smoothing, varied=False)
+    task = side(job.task).trial(model, job, data, MEASURED)
     items = task.batches(0)[0]
-    training = _seconds(lambda: _step(task, module, items, job)) / len(items)
-    module.eval()
-    return Cost(training, _seconds(lambda: translate_all(module, model.tokenizer, some, beams=1)) / len(some))
+    steps, _ = side(job.task).passes(job, 1, 1, 1)
+    training = _seconds(lambda: _step(task, items, job)) / len(items) if steps else 0.0
+    task.module.eval()
+    return Cost(training, _seconds(lambda: _judge(task, job)) / len(task.held_out))
 
 
-def _measure_pictures(model: VisionModel, job: Job, data: PictureData) -> Cost:
-    module = copy_for(model.module, "vision", job.method, len(data.train.classes), rank=job.rank)
-    side = job.side if job.side in model.sizes else model.default_size
-    items = list(range(min(MEASURED, len(data.train))))
-    some = data.train.part(torch.tensor(items))
-    task = ClassTask(
-        module, some, some, model.mean, model.std, variation=VARIATION if job.varied else None, sides=(side,), side=side
-    )
-    with torch.inference_mode(), mixed(job.precision):
-        evaluating = _seconds(lambda: task.evaluate(module)) / len(items)
-    if job.method == "head":  # it learns from features, which are computed as in an evaluation
-        return Cost(0.0, evaluating)
-    return Cost(_seconds(lambda: _step(task, module, items, job)) / len(items), evaluating)
-
-
-def _step(task: ClassTask | ScoredTask, module: nn.Module, items: list[int], job: Job) -> None:
+def _step(task: Judged, items: Sequence[int], job: Job) -> None:
     with mixed(job.precision):
-        loss, _ = task.loss(module.train(), items)
+        loss, _ = task.loss(task.module.train(), items)
     loss.backward()
+
+
+def _judge(task: Judged, job: Job) -> None:
+    with torch.inference_mode(), mixed(job.precision):
+        task.evaluate(task.module)
 
 
 def _seconds(run: Callable[[], object]) -> float:
@@ -95,10 +78,5 @@ def _seconds(run: Callable[[], object]) -> float:
 
 def seconds(cost: Cost, job: Job, data: PictureData | PairData) -> float:
     """Of the whole job: the steps, the evaluations between them, what is measured before and after."""
-    training, held_out = len(data.train), len(data.held_out)
-    if job.method == "head" and job.task == "vision":
-        return OVERHEAD + cost.evaluating * ((2 if job.varied else 1) * training + 3 * held_out)
-    interim = min(INTERIM_PICTURES if job.task == "vision" else INTERIM_PAIRS, held_out)
-    known = training if job.task == "vision" else 0  # the features of the neighbours
-    evaluated = EVALUATIONS * interim + 2 * held_out + known
-    return OVERHEAD + cost.training * job.epochs * training + cost.evaluating * evaluated
+    training, evaluated = side(job.task).passes(job, len(data.train), len(data.held_out), EVALUATIONS)
+    return OVERHEAD + cost.training * training + cost.evaluating * evaluated

@@ -1,6 +1,7 @@
 """What a frozen backbone knows already: features that are computed once, the neighbours among them, a head on top."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,8 @@ def nearest(known: Tensor, labels: Tensor, asked: Tensor, classes: int) -> Tenso
     return votes.scatter_add_(1, labels[best.indices], (best.values / 0.07).exp())
 
 
-def fit_head(head: nn.Linear, known: Tensor, labels: Tensor, decay: float = 0.01) -> None:
-    """Logistic regression on frozen features (N, D), in place: where fine-tuning had better start.
+def fit_head(head: Any, known: Tensor, labels: Tensor, decay: float = 0.01) -> None:
+    """Logistic regression on frozen features (N, D), of a linear layer in place: where fine-tuning had better begin.
 
     Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features": a random head's gradients bend features that
     were good; with a head that fits them first, they are kept where they serve.
@@ -71,9 +72,16 @@ class HeadTask:
     """
 
     def __init__(
-        self, head: nn.Module, train: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor,
-        seed: int = 0, batch: int = 32, smoothing: float = 0.1,
-    ) -> None:  # fmt: skip
+        self,
+        head: nn.Module,
+        train: Tensor,
+        labels: Tensor,
+        held_out: Tensor,
+        held_out_labels: Tensor,
+        seed: int = 0,
+        batch: int = 32,
+        smoothing: float = 0.1,
+    ) -> None:
         self.module, self.train, self.labels = head, train, labels
         self.held_out, self.held_out_labels = held_out, held_out_labels
         self.seed, self.batch, self.smoothing = seed, batch, smoothing

@@ -7,11 +7,13 @@ that the model gave before it learnt, so that all frames have the same words.
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from core.finetune.job import write_json
 from core.models.translation import Translation, Translator
@@ -55,7 +57,7 @@ class SentenceFilm:
         self.folder.mkdir(exist_ok=True)
 
     def take(self, step: int, module: nn.Module) -> Translation:
-        model = replace(self.model, module=module)
+        model = replace(self.model, module=cast(PreTrainedModel, module))
         found = model.read(*model.source_pieces(self.probe, self.target), self.output)  # with prompts, once it has some
         axes = {"type": "sentence", "source": found.source.pieces, "target": found.target.pieces}
         write_json(self.folder / "axis.json", axes)
@@ -76,7 +78,7 @@ def frames(folder: Path) -> list[tuple[int, Tensor]]:
     return [(int(file.stem.removeprefix("step-")), load_file(file)["attention"].float()) for file in files]
 
 
-def axis(folder: Path) -> dict[str, object] | None:
+def axis(folder: Path) -> dict[str, Any] | None:
     """What the frames' positions mean (`axis.json`); None before the first frame."""
     path = folder / "film" / "axis.json"
     return json.loads(path.read_text("utf-8")) if path.exists() else None

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from core.finetune.methods import METHODS, Task
-from core.models.catalogue import default
+from core.finetune.methods import METHODS
+from core.models.catalogue import TaskName, default
 from core.models.loading import precisions
+from core.tasks import TASKS
 
 State = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 Stage = Literal["", "loading", "before", "training", "saving", "measuring"]
 Request = Literal["pause", "finish", "cancel"]
-BATCH: dict[Task, int] = {"vision": 32, "translation": 16}
+EVALUATIONS = 6  # of a run, about
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Job:
     sentence that is translated on the way (of a picture task the probe is `film/probe.png`). owner: who asked for it.
     """
 
-    task: Task
+    task: TaskName
     method: str
     base: str
     title: str
@@ -50,13 +51,18 @@ class Job:
     owner: str = ""
 
 
-def default_job(task: Task, method: str, seed: int = 0, **changes: Any) -> Job:
+def default_job(task: TaskName, method: str, seed: int = 0, **changes: Any) -> Job:
     """The bundled model of the task, with the settings that suit the method and this machine."""
     kind = METHODS[method]
-    settings = {
-        "base": default(task).key, "title": task, "epochs": kind.epochs[task], "rate": kind.rate[task],
-        "batch": BATCH[task], "precision": precisions()[0], "seed": seed,
-    }  # fmt: skip
+    settings: dict[str, Any] = {
+        "base": default(task).key,
+        "title": task,
+        "epochs": kind.epochs[task],
+        "rate": kind.rate[task],
+        "batch": TASKS[task].batch,
+        "precision": precisions()[0],
+        "seed": seed,
+    }
     return Job(task=task, method=method, **settings | changes)
 
 

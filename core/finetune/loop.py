@@ -111,9 +111,13 @@ class Run:
     """A task being learnt in a folder. `train` begins it or goes on from its last checkpoint."""
 
     def __init__(
-        self, task: Task, settings: Settings, folder: Path, companion: Companion | None = None,
+        self,
+        task: Task,
+        settings: Settings,
+        folder: Path,
+        companion: Companion | None = None,
         trackers: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """trackers: names that accelerate knows ("tensorboard", "wandb"); each event is told to them."""
         self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
         AcceleratorState._reset_state()  # else the precision of a process's first run would bind all that follow

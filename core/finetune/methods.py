@@ -3,18 +3,20 @@
 `adapt` prepares a module of its own (never one that a page shares); what then requires a gradient is what is learnt.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
-from peft import AdaLoraConfig, IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.adalora import AdaLoraModel
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
+from core.models.catalogue import TaskName
 from core.models.prompts import add_prompts
 from core.models.vision.timm_adapter import add_registers, head_of
 
-Task = Literal["vision", "translation"]
 PROMPTS = 8  # learnt positions of prompt tuning
 
 
@@ -23,13 +25,13 @@ class Method:
     """rate, epochs: default peak learning rate and length of each task. paper: who to cite."""
 
     key: str
-    rate: dict[Task, float]
-    epochs: dict[Task, int]
+    rate: dict[TaskName, float]
+    epochs: dict[TaskName, int]
     paper: str = ""
     link: str = ""
 
 
-def _by_task(vision: float, translation: float) -> dict[Task, Any]:
+def _by_task(vision: float, translation: float) -> dict[TaskName, Any]:
     return {"vision": vision, "translation": translation}
 
 
@@ -52,12 +54,59 @@ PROMPT_PAPERS = {
 }
 
 
-def paper(method: str, task: Task) -> tuple[str, str]:
+def paper(method: str, task: TaskName) -> tuple[str, str]:
     """(who, link); empty for what needs no paper."""
     return PROMPT_PAPERS[task] if method == "prompt" else (METHODS[method].paper, METHODS[method].link)
 
 
-def adapt(module: nn.Module, task: Task, method: str, steps: int, rank: int = 8) -> nn.Module:
+@dataclass(frozen=True)
+class Parts:
+    """Where the methods find what they change in the models of a task. linear, keys, forward: regular expressions of
+    module names, matched whole by peft. own: methods that need no peft, each with what makes its part learn in a frozen
+    module. peft: what else it is told."""
+
+    linear: str
+    keys: str
+    forward: str
+    own: dict[str, Callable[[Any], object]]
+    peft: dict[str, Any]
+
+
+def _head(module: Any) -> None:
+    head_of(module).requires_grad_(True)
+
+
+def _decoder(module: Any) -> None:
+    """Its layers, not the embedding and the positions, which the encoder reads too."""
+    for name, parameter in module.get_decoder().named_parameters():
+        parameter.requires_grad_(not name.startswith("embed_"))
+
+
+def _registers(module: Any) -> None:
+    add_registers(module, PROMPTS)
+    _head(module)
+
+
+PARTS: dict[TaskName, Parts] = {
+    "vision": Parts(  # timm keeps query, key and value in one layer: IA3 scales all three
+        linear=r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
+        keys=r"blocks\.\d+\.attn\.qkv",
+        forward=r"blocks\.\d+\.mlp\.fc2",
+        own={"head": _head, "prompt": _registers},
+        peft={"modules_to_save": ["head"]},
+    ),
+    "translation": Parts(  # the second half of each is T5
+        linear=r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
+        r"|.*Attention\.(q|k|v|o)|.*DenseReluDense\.w\w+",
+        keys=r".*\.layers\.\d+\..*(k_proj|v_proj)|.*Attention\.(k|v)",
+        forward=r".*\.layers\.\d+\.fc2|.*DenseReluDense\.wo",
+        own={"head": _decoder, "prompt": lambda module: add_prompts(module, PROMPTS)},
+        peft={"task_type": "SEQ_2_SEQ_LM"},
+    ),
+}
+
+
+def adapt(module: nn.Module, task: TaskName, method: str, steps: int, rank: int = 8) -> nn.Module:
     """The module to train, with everything frozen that `method` leaves alone. It works in place.
 
     vision: a timm Vision Transformer with its new head, which every method trains. translation: a transformers
@@ -66,61 +115,56 @@ def adapt(module: nn.Module, task: Task, method: str, steps: int, rank: int = 8)
     if method == "full":
         return module
     module.requires_grad_(False)
-    if method == "head" and task == "vision":
-        head_of(module).requires_grad_(True)
+    parts, model = PARTS[task], cast(PreTrainedModel, module)  # peft takes any module
+    if method in parts.own:
+        parts.own[method](module)
         return module
-    if method == "head":  # its layers, not the embedding and the positions, which the encoder reads too
-        for name, parameter in module.get_decoder().named_parameters():
-            parameter.requires_grad_(not name.startswith("embed_"))
-        return module
-    if method == "prompt" and task == "vision":
-        add_registers(module, PROMPTS)
-        head_of(module).requires_grad_(True)
-        return module
-    if method == "prompt":
-        add_prompts(module, PROMPTS)
-        return module
-    return get_peft_model(module, _config(task, method, steps, rank))
+    return get_peft_model(model, CONFIGS[method](parts, steps, rank))
 
 
-def _config(task: Task, method: str, steps: int, rank: int) -> Any:
-    common = {"modules_to_save": ["head"]} if task == "vision" else {"task_type": "SEQ_2_SEQ_LM"}
-    linear = LINEAR[task]
-    if method == "lora":
-        return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linear, **common)
-    if method == "adalora":
-        # Two steps at least: importance is measured in one before ranks are given up in another. One rank to give up.
-        plan = {"tinit": steps // 5, "tfinal": 2 * steps // 5, "deltaT": max(1, steps // 20)}
-        plan["total_step"] = max(2, steps)
-        return AdaLoraConfig(
-            init_r=max(rank + 1, 3 * rank // 2), target_r=rank, lora_alpha=2 * rank,
-            target_modules=linear, **plan, **common,
-        )  # fmt: skip
-    if method == "ia3":
-        keys, forward = IA3_PARTS[task]
-        return IA3Config(target_modules=rf"{keys}|{forward}", feedforward_modules=forward, **common)
-    raise KeyError(method)
+def _lora(parts: Parts, steps: int, rank: int) -> LoraConfig:
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=parts.linear, **parts.peft)
 
 
-# Regular expressions of module names, matched whole by peft.
-LINEAR = {
-    "vision": r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
-    "translation": r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
-    r"|.*Attention\.(q|k|v|o)|.*DenseReluDense\.w\w+",  # T5
-}
-# Keys and values, and the feed-forward layer. timm keeps query, key and value in one layer: there all three are scaled.
-IA3_PARTS = {
-    "vision": (r"blocks\.\d+\.attn\.qkv", r"blocks\.\d+\.mlp\.fc2"),
-    "translation": (
-        r".*\.layers\.\d+\..*(k_proj|v_proj)|.*Attention\.(k|v)",
-        r".*\.layers\.\d+\.fc2|.*DenseReluDense\.wo",
-    ),
-}
+def _adalora(parts: Parts, steps: int, rank: int) -> AdaLoraConfig:
+    """Two steps at least: importance is measured in one before ranks are given up in another. One rank to give up."""
+    return AdaLoraConfig(
+        init_r=max(rank + 1, 3 * rank // 2),
+        target_r=rank,
+        lora_alpha=2 * rank,
+        target_modules=parts.linear,
+        tinit=steps // 5,
+        tfinal=2 * steps // 5,
+        deltaT=max(1, steps // 20),
+        total_step=max(2, steps),
+        **parts.peft,
+    )
 
 
-def trainable(module: nn.Module) -> int:
-    """How many parameters learn."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+def _ia3(parts: Parts, steps: int, rank: int) -> IA3Config:
+    both = rf"{parts.keys}|{parts.forward}"
+    return IA3Config(target_modules=both, feedforward_modules=parts.forward, **parts.peft)
+
+
+CONFIGS: dict[str, Callable[[Parts, int, int], PeftConfig]] = {"lora": _lora, "adalora": _adalora, "ia3": _ia3}
+
+
+@dataclass(frozen=True)
+class Count:
+    """Parameters: those that learn, and all."""
+
+    trainable: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.trainable / max(1, self.total)
+
+
+def count(module: nn.Module) -> Count:
+    """Of a module as `adapt` left it, with what the method added; a head that peft keeps a copy of counts once."""
+    kept = [(name, p) for name, p in module.named_parameters() if ".original_module." not in name]
+    return Count(sum(p.numel() for _, p in kept if p.requires_grad), sum(p.numel() for _, p in kept))
 
 
 class RankAllocation:
@@ -130,8 +174,8 @@ class RankAllocation:
     NAMES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
     def __init__(self, module: PeftModel) -> None:
-        self.adalora: AdaLoraModel = module.base_model
-        config = self.adalora.peft_config["default"]
+        self.adalora = cast(AdaLoraModel, module.base_model)
+        config = cast(AdaLoraConfig, self.adalora.peft_config["default"])
         self.weight, self.config = config.orth_reg_weight, config
         self.factors = [p for name, p in module.named_parameters() if "lora_A" in name or "lora_B" in name]
 
@@ -159,8 +203,9 @@ class RankAllocation:
 
 def companion(module: nn.Module) -> RankAllocation | None:
     """What a training loop does for this module beside the gradient."""
-    adaptive = isinstance(module, PeftModel) and isinstance(module.base_model, AdaLoraModel)
-    return RankAllocation(module) if adaptive else None
+    if isinstance(module, PeftModel) and isinstance(module.base_model, AdaLoraModel):
+        return RankAllocation(module)
+    return None
 
 
 def changed(module: nn.Module) -> dict[str, Tensor]:

@@ -62,7 +62,9 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path) as archive:
         for member in archive:
             if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                yield member.name, archive.extractfile(member).read()
+                content = archive.extractfile(member)
+                assert content is not None, "a file has content"
+                yield member.name, content.read()
 
 
 def enlarge(images: Tensor, side: int) -> Tensor:

@@ -11,10 +11,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import PartialState
-from torch import nn
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from core.finetune import parallel
@@ -56,6 +56,7 @@ def start_model(folder: Path, dropout: float) -> tuple[MarianMTModel, MarianToke
     """A model to go on from, in float32, with its vocabulary; attention without fusion, whose CPU gradient is slow."""
     module = MarianMTModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     module.config.dropout = dropout
+    part: Any
     for part in module.modules():
         if isinstance(getattr(part, "dropout", None), float):
             part.dropout = dropout
@@ -63,7 +64,7 @@ def start_model(folder: Path, dropout: float) -> tuple[MarianMTModel, MarianToke
 
 
 def export(
-    module: nn.Module, tokenizer: MarianTokenizer, held_out: Sequence[Pair], record: dict[str, object], folder: Path
+    module: Any, tokenizer: MarianTokenizer, held_out: Sequence[Pair], record: dict[str, Any], folder: Path
 ) -> None:
     """float16 weights, tokenizer and `training.json`: what the model is made from, and how good what is shipped is."""
     module.half().save_pretrained(folder)
@@ -84,13 +85,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.manual_seed(options.seed)
         module = new_model(tokenizer, options.width, tuple(options.layers), options.dropout)
     settings = Settings(
-        steps=options.steps, rate=options.rate, warmup=options.warmup, average=options.average,
-        every=options.every, seed=options.seed, precision=options.precision,
-    )  # fmt: skip
+        steps=options.steps,
+        rate=options.rate,
+        warmup=options.warmup,
+        average=options.average,
+        every=options.every,
+        seed=options.seed,
+        precision=options.precision,
+    )
     task = TranslationTask(
-        module, tokenizer, train, held_out, options.seed, options.tokens,
-        smoothing=options.smoothing, rdrop=options.rdrop, piece_dropout=options.piece_dropout,
-    )  # fmt: skip
+        module,
+        tokenizer,
+        train,
+        held_out,
+        options.seed,
+        options.tokens,
+        smoothing=options.smoothing,
+        rdrop=options.rdrop,
+        piece_dropout=options.piece_dropout,
+    )
     run = Run(task, settings, options.run)
     run.print_progress(every=50)
     if options.export and run.accelerator.is_main_process:

@@ -9,10 +9,9 @@ from safetensors.torch import load_file
 from core.errors import SidelightError
 from core.finetune import methods
 from core.finetune.job import write_json
+from core.finetune.learning import side
 from core.finetune.sent import Sent, shapes_of
-from core.models.translation import load_translator
-from core.models.vision import load_vision
-from core.models.vision.timm_adapter import new_head
+from core.tasks import TASKS
 
 Shapes = dict[str, tuple[int, ...]]
 PEFT = "base_model.model."  # what peft puts before a module's names
@@ -21,9 +20,8 @@ PEFT = "base_model.model."  # what peft puts before a module's names
 def write_model(sent: Sent, folder: Path) -> None:
     """What loads as a model. Raises SidelightError `model.not_its_base` where a tensor's name or shape is not what this
     method makes of this base."""
-    whole = sent.card.task == "translation" and sent.job.method in ("full", "head")
-    if whole:
-        model = load_translator(sent.base.key)
+    if side(sent.job.task).ships_whole(sent.job.method):
+        model: Any = TASKS[sent.job.task].load(sent.base.key)
         copies = {name: value.clone() for name, value in model.module.state_dict().items()}  # as a result is written
         model.module.save_pretrained(folder, state_dict=copies)
         model.tokenizer.save_pretrained(folder)
@@ -40,11 +38,8 @@ def write_model(sent: Sent, folder: Path) -> None:
 def _write_settings(sent: Sent, folder: Path) -> Shapes:
     """`adapter_config.json` where peft needs one; the shapes that the weights must have."""
     job = sent.job
-    if sent.classes:
-        module = load_vision(sent.base.key).module
-        new_head(module, len(sent.classes.classes))
-    else:
-        module = load_translator(sent.base.key).module
+    module = TASKS[job.task].load(sent.base.key).module
+    side(job.task).prepare(module, len(sent.classes.classes) if sent.classes else 0)
     try:
         adapted = methods.adapt(module, job.task, job.method, steps=100, rank=job.rank)
     except (ValueError, AttributeError) as error:  # ours and peft's word for a model without such layers

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 import zipfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from core.finetune import rebuilt, sent
 from core.finetune.job import Job, set_status, write_json
 from core.models import catalogue
 from core.models.catalogue import ModelCard
-from core.models.translation import load_translator_card
-from core.models.vision import load_vision_card
+from core.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class Result:
     """metrics, before: by name (training.finish). forgetting: {"before": .., "after": ..} by measure, or empty.
     seconds: of training, evaluations counted. peak_mb: of the process. data: SHA-256 of what it was trained on. target:
     the tag of the language that a translator learnt, or empty; a result that is sent on comes without its data. kept:
-    the step that the weights are of, the last one or, with early stopping, that of the lowest validation loss."""
+    the step that the weights are of, the last one or, with early stopping, that of the lowest validation loss.
+    calibration: of its probabilities (`Learning.calibration`)."""
 
     metrics: dict[str, float]
     before: dict[str, float]
@@ -41,20 +41,26 @@ class Result:
     data: str
     target: str = ""
     kept: int = 0
+    calibration: dict[str, float] = field(default_factory=dict)
 
 
 def card_of(run: Path, job: Job, place: Path) -> ModelCard:
     """The catalogue's entry for the weights in `place`."""
     card = ModelCard(
-        key=run.name, task=job.task, title=f"{job.title} · {job.method} · {run.name[4:15]}",
-        source=f"fine-tuned from {job.base}", licence="that of its base and its data", sha256="", base=job.base,
+        key=run.name,
+        task=job.task,
+        title=f"{job.title} · {job.method} · {run.name[4:15]}",
+        source=f"fine-tuned from {job.base}",
+        licence="that of its base and its data",
+        sha256="",
+        base=job.base,
         place=place,
-    )  # fmt: skip
+    )
     return replace(card, sha256=hashlib.sha256(card.weights.read_bytes()).hexdigest())
 
 
-def write(place: Path, job: Job, card: ModelCard, result: dict[str, Any]) -> None:
-    write_json(place / "result.json", asdict(Result(**result)))
+def write(place: Path, job: Job, card: ModelCard, result: Result) -> None:
+    write_json(place / "result.json", asdict(result))
     write_json(place / "job.json", asdict(replace(job, owner="")))  # it is sent to others
     write_json(place / "card.json", {name: value for name, value in asdict(card).items() if name != "place"})
 
@@ -114,8 +120,8 @@ def unpack(data: bytes, root: Path) -> Path:
         unfinished.mkdir(parents=True)
         rebuilt.write_model(found, unfinished)
         card = ModelCard(**found.card.model_dump() | {"place": unfinished})
-        write(unfinished, job, card, found.result.model_dump())
-        (load_vision_card if job.task == "vision" else load_translator_card)(card)
+        write(unfinished, job, card, Result(**found.result.model_dump()))
+        TASKS[job.task].load_card(card)
         unfinished.rename(run / "result")
     except BaseException as error:
         shutil.rmtree(run, ignore_errors=True)

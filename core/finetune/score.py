@@ -16,7 +16,7 @@ from core.models.tokenizing import LOCK
 BATCH = 64  # sentences
 
 
-def translate_all(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair], beams: int = 5) -> list[str]:
+def translate_all(module: Any, tokenizer: Any, pairs: Sequence[Pair], beams: int = 5) -> list[str]:
     """The model's translation of each pair's source, in their order. Sentences of similar length run together."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].source))
     found = [""] * len(pairs)

@@ -21,9 +21,10 @@ from torch import Tensor
 from core.errors import SidelightError
 from core.finetune.data.archives import DAMAGED
 from core.finetune.data.dataset import clean
+from core.finetune.learning import side
 from core.finetune.methods import METHODS
 from core.models import catalogue
-from core.models.catalogue import ModelCard
+from core.models.catalogue import ModelCard, TaskName
 
 FILES = 30  # in the archive, at most
 RECORD = 200_000  # bytes of a JSON file
@@ -58,7 +59,7 @@ class Record(BaseModel):
 
 class SentCard(Record):
     key: Line
-    task: Literal["vision", "translation"]
+    task: TaskName
     title: Title
     source: Line
     licence: Line
@@ -69,7 +70,7 @@ class SentCard(Record):
 class SentJob(Record):
     """The fields of `job.Job`. owner: of another machine, not kept."""
 
-    task: Literal["vision", "translation"]
+    task: TaskName
     method: Name
     base: Title
     title: Line
@@ -102,11 +103,12 @@ class SentResult(Record):
     data: Line
     target: Line
     kept: int = Field(default=0, ge=0, le=10**10)
+    calibration: Measures = Field(default={})
 
 
 class SentClasses(Record):
     classes: Annotated[list[Label], Field(min_length=2, max_length=100)]
-    temperature: float = Field(ge=1e-9, le=1e12)  # of a run that learnt nothing it is huge
+    temperature: float = Field(ge=1e-9, le=1e12)  # older results are not bounded
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _read(archive: zipfile.ZipFile) -> Sent:
     job = SentJob.model_validate_json(_small(archive, files["job.json"]))
     result = SentResult.model_validate_json(_small(archive, files["result.json"]))
     classes = None
-    if card.task == "vision":
+    if side(card.task).names_classes:
         classes = SentClasses.model_validate_json(_small(archive, files["classes.json"]))
         if len(set(classes.classes)) < len(classes.classes):
             raise ValueError("two classes of one name")

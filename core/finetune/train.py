@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -18,14 +19,13 @@ from core.errors import SidelightError
 from core.finetune import methods, results
 from core.finetune.data import dataset
 from core.finetune.film import FRAMES
-from core.finetune.job import Job, Request, answered, asked, read_job, set_status, write_json
+from core.finetune.job import EVALUATIONS, Job, Request, answered, asked, read_job, set_status, write_json
 from core.finetune.learning import Learning, open_learning
 from core.finetune.log import Event, append_line, read_log
 from core.finetune.looking import looking
 from core.finetune.loop import NotFinite, Run, Settings
 from core.models.loading import device
-
-EVALUATIONS = 6  # of a run, about
+from core.tasks import TASKS
 
 
 def train(folder: Path) -> Iterator[Event]:
@@ -86,9 +86,15 @@ def settings_of(job: Job, batches: int) -> Settings:
     """batches: of an epoch."""
     steps = job.epochs * batches
     return Settings(
-        steps=steps, rate=job.rate, warmup=steps // 10, every=max(1, steps // EVALUATIONS), seed=job.seed,
-        precision=job.precision, schedule=job.schedule, patience=job.patience,
-    )  # fmt: skip
+        steps=steps,
+        rate=job.rate,
+        warmup=steps // 10,
+        every=max(1, steps // EVALUATIONS),
+        seed=job.seed,
+        precision=job.precision,
+        schedule=job.schedule,
+        patience=job.patience,
+    )
 
 
 def trackers() -> list[str]:
@@ -98,20 +104,21 @@ def trackers() -> list[str]:
     return ["tensorboard", *(["wandb"] if os.environ.get("WANDB_API_KEY") and is_wandb_available() else [])]
 
 
-def _note_start(folder: Path, job: Job, learning: Learning, run: Run) -> None:
+def _note_start(folder: Path, job: Job, learning: Learning[Any, Any], run: Run) -> None:
     """What was known before the first step: measured once, also of a run that is resumed."""
     path = folder / "before.json"
     if not path.exists():
         set_status(folder, "running", stage="before")
-        parameters = sum(p.numel() for p in learning.base.module.parameters())
-        counts = {"trainable": methods.trainable(learning.task.module), "parameters": parameters}
+        count = methods.count(learning.whole)
+        sizes = {"trainable": count.trainable, "parameters": count.total}
+        sizes |= {"interim": learning.interim, "held_out": len(learning.data.held_out)}
         with looking(run.learnt):
             learning.probe(0, run.learnt)
-            write_json(path, {"metrics": learning.before(), **counts})
+            write_json(path, {"metrics": learning.before(), **sizes})
     set_status(folder, "running", stage="training")
 
 
-def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int) -> None:
+def _watch(folder: Path, learning: Learning[Any, Any], run: Run, event: Event, every: int) -> None:
     """A frame of the film every few steps; after an evaluation, what it answered."""
     if event.metrics:
         append_line(folder / "probes.jsonl", {"step": event.step, **learning.probes()})
@@ -120,7 +127,7 @@ def _watch(folder: Path, learning: Learning, run: Run, event: Event, every: int)
             learning.probe(event.step, run.learnt)
 
 
-def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
+def finish(folder: Path, job: Job, learning: Learning[Any, Any], run: Run) -> None:
     """Write `result/`: the weights, loaded as any page loads them and measured, and what it cost to get there."""
     set_status(folder, "running", stage="saving")
     kept = run.use_best()
@@ -130,14 +137,22 @@ def finish(folder: Path, job: Job, learning: Learning, run: Run) -> None:
     learning.export(run.learnt.eval(), unfinished)
     card = results.card_of(folder, job, unfinished)
     set_status(folder, "running", stage="measuring")
-    model, log = learning.load(card), read_log(folder)
+    model, log = TASKS[job.task].load_card(card), read_log(folder)
     before = json.loads((folder / "before.json").read_text("utf-8"))
-    result = {
-        "metrics": learning.measure(model), "before": before["metrics"], "forgetting": learning.forgetting(model),
-        "seconds": log[-1].seconds, "steps": log[-1].step, "peak_mb": max(event.memory for event in log),
-        "trainable": before["trainable"], "parameters": before["parameters"], "data": learning.data.digest,
-        "target": learning.target, "kept": kept,
-    }  # fmt: skip
+    result = results.Result(
+        metrics=learning.measure(model),
+        before=before["metrics"],
+        forgetting=learning.forgetting(model),
+        seconds=log[-1].seconds,
+        steps=log[-1].step,
+        peak_mb=max(event.memory for event in log),
+        trainable=before["trainable"],
+        parameters=before["parameters"],
+        data=learning.data.digest,
+        target=learning.target,
+        kept=kept,
+        calibration=learning.calibration(model),
+    )
     results.write(unfinished, job, card, result)
     shutil.rmtree(place, ignore_errors=True)
     os.replace(unfinished, place)

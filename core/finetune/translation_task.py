@@ -3,6 +3,7 @@
 import copy
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import sentencepiece
 import torch
@@ -27,10 +28,18 @@ class TranslationTask:
     """
 
     def __init__(
-        self, module: nn.Module, tokenizer: MarianTokenizer, train: Sequence[Pair], held_out: Sequence[Pair],
-        seed: int = 0, tokens: int = 4000, smoothing: float = 0.1, varied: bool = True,
-        rdrop: float = 0.0, piece_dropout: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        module: nn.Module,
+        tokenizer: MarianTokenizer,
+        train: Sequence[Pair],
+        held_out: Sequence[Pair],
+        seed: int = 0,
+        tokens: int = 4000,
+        smoothing: float = 0.1,
+        varied: bool = True,
+        rdrop: float = 0.0,
+        piece_dropout: float = 0.0,
+    ) -> None:
         self.module, self.tokenizer, self.train, self.held_out = module, tokenizer, train, held_out
         self.seed, self.tokens, self.smoothing, self.varied = seed, tokens, smoothing, varied
         self.rdrop, self.piece_dropout = rdrop, piece_dropout
@@ -82,7 +91,8 @@ class TranslationTask:
 
     def _logits(self, module: nn.Module, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
         """Logits (pieces, vocabulary) and labels (pieces,) of the real target positions, sentence after sentence."""
-        config, device = self.module.config, next(module.parameters()).device
+        config: Any = self.module.config  # of transformers
+        device = next(module.parameters()).device
         prompts = prompt_ids(self.module)
         source = _padded([prompts + pair[0] for pair in ids], config.pad_token_id).to(device)
         labels = _padded([pair[1] for pair in ids], IGNORED).to(device)
@@ -90,7 +100,7 @@ class TranslationTask:
         given[:, 0] = config.decoder_start_token_id
         output = module(
             input_ids=source,
-            attention_mask=(source != config.pad_token_id).long(),
+            attention_mask=source.ne(config.pad_token_id).long(),
             decoder_input_ids=given,
             use_cache=False,
         ).logits

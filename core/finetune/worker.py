@@ -169,8 +169,8 @@ def _end_without(worker: int) -> None:
 def serve(folder: Path) -> None:
     """Train one run in a child process, and see to what is asked of it meanwhile."""
     # Forked where that is safe: the child then has all imports. This process itself computes nothing.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    child = context.Process(target=_train, args=(folder, os.getpid()), daemon=True)
+    start = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn").Process  # type: ignore[attr-defined]
+    child = start(target=_train, args=(folder, os.getpid()), daemon=True)
     with _locked(folder / ".lock", 1):
         if status(folder).state != "queued":  # cancelled at the last moment
             return

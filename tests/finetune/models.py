@@ -13,7 +13,7 @@ import timm
 import torch
 from transformers import AutoTokenizer, MarianConfig, MarianMTModel
 
-from core.finetune import learning
+from core.finetune import picture_learning, sentence_learning
 from core.finetune.data import dataset
 from core.finetune.data.dataset import PairData, PictureData, Report, pair_digest, picture_digest
 from core.finetune.job import Job, new_run
@@ -23,6 +23,7 @@ from core.models import catalogue, translation, vision
 from core.models.catalogue import ModelCard
 from core.models.translation import Translator
 from core.models.vision import VisionModel
+from core.tasks import TASKS
 from tests.finetune.test_translation import NOUNS, VERBS
 
 WIDTH, LAYERS, HIDDEN = {"vision": 48, "translation": 32}, {"vision": 3, "translation": 1}, 64
@@ -52,8 +53,8 @@ def tiny_translator(name: str = "tiny") -> Translator:
     """One layer each, two heads, with the bundled vocabulary."""
     config = MarianConfig.from_pretrained(catalogue.default("translation").folder)
     sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": DROPOUT}
-    for side in ("encoder", "decoder"):
-        sizes |= {f"{side}_attention_heads": 2, f"{side}_ffn_dim": HIDDEN}
+    for part in ("encoder", "decoder"):
+        sizes |= {f"{part}_attention_heads": 2, f"{part}_ffn_dim": HIDDEN}
     config.update({**sizes, "dtype": "float32", "init_std": 0.1})
     config._attn_implementation = "sdpa"
     with torch.random.fork_rng():
@@ -70,19 +71,26 @@ def base(task: str) -> VisionModel | Translator:
 def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
     """Runs go to `runs`, every base is a tiny one, and little is measured of what was forgotten."""
     patch.setenv("SIDELIGHT_RUNS", str(runs))
-    for module in (learning, vision.load):
+    for module in (picture_learning, vision.load):
         patch.setattr(module, "load_vision", tiny_vision)
-    for module in (learning, translation):
+    for module in (sentence_learning, translation):
         patch.setattr(module, "load_translator", tiny_translator)
-    for name, value in {"SCENES": 2, "CAPTIONS": 3, "INTERIM_PICTURES": 24, "INTERIM_PAIRS": 8}.items():
-        patch.setattr(learning, name, value)
+    patch.setattr(picture_learning, "SCENES", 2)
+    patch.setattr(sentence_learning, "CAPTIONS", 3)
+    for task, few in {"vision": 24, "translation": 8}.items():
+        judged_on(patch, task, few)
+
+
+def judged_on(patch: pytest.MonkeyPatch, task: str, few: int) -> None:
+    """While it learns, of the held-out items."""
+    patch.setitem(TASKS, task, replace(TASKS[task], interim=few))
 
 
 def loaded(task: str, place: Path) -> VisionModel | Translator:
     """What an export in `place` is as a model of its own, through the way that every page loads it."""
     card = ModelCard("exported", task, "exported", "", "", "", base="tiny", place=place)
     card = replace(card, sha256=dataset.hashlib.sha256(card.weights.read_bytes()).hexdigest())
-    return learning.load_vision_card(card) if task == "vision" else learning.load_translator_card(card)
+    return TASKS[task].load_card(card)
 
 
 def pictures(each: int = 16, held_out: int = 12, shuffled: bool = False, side: int = 16) -> PictureData:

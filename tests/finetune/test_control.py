@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import SidelightError
-from core.finetune import film, learning, results, train
+from core.finetune import film, picture_learning, results, sentence_learning, train
 from core.finetune.job import ask, status
 from core.finetune.log import read_log
 from core.finetune.looking import looking
@@ -107,7 +107,7 @@ def test_what_was_cut_off_while_its_result_was_measured_needs_no_more_training(
 ) -> None:
     folder = run_of(tmp_path, job("vision", "head"))
     with monkeypatch.context() as patch:
-        patch.setattr(learning.PictureLearning, "measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(picture_learning.PictureLearning, "measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             list(train.train(folder))
     assert status(folder).state == "running" and results.read(folder) is None and not catalogue.trained()
@@ -130,10 +130,10 @@ def test_a_rate_that_is_too_high_ends_in_a_sentence(tmp_path: Path, task: str, m
 def test_another_mistake_is_not_taken_for_a_rate_that_is_too_high(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: learning.PictureLearning) -> None:
+    def broken(self: picture_learning.PictureLearning) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(learning.PictureLearning, "probes", broken)
+    monkeypatch.setattr(picture_learning.PictureLearning, "probes", broken)
     with pytest.raises(ValueError, match="a bug"):
         list(train.train(run_of(tmp_path, job("vision", "head"))))
 
@@ -163,7 +163,7 @@ def test_what_stops_early_ships_its_best_weights(
     wanted = job(task, method, epochs=4 if task == "vision" else 8)
     early, short = run_of(tmp_path, replace(wanted, patience=2)), run_of(tmp_path, replace(wanted, patience=6))
     every = train.settings_of(wanted, 4 if task == "vision" else 2).every
-    for kind in (learning.ClassTask, learning.HeadTask, learning.ScoredTask):
+    for kind in (picture_learning.ClassTask, picture_learning.HeadTask, sentence_learning.ScoredTask):
         monkeypatch.setattr(kind, "evaluate", best_the_second_time(kind.evaluate))
     list(train.train(early))
     for event in train.train(short):

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from core.finetune import estimate, methods, train
+from core.finetune.class_task import class_logits
+from core.finetune.features import features
 from core.finetune.learning import Learning, open_learning
 from core.finetune.loop import Run
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.models.vision.timm_adapter import add_registers
+from core.tasks import TASKS
 from tests.finetune import models
 from tests.finetune.models import HIDDEN, LAYERS, WIDTH, base, data_of, in_place, job, loaded, run_of, tiny_vision
 
@@ -55,7 +59,7 @@ class Trained:
 
     @property
     def whole(self) -> nn.Module:
-        return getattr(self.learning, "whole", None) or self.run.learnt
+        return self.learning.whole
 
 
 def hashes(module: nn.Module) -> dict[str, str]:
@@ -72,7 +76,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory):
         if (task, method) not in kept:
             folder = run_of(tmp_path_factory.mktemp("runs"), job(task, method))
             learning = open_learning(folder, job(task, method), data_of(task))
-            whole = getattr(learning, "whole", None) or learning.task.module
+            whole = learning.whole
             settings = train.settings_of(learning.job, len(learning.task.batches(0)))
             settings, before = replace(settings, every=settings.steps), hashes(whole)
             run = Run(learning.task, settings, folder, methods.companion(learning.task.module))
@@ -112,7 +116,7 @@ def test_the_time_that_is_told_is_of_every_step_and_evaluation(method: str, epoc
     if method == "head":  # its features once, or once more as seen in a mirror, and what is held out three times
         assert found == pytest.approx(estimate.OVERHEAD + 0.01 * ((1 + varied) * 48 + 3 * 36))
     else:
-        interim = min(estimate.INTERIM_PICTURES, 36)
+        interim = min(TASKS["vision"].interim, 36)
         evaluated = estimate.EVALUATIONS * interim + 2 * 36 + 48
         assert found == pytest.approx(estimate.OVERHEAD + epochs * 48 * 1.0 + 0.01 * evaluated)
 
@@ -146,7 +150,8 @@ def closed_form(task: str, method: str, rank: int) -> int:
 @pytest.mark.parametrize("task", ["vision", "translation"])
 @pytest.mark.parametrize("rank", [2, 8])
 def test_the_counts_are_those_of_the_closed_form(task: str, rank: int) -> None:
-    counts = estimate.trainable_counts(base(task).module, task, 3, rank)
+    found = estimate.counts(base(task).module, task, 3, rank)
+    counts = {method: one.trainable for method, one in found.items()}
     whole = sum(p.numel() for p in base(task).module.parameters() if p.requires_grad)
     assert counts.pop("full") == whole + (3 * (WIDTH[task] + 1) if task == "vision" else 0)
     assert counts == {method: closed_form(task, method, rank) for method in counts}
@@ -174,7 +179,7 @@ def outputs(model: VisionModel | Translator, module: nn.Module, learning: Learni
     """Logits for the held-out pictures, or of the pieces of a given translation (log-probabilities are of no use: they
     are small where the logits are wrong together)."""
     if isinstance(model, VisionModel):
-        return models.learning.class_logits(module, learning.data.held_out, model.mean, model.std, learning.side)
+        return class_logits(module, learning.data.held_out, model.mean, model.std, learning.side)
     ids = models.tokenizer()(text_target=learning.data.held_out[0].target, return_tensors="pt").input_ids
     model = replace(model, module=module)
     source, _ = model.source_pieces(learning.data.held_out[0].source, "deu")
@@ -281,3 +286,23 @@ def test_the_penalty_is_that_of_the_paper() -> None:
 def test_other_methods_have_no_companion() -> None:
     for method in ("full", "head", "lora", "prompt", "ia3"):
         assert methods.companion(estimate.copy_for(tiny_vision().module, "vision", method, 3)) is None
+
+
+@pytest.mark.parametrize(("task", "method"), CASES)
+def test_a_run_counts_its_parameters_as_they_were_told_before(trained, task: str, method: str) -> None:
+    told = estimate.counts(base(task).module, task, 3, 4)[method]
+    found = methods.count(trained(task, method).whole)
+    assert found.trainable <= told.trainable if method == "adalora" else found == told
+    assert 0 < told.share <= 1 and (told.share < 1 or method == "full")
+
+
+def test_a_head_is_fitted_to_what_it_will_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With prompts: the gradient of its logistic regression, on the features beside them, is zero where it begins."""
+    in_place(monkeypatch, tmp_path)
+    learning = open_learning(run_of(tmp_path, job("vision", "prompt")), job("vision", "prompt"), data_of("vision"))
+    module, train = learning.whole, learning.data.train
+    known = features(learning.base, train.images, 64)
+    assert not torch.allclose(known, learning.known, atol=1e-3), "the prompts change what CLS is"
+    loss = cross_entropy(module.head(known), train.labels) + 0.01 * module.head.weight.square().sum()
+    (slope,) = torch.autograd.grad(loss, module.head.weight)
+    assert slope.abs().max() < 1e-3

@@ -7,7 +7,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from core.finetune import data, learning, methods, results
+from core.finetune import data, methods, results
 from core.finetune.job import Job, new_run, read_job
 from core.finetune.methods import METHODS
+from core.finetune.picture_learning import PictureLearning
 from core.finetune.rebuilt import PEFT
+from core.finetune.sentence_learning import SentenceLearning
 from core.models import catalogue
 from core.models.translation import load_translator
 from core.models.vision import load_vision
@@ -156,17 +158,18 @@ def untrained(root: Path, job: Job) -> Path:
         whole = methods.adapt(base.module, job.task, job.method, 10, job.rank)
         if job.method == "adalora":
             with_fewer_ranks(whole)
-        interim = found.held_out.part(torch.tensor([0, 60]))
-        itself = SimpleNamespace(job=job, base=base, whole=whole, interim=interim, data=found, side=56)
-        learning.PictureLearning.export(itself, whole, place)  # type: ignore[arg-type]
+        found = replace(found, held_out=found.held_out.part(torch.tensor([0, 60])))
+        itself = SimpleNamespace(job=job, base=base, whole=whole, data=found, side=56)
+        PictureLearning.export(itself, whole, place)  # type: ignore[arg-type]
     else:
         translator = load_translator(job.base)
         whole = methods.adapt(translator.module, job.task, job.method, 10, job.rank)
         if job.method == "adalora":
             with_fewer_ranks(whole)
-        learning.SentenceLearning.export(SimpleNamespace(job=job, base=translator), whole, place)  # type: ignore[arg-type]
+        itself = SimpleNamespace(job=job, base=translator, ships_whole=SentenceLearning.ships_whole)
+        SentenceLearning.export(itself, whole, place)  # type: ignore[arg-type]
     result = results.Result({"loss": 1.0}, {}, {}, 1.0, 1, 100.0, 10, 100, "00", "")
-    results.write(place, job, results.card_of(run, job, place), asdict(result))
+    results.write(place, job, results.card_of(run, job, place), result)
     return run
 
 

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn.functional import cross_entropy
 from torchvision.transforms.functional import normalize
 
-from core.finetune import film, learning, results, train
+from core.finetune import film, picture_learning, results, train
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
 from core.finetune.log import Event, read_log
@@ -22,7 +22,7 @@ from core.finetune.pictures import enlarge
 from core.models import catalogue
 from core.models.translation import load_translator_card
 from core.models.vision import load_vision_card
-from tests.finetune.models import LAYERS, data_of, in_place, job, pictures, run_of, tiny_vision
+from tests.finetune.models import LAYERS, data_of, in_place, job, judged_on, pictures, run_of, tiny_vision
 
 JOBS = {
     "vision": job("vision", "lora", epochs=5, smoothing=0.0),
@@ -86,7 +86,7 @@ def test_the_loss_falls_on_what_can_be_learnt(finished, task: str) -> None:
 @pytest.mark.parametrize("method", ["lora", "head"])
 def test_shuffled_labels_are_not_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """Accuracy on 90 held-out pictures of 3 classes: 1/3, give or take three standard deviations of 0.05."""
-    monkeypatch.setattr(learning, "INTERIM_PICTURES", 90)
+    judged_on(monkeypatch, "vision", 90)
     folder = run_of(tmp_path, job("vision", method, epochs=5), pictures(held_out=30, shuffled=True))
     events = list(train.train(folder))
     found = [event.metrics["accuracy"] for event in events if event.metrics]
@@ -142,7 +142,7 @@ def test_the_answers_of_a_classifier_add_up(finished) -> None:
     probes = lines(folder / "probes.jsonl")
     measured = {event.step: event.metrics for event in events if event.metrics}
     assert [line["step"] for line in probes] == list(measured)
-    held_out = learning.interim_pictures(data_of("vision"), JOBS["vision"].seed)
+    held_out = picture_learning.interim_pictures(data_of("vision"), JOBS["vision"].seed)
     for line in probes:
         confusion = torch.tensor(line["confusion"])
         assert confusion.shape == (3, 3) and confusion.sum() == 24

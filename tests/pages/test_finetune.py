@@ -1,6 +1,8 @@
 """The Fine-tune page before and around a run: it opens explained, bad data gets a sentence and no button, the button
 puts a job into the queue. The worker is left out: tests/finetune/test_jobs.py has it."""
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from core import wording
 from core.finetune import worker
 from core.finetune.data import dataset
-from core.finetune.job import new_run, read_job, set_status, status
+from core.finetune.job import new_run, read_job, set_status, status, write_json
+from core.finetune.log import Event, log_event
 from core.finetune.methods import METHODS
 from core.ui.finetune import live
 from tests.finetune.models import data_of, job
@@ -216,3 +219,54 @@ def test_a_run_that_failed_says_why(runs: Path) -> None:
     (folder / "error.txt").write_text("Traceback")
     test = page(run_chosen=folder.name)
     assert any("the learning rate 0.5 is too high" in error.value for error in test.error)
+
+
+def with_log(folder: Path, steps: int = 20, seconds: float = 1.0, judged: int = 24) -> Path:
+    """As a run that has come so far writes it; a step takes so many seconds."""
+    for step in range(1, steps + 1):
+        metrics = {"accuracy": 0.9, "macro_f1": 0.9, "loss": 0.3} if step == steps else {}
+        log_event(folder, Event(step, 40, 0, 0.5, 1e-3, step * seconds, metrics, 12, 500.0))
+    write_json(folder / "before.json", {"metrics": {"accuracy": 0.5}, "interim": judged, "held_out": 36})
+    return folder
+
+
+def test_what_is_judged_on_the_way_says_of_how_many(runs: Path) -> None:
+    for judged, wording_key in ((24, "interim_some_vision"), (36, "interim_all_vision")):
+        folder = with_log(waiting(runs, "paused"), judged=judged)
+        text = said(page(run_chosen=folder.name))
+        assert wording.text(f"finetune.{wording_key}", "en", count=f"{judged}", all="36") in text
+
+
+@pytest.mark.parametrize(("seconds", "speed"), [(1.0, "12/s"), (30.0, "0.4/s")])
+def test_the_speed_after_the_end_is_that_of_the_run(runs: Path, seconds: float, speed: str) -> None:
+    folder = with_log(waiting(runs, "paused"), seconds=seconds)
+    (found,) = [metric.value for metric in page(run_chosen=folder.name).metric if metric.label == "Pictures"]
+    assert found == speed
+
+
+def test_time_goes_on_between_two_steps(runs: Path) -> None:
+    """The last step was written a minute ago."""
+    folder = with_log(waiting(runs, "running"))
+    set_status(folder, "running", stage="training", started=1.0)
+    os.utime(folder / "log.jsonl", times=(time.time() - 60,) * 2)
+    with worker._locked(folder / ".lock", 0):
+        (text,) = [element.proto.text for element in page(run_chosen=folder.name).get("progress")]
+    gone = int(text.split(" s gone")[0].split()[-1])
+    assert 80 <= gone < 89 and "about 1 s left" in text
+
+
+def test_the_queue_says_nothing_of_the_run_that_is_shown(runs: Path) -> None:
+    """It has its own words below, which are looked at later: the two would disagree when it ends."""
+    shown, other = waiting(runs, "queued"), waiting(runs, "queued")
+    captions = [caption.value for caption in page(run_chosen=shown.name).caption if caption.value.startswith("○")]
+    assert len(captions) == 1 and say("state_queued") in captions[0]
+    set_status(other, "finished")
+    assert not [c for c in page(run_chosen=shown.name).caption if c.value.startswith(("○", "◐"))]
+
+
+def test_a_line_that_a_kill_cut_off_leaves_the_page_whole(runs: Path) -> None:
+    folder = with_log(waiting(runs, "paused"))
+    for name in ("log.jsonl", "probes.jsonl"):
+        with (folder / name).open("ab") as file:
+            file.write(b'{"step": 21, "confu')
+    assert say("state_paused") in said(page(run_chosen=folder.name))

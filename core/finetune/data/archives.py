@@ -24,9 +24,19 @@ CHUNK = 1 << 20
 DRIVE = re.compile(r"[A-Za-z]:")
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 DAMAGED = (  # what the standard library raises on archives that are not what they claim
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
-    NotImplementedError, OSError, EOFError, ValueError, OverflowError, IndexError, RuntimeError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    RuntimeError,
+)
 
 File = tuple[tuple[str, ...], bytes | SidelightError]
 

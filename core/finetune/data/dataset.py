@@ -11,9 +11,10 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -56,6 +57,17 @@ class PictureData:
     report: Report
     digest: str
 
+    def write(self, folder: Path) -> dict[str, object]:
+        """`pictures.safetensors`, and what else `data.json` says."""
+        tensors = {
+            f"{part}_{name}": value.contiguous()
+            for part, pictures in (("train", self.train), ("held_out", self.held_out))
+            for name, value in (("images", pictures.images), ("labels", pictures.labels))
+        }
+        save_file(tensors, folder / ".unfinished")
+        os.replace(folder / ".unfinished", folder / "pictures.safetensors")
+        return {"kind": "pictures", "classes": self.train.classes}
+
 
 @dataclass(frozen=True)
 class PairData:
@@ -69,6 +81,15 @@ class PairData:
     @property
     def language(self) -> str:
         return self.train[0].language
+
+    def write(self, folder: Path) -> dict[str, object]:
+        """`pairs.tsv`, and what else `data.json` says."""
+        text = io.StringIO(newline="")
+        table = csv.writer(text, "excel-tab", lineterminator="\n")
+        for part, pairs in (("train", self.train), ("held_out", self.held_out)):
+            table.writerows((part, p.origin, p.language, p.source, p.target) for p in pairs)
+        _write(folder / "pairs.tsv", text.getvalue())
+        return {"kind": "pairs"}
 
 
 def clean(text: str) -> str:
@@ -115,23 +136,8 @@ def save(data: PictureData | PairData, folder: Path) -> None:
     """Write `pictures.safetensors` or `pairs.tsv`, and `data.json` last: without it nothing is loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data.json").unlink(missing_ok=True)
-    head: dict[str, object] = {"digest": data.digest, "report": _report_to_json(data.report)}
-    if isinstance(data, PictureData):
-        head |= {"kind": "pictures", "classes": data.train.classes}
-        tensors = {
-            f"{part}_{name}": value.contiguous()
-            for part, pictures in (("train", data.train), ("held_out", data.held_out))
-            for name, value in (("images", pictures.images), ("labels", pictures.labels))
-        }
-        save_file(tensors, folder / ".unfinished")
-        os.replace(folder / ".unfinished", folder / "pictures.safetensors")
-    else:
-        head |= {"kind": "pairs"}
-        text = io.StringIO(newline="")
-        table = csv.writer(text, "excel-tab", lineterminator="\n")
-        for part, pairs in (("train", data.train), ("held_out", data.held_out)):
-            table.writerows((part, p.origin, p.language, p.source, p.target) for p in pairs)
-        _write(folder / "pairs.tsv", text.getvalue())
+    kind = data.write(folder)
+    head = {"digest": data.digest, "report": _report_to_json(data.report), **kind}
     _write(folder / "data.json", json.dumps(head, indent=1) + "\n")
 
 
@@ -139,7 +145,7 @@ def load(folder: Path) -> PictureData | PairData:
     """What `save` wrote. Raises SidelightError `data.saved_damaged` where a file is missing or was changed."""
     try:
         head = json.loads((folder / "data.json").read_text("utf-8"))
-        data = _load_pictures(folder, head) if head["kind"] == "pictures" else _load_pairs(folder, head)
+        data = KINDS[head["kind"]](folder, head)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, csv.Error) as error:
         raise SidelightError("data.saved_damaged", folder=folder.name) from error
     if data.digest != head["digest"]:
@@ -163,6 +169,12 @@ def _load_pairs(folder: Path, head: dict) -> PairData:
             parts[part].append(Pair(source, target, language, origin))
     train, held_out = tuple(parts["train"]), tuple(parts["held_out"])
     return PairData(train, held_out, _report_from_json(head["report"]), pair_digest(train, held_out))
+
+
+KINDS: dict[str, Callable[[Path, dict[str, Any]], PictureData | PairData]] = {
+    "pictures": _load_pictures,
+    "pairs": _load_pairs,
+}
 
 
 def _write(path: Path, text: str) -> None:

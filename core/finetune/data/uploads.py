@@ -103,10 +103,15 @@ def _checked(
         name: (int((train.labels == i).sum()), int((held_out.labels == i).sum())) for i, name in enumerate(classes)
     }
     report = Report(
-        counts, duplicates, conflicts, unreadable, (*warnings, *warnings_for(counts)),
+        counts,
+        duplicates,
+        conflicts,
+        unreadable,
+        (*warnings, *warnings_for(counts)),
         (*layout.understood, *merged, *_brightened(read, labels)),
-        layout.choices, (layout.chosen,) if layout.choices else (),
-    )  # fmt: skip
+        layout.choices,
+        (layout.chosen,) if layout.choices else (),
+    )
     return PictureData(train, held_out, report, digest)
 
 
@@ -232,9 +237,13 @@ def _check_classes(by_class: Mapping[str, Sequence[_Found]]) -> None:
 
 
 def _split(
-    kept: Sequence[_Found], labels: Mapping[layouts.Path, str], classes: Sequence[str],
-    own: Mapping[layouts.Path, layouts.Part], seed: int, share: float,
-) -> tuple[list[_Found], list[_Found]]:  # fmt: skip
+    kept: Sequence[_Found],
+    labels: Mapping[layouts.Path, str],
+    classes: Sequence[str],
+    own: Mapping[layouts.Path, layouts.Part],
+    seed: int,
+    share: float,
+) -> tuple[list[_Found], list[_Found]]:
     """(training, validation): the person's own parts, or a share of each class. Raises SidelightError
     `data.split_few` where a class lacks one of the person's parts."""
     train: list[_Found] = []

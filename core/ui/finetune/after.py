@@ -8,17 +8,18 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import results
 from core.finetune.job import Job, read_job
+from core.finetune.learning import side
+from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.models import catalogue
 from core.settings import setting
+from core.tasks import TASKS, Metric
 from core.ui import work
-from core.ui.finetune import change, compare_runs
-from core.ui.finetune.compare_runs import MEASURES, SHARES, shown
+from core.ui.finetune import compare_runs
 from core.ui.finetune.live import duration
+from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 from core.wording import ASSETS
-
-PAGES = {"vision": ("vision", "compare"), "translation": ("translation", "compare")}
 
 
 def show(folder: Path) -> None:
@@ -32,42 +33,69 @@ def show(folder: Path) -> None:
         return
     job = read_job(folder)
     _numbers(job, result)
-    change.show(folder, job)
+    _changed(folder, job)
     compare_runs.show(folder, job, result)
     _take_away(folder, job)
+
+
+def _changed(folder: Path, job: Job) -> None:
+    st.subheader(say("after.change"))
+    try:
+        SIDES[job.task].change(folder, job)
+    except SidelightError as error:
+        show_error(error)
 
 
 def _numbers(job: Job, result: Result) -> None:
     st.subheader(say("after.result"))
     with st.container(horizontal=True, gap="medium"):
-        for name in (name for name in MEASURES[job.task] if name in result.metrics):
-            st.metric(
-                say(f"finetune.{name}"), shown(name, result.metrics[name]), _change(name, result), width="content"
-            )
-        share = result.trainable / max(1, result.parameters)
-        plain = {"delta_color": "off", "delta_arrow": "off", "width": "content"}
-        st.metric(say("after.learnt"), f"{result.trainable:,}", say("after.share", share=f"{share:.2%}"), **plain)
-        st.metric(say("after.time"), duration(result.seconds), say("after.steps", steps=f"{result.steps:,}"), **plain)
-        st.metric(say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process"), **plain)
+        for metric in TASKS[job.task].metrics:
+            if metric.key in result.metrics:
+                value = metric.shown(result.metrics[metric.key])
+                st.metric(say(f"finetune.{metric.key}"), value, _change(metric, result), width="content")
+        share = say("after.share", share=f"{Count(result.trainable, result.parameters).share:.2%}")
+        for name, value, note in (
+            (say("after.learnt"), f"{result.trainable:,}", share),
+            (say("after.time"), duration(result.seconds), say("after.steps", steps=f"{result.steps:,}")),
+            (say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process")),
+        ):
+            st.metric(name, value, note, delta_color="off", delta_arrow="off", width="content")
+    if 0 < result.kept < result.steps:
+        st.caption(say("after.kept", step=f"{result.kept:,}", steps=f"{result.steps:,}"))
     st.markdown(say(f"after.before_{job.task}") + " " + _forgetting(job, result))
+    if said := _calibration(result):
+        st.markdown(said)
     st.caption(say("after.data", title=_text(job.title), hash=result.data))
 
 
-def _change(name: str, result: Result) -> str | None:
+def _change(metric: Metric, result: Result) -> str | None:
     """ "+3.3, before 90.0%": in points, whichever scale the measure has."""
-    before = result.before.get(name)
+    before = result.before.get(metric.key)
     if before is None:
         return None
-    points = (result.metrics[name] - before) * (100 if name in SHARES else 1)
-    unit = "share" if name in SHARES else "score"
-    return say(f"after.points_{unit}", points=f"{points:+.1f}", before=shown(name, before))
+    points = metric.points(result.metrics[metric.key] - before)
+    return say("after.points", points=f"{points:+.1f}", before=metric.shown(before))
+
+
+def _calibration(result: Result) -> str:
+    """What the temperature of its probabilities is worth."""
+    found = result.calibration
+    if "error" not in found:
+        return ""
+    return say(
+        "after.calibration",
+        temperature=f"{found['temperature']:.2f}",
+        error=f"{found['error']:.1%}",
+        without=f"{found['error_without']:.1%}",
+        count=f"{found['pictures']:.0f}",
+    )
 
 
 def _forgetting(job: Job, result: Result) -> str:
     """What became of the task that the base was made for."""
     found = result.forgetting
     if not found:
-        return say("after.untouched" if (job.task, job.method) == ("vision", "head") else "after.not_measured")
+        return say("after.not_measured" if side(job.task).moves_attention(job.method) else "after.untouched")
     values = {f"{name}_{when}": f"{value:.1f}" for when, names in found.items() for name, value in names.items()}
     return say(f"after.forgetting_{job.task}", **values)
 
@@ -80,7 +108,7 @@ def _text(text: str) -> str:
 def _take_away(folder: Path, job: Job) -> None:
     st.subheader(say("after.use"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        for page in PAGES[job.task]:
+        for page in TASKS[job.task].pages:
             chosen = {f"{job.task}_model": folder.name}
             label = say("after.open", page=say(f"page.{page}"))
             st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)

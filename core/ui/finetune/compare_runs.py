@@ -8,23 +8,21 @@ from core.errors import SidelightError
 from core.finetune import results
 from core.finetune.job import Job
 from core.finetune.log import read_log
+from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.models import catalogue
 from core.tasks import TASKS
-from core.ui.finetune.live import MAIN, duration
+from core.ui.finetune.live import duration
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
 from core.ui.language import say, show_error
 from core.views.charts import QUIET
 from core.views.finetune import curve
 
-MEASURES = {"vision": ("accuracy", "macro_f1"), "translation": ("chrf", "bleu")}
-SHARES = ("accuracy", "macro_f1")  # from 0 to 1; the others go to 100
-
 
 def show(folder: Path, job: Job, result: Result) -> None:
     """A choice among the other finished runs of the task; nothing is drawn where there is none."""
-    others = {run.name: (run, *rest) for run, *rest in results.finished(job.task) if run.name != folder.name}
+    others = {run.name: (run, its, found) for run, its, found in results.finished(job.task) if run.name != folder.name}
     st.subheader(say("after.others"))
     if not others:
         st.caption(say("after.alone"))
@@ -33,9 +31,13 @@ def show(folder: Path, job: Job, result: Result) -> None:
     if st.session_state.get("other_run") not in others:
         st.session_state.pop("other_run", None)
     chosen = st.selectbox(
-        say("after.other"), list(others), index=None, format_func=titles.get, key="other_run",
+        say("after.other"),
+        list(others),
+        index=None,
+        format_func=titles.__getitem__,
+        key="other_run",
         placeholder=say("after.choose"),
-    )  # fmt: skip
+    )
     if chosen is None:
         return
     other, other_job, other_result = others[chosen]
@@ -65,30 +67,28 @@ def listed() -> None:
 
 def _short(job: Job, result: Result) -> None:
     base = catalogue.card(job.base)
-    share = f"{result.trainable / max(1, result.parameters):.2%}"
+    share = f"{Count(result.trainable, result.parameters).share:.2%}"
     method = method_name(job.method, job.task)
     st.text(say("models.trained_what", method=method, base=base.title if base else job.base, share=share))
-    measures = [name for name in MEASURES[job.task] if name in result.metrics]
+    metrics = [metric for metric in TASKS[job.task].metrics if metric.key in result.metrics]
     said = [
         say(
-            "models.trained_quality", name=say(f"finetune.{name}"), after=shown(name, result.metrics[name]),
-            before=shown(name, result.before[name]) if name in result.before else "–",
+            "models.trained_quality",
+            name=say(f"finetune.{metric.key}"),
+            after=metric.shown(result.metrics[metric.key]),
+            before=metric.shown(result.before[metric.key]) if metric.key in result.before else "–",
         )
-        for name in measures
-    ]  # fmt: skip
+        for metric in metrics
+    ]
     st.caption(" · ".join([*said, say("after.data_hash", hash=result.data[:8])]))
-
-
-def shown(measure: str, value: float) -> str:
-    return f"{value:.1%}" if measure in SHARES else f"{value:.1f}"
 
 
 def _column(job: Job, result: Result) -> dict[str, str]:
     """What is said of a run, by its label."""
-    measures = [name for name in MEASURES[job.task] if name in result.metrics]
+    metrics = [metric for metric in TASKS[job.task].metrics if metric.key in result.metrics]
     return {
         say("finetune.method"): method_name(job.method, job.task),
-        **{say(f"finetune.{name}"): shown(name, result.metrics[name]) for name in measures},
+        **{say(f"finetune.{metric.key}"): metric.shown(result.metrics[metric.key]) for metric in metrics},
         say("after.learnt"): f"{result.trainable:,}",
         say("after.time"): duration(result.seconds),
         say("finetune.memory"): f"{result.peak_mb:,.0f} MB",
@@ -102,15 +102,15 @@ def _curves(job: Job, runs: dict[str, Path]) -> None:
     for name in missing:
         st.caption(say("after.no_log", name=name))
     losses = {name: [(event.step, event.loss) for event in events] for name, events in logs.items() if events}
-    main = MAIN[job.task]
+    main = TASKS[job.task].main
     measured = {
-        name: [(e.step, e.metrics[main]) for e in events if main in e.metrics]
+        name: [(e.step, e.metrics[main.key]) for e in events if main.key in e.metrics]
         for name, events in logs.items()
         if events
     }
-    step, percent = say("finetune.step"), job.task == "vision"
+    step = say("finetune.step")
     if losses:
         left, right = st.columns(2)
         left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=QUIET)
-        figure = curve(measured, step, say(f"finetune.{main}"), percent=percent)
+        figure = curve(measured, step, say(f"finetune.{main.key}"), percent=main.is_share)
         right.plotly_chart(figure, key="others_metric", config=QUIET)

@@ -13,6 +13,7 @@ from core.ui.finetune.setup import method_name, owner
 from core.ui.language import say
 
 NEW = ""
+EVERY = 3.0  # seconds between two looks at the queue while something is in it
 
 
 def choose() -> Path | None:
@@ -30,12 +31,15 @@ def choose() -> Path | None:
     if st.session_state.run_chosen not in (NEW, *found):
         st.session_state.run_chosen = NEW
     chosen = st.selectbox(
-        say("finetune.run"), [NEW, *found], key="run_chosen",
+        say("finetune.run"),
+        [NEW, *found],
+        key="run_chosen",
         format_func=lambda name: _title(found[name]) if name else say("finetune.new"),
         help=say("finetune.run_help", folder=str(runs_folder())),
-    )  # fmt: skip
+    )
     keep.set_parameter("run", chosen)
-    _queue()
+    moving = bool(_moving())
+    st.fragment(_queue, run_every=EVERY if moving else None)(chosen, moving)
     return found.get(chosen)
 
 
@@ -58,9 +62,18 @@ def _title(run: Path) -> str:
     return f"{job.title} · {method_name(job.method, job.task)} · {time.strftime('%Y-%m-%d %H:%M:%S', begun)}"
 
 
-def _queue() -> None:
-    """What is being trained on this machine, and what waits."""
-    moving = [run for run in worker.runs() if worker.state_of(run).state == "running"]
-    for mark, run in [*(("◐", run) for run in moving), *(("○", run) for run in worker.waiting())]:
-        mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
-        st.caption(f"{mark} {_title(run)} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")
+def _moving() -> list[tuple[str, Path]]:
+    """A mark and a run: what is being trained on this machine, then what waits."""
+    trained = [run for run in worker.runs() if worker.state_of(run).state == "running"]
+    return [*(("◐", run) for run in trained), *(("○", run) for run in worker.waiting())]
+
+
+def _queue(shown: str, moving: bool) -> None:
+    """The others that move; what is shown says its own state below, at its own time."""
+    found = _moving()
+    if moving and not found:
+        st.rerun(scope="app")  # nobody need look any more
+    for mark, run in found:
+        if run.name != shown:
+            mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
+            st.caption(f"{mark} {_title(run)} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")

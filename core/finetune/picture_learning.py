@@ -1,0 +1,197 @@
+"""A Vision Transformer learning classes."""
+
+import copy
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.finetune import data as sets
+from core.finetune import methods
+from core.finetune.calibration import calibration_error, calibration_parts, fit_temperature
+from core.finetune.class_task import ClassTask, class_logits, confusion, quality
+from core.finetune.data.dataset import PictureData
+from core.finetune.features import HeadTask, features, fit_head, nearest
+from core.finetune.film import PhotoFilm
+from core.finetune.forgetting import object_attention
+from core.finetune.job import Job, write_json
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, save_adapter
+from core.finetune.pictures import Pictures
+from core.models.loading import mixed
+from core.models.vision import VisionModel, load_vision
+from core.models.vision.timm_adapter import head_of, new_head
+from core.tasks import TASKS
+
+VARIATION = 0.3  # of pictures; the bundled classifier, with many more steps, was trained with 1
+SCENES = 10  # that forgetting is measured on
+
+
+class PictureLearning(Learning[PictureData, VisionModel]):
+    """The probe photo is `film/probe-photo.png`, else a held-out picture."""
+
+    names_classes = True
+    task: ClassTask | HeadTask
+    film: PhotoFilm
+
+    def __init__(self, folder: Path, job: Job, data: PictureData) -> None:
+        self.job, self.data = job, data
+        self.base = load_vision(job.base)
+        module = self.base.module
+        torch.manual_seed(job.seed)
+        head = new_head(module, len(data.train.classes))
+        judged = interim_pictures(data, job.seed)
+        self.interim, self.side = len(judged), side_of(self.base, job)
+        self.film = PhotoFilm(folder, self.base, self._probe(folder))
+        self.known, self.asked = (self._features(part.images) for part in (data.train, data.held_out))
+        if job.method == "head":
+            self.whole = methods.adapt(module, "vision", "head", 0)
+            self.task = self._head_task(judged)
+            return
+        steps = -(-len(data.train) // job.batch) * job.epochs
+        fit_head(head, self.known, data.train.labels)
+        self.whole = methods.adapt(module, "vision", job.method, steps, job.rank)
+        if job.method == "prompt":  # the head reads CLS as it is with the prompts beside it
+            fit_head(head_of(self.whole), self._features(data.train.images), data.train.labels)
+        self.task = class_task(self.whole, self.base, job, data.train, judged)
+
+    def _probe(self, folder: Path) -> Image.Image:
+        chosen = folder / "film" / "probe-photo.png"
+        if chosen.exists():
+            return Image.open(chosen).convert("RGB")
+        return Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Of the base as it is now."""
+        with mixed(self.job.precision):
+            return features(self.base, images, self.side)
+
+    def _head_task(self, judged: Pictures) -> HeadTask:
+        job, train = self.job, self.data.train
+        mirrored = self._features(train.images.flip(-1)) if job.varied else self.known
+        views, held_out = torch.stack([self.known, mirrored]), self.asked[interim_order(self.data, job.seed)]
+        head = head_of(self.whole)
+        return HeadTask(head, views, train.labels, held_out, judged.labels, job.seed, job.batch, job.smoothing)
+
+    def before(self) -> dict[str, float]:
+        """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
+        votes = nearest(self.known, self.data.train.labels, self.asked, len(self.data.train.classes))
+        found = quality(votes, self.data.held_out.labels)
+        return {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
+
+    def probe(self, step: int, module: nn.Module) -> None:
+        """A head alone leaves attention as it is: one frame is all there is to see."""
+        if self.moves_attention(self.job.method) or step == 0:
+            self.film.take(step, self.base.module if self.job.method == "head" else module)
+
+    def probes(self) -> Probes:
+        logits, names = self.task.answers, self.data.train.classes
+        assert logits is not None, "nothing was judged yet"
+        labels = interim_pictures(self.data, self.job.seed).labels
+        chances = logits.softmax(-1).max(-1)
+        rows = zip(labels[:SHOWN].tolist(), chances.indices.tolist(), chances.values.tolist(), strict=False)
+        samples = [
+            {"input": n, "reference": names[label], "output": names[answer], "probability": chance}
+            for n, (label, answer, chance) in enumerate(rows)
+        ]
+        return {"confusion": confusion(logits, labels).tolist(), "samples": samples}
+
+    def export(self, module: nn.Module, folder: Path) -> None:
+        """The adapter, or the tensors that changed, and the classes with the temperature of their probabilities."""
+        whole = self.whole if self.job.method == "head" else module
+        part, _ = calibration_parts(self.data.held_out, self.job.seed)
+        with torch.inference_mode(), mixed(self.job.precision):
+            logits = class_logits(whole.eval(), part, self.base.mean, self.base.std, self.side)
+        if isinstance(whole, PeftModel):
+            save_adapter(whole, folder)
+        else:
+            half = self.job.method == "full"  # 88 MB otherwise
+            save_file(changed(whole, half), folder / "model.safetensors")
+        named = {"classes": list(self.data.train.classes), "temperature": fit_temperature(logits, part.labels)}
+        write_json(folder / "classes.json", named)
+
+    def measure(self, model: VisionModel) -> dict[str, float]:
+        return quality(self._logits(model, self.data.held_out), self.data.held_out.labels)
+
+    def calibration(self, model: VisionModel) -> dict[str, float]:
+        """The temperature, the expected calibration error with it and without, 0 to 1, and on how many pictures that
+        the temperature was not fitted on."""
+        _, rest = calibration_parts(self.data.held_out, self.job.seed)
+        if not len(rest):
+            return {"temperature": model.temperature, "pictures": 0.0}
+        logits = self._logits(model, rest)
+        with_it, without = (calibration_error((logits / t).softmax(-1), rest.labels) for t in (model.temperature, 1.0))
+        return {
+            "temperature": model.temperature,
+            "error": with_it,
+            "error_without": without,
+            "pictures": float(len(rest)),
+        }
+
+    def _logits(self, model: VisionModel, pictures: Pictures) -> Tensor:
+        with torch.inference_mode():
+            return class_logits(model.module, pictures, model.mean, model.std, self.side)
+
+    def forgetting(self, model: VisionModel) -> Forgetting:
+        """Of what the base was tuned for; nothing where its backbone is as it was, or its attention is not captured."""
+        if not self.moves_attention(self.job.method) or not self.base.prefix or not self.film.taken:
+            return {}
+        found = {"before": load_vision(self.job.base), "after": model}
+        return {when: {"object_attention": object_attention(one, SCENES)} for when, one in found.items()}
+
+    @staticmethod
+    def read(path: Path, language: str, seed: int) -> tuple[PictureData, str]:
+        found = sets.pictures_from_path(path, seed)
+        return found, ", ".join(found.train.classes)
+
+    @staticmethod
+    def prepare(module: nn.Module, classes: int) -> None:
+        new_head(module, classes)
+
+    @staticmethod
+    def moves_attention(method: str) -> bool:
+        return method != "head"
+
+    @staticmethod
+    def ships_whole(method: str) -> bool:
+        return False
+
+    @staticmethod
+    def trial(model: VisionModel, job: Job, data: PictureData, count: int) -> ClassTask | HeadTask:
+        """A head alone computes features, as an evaluation does: its steps take no time beside them."""
+        module = copy.deepcopy(model.module)
+        new_head(module, len(data.train.classes))
+        some = data.train.part(torch.arange(min(count, len(data.train))))
+        whole = methods.adapt(module, "vision", job.method, 50, job.rank)
+        return class_task(whole, model, job, some, some)
+
+    @staticmethod
+    def passes(job: Job, training: int, held_out: int, evaluations: int) -> tuple[int, int]:
+        if job.method == "head":  # features once, or once more as seen in a mirror; what is held out three times
+            return 0, (1 + job.varied) * training + 3 * held_out
+        known = (1 + (job.method == "prompt")) * training
+        return job.epochs * training, evaluations * min(TASKS["vision"].interim, held_out) + 2 * held_out + known
+
+
+def class_task(whole: nn.Module, model: VisionModel, job: Job, train: Pictures, held_out: Pictures) -> ClassTask:
+    side, variation = side_of(model, job), VARIATION if job.varied else None
+    return ClassTask(
+        whole, train, held_out, model.mean, model.std, job.seed, job.batch, job.smoothing, variation, (side,), side
+    )
+
+
+def side_of(model: VisionModel, job: Job) -> int:
+    """px"""
+    return job.side if job.side in model.sizes else model.default_size
+
+
+def interim_order(data: PictureData, seed: int) -> Tensor:
+    """Which of the held-out pictures are judged while training goes on: their numbers."""
+    draw = torch.randperm(len(data.held_out), generator=torch.Generator().manual_seed(seed))
+    return draw[: TASKS["vision"].interim]
+
+
+def interim_pictures(data: PictureData, seed: int) -> Pictures:
+    return data.held_out.part(interim_order(data, seed))

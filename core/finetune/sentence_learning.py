@@ -1,0 +1,117 @@
+"""A translator learning a new domain."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors.torch import save_file
+from torch import nn
+
+from core.finetune import data as sets
+from core.finetune import methods
+from core.finetune.data.bundled import COLLECTIONS
+from core.finetune.data.dataset import PairData
+from core.finetune.film import SentenceFilm
+from core.finetune.forgetting import caption_quality
+from core.finetune.job import Job
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, save_adapter
+from core.finetune.parallel import TAGS, Pair
+from core.finetune.score import scores, translate_all
+from core.finetune.translation_task import TranslationTask
+from core.models.translation import Translator, load_translator
+from core.tasks import TASKS
+
+CAPTIONS = 24  # that forgetting is measured on
+
+
+class SentenceLearning(Learning[PairData, Translator]):
+    """The probe sentence is the job's, else a held-out one."""
+
+    task: "ScoredTask"
+    film: SentenceFilm
+
+    def __init__(self, folder: Path, job: Job, data: PairData) -> None:
+        self.job, self.data, self.target = job, data, data.train[0].tag or ""
+        self.base = load_translator(job.base)
+        torch.manual_seed(job.seed)
+        self.film = SentenceFilm(folder, self.base, job.probe or data.held_out[0].source, self.target)
+        judged = data.held_out[: TASKS["translation"].interim]
+        self.interim = len(judged)
+        tokenizer = self.base.tokenizer
+        longest = sorted(len(tokenizer(pair.tagged).input_ids) for pair in data.train)[int(0.9 * len(data.train))]
+        self.task = ScoredTask(
+            self.base.module, tokenizer, data.train, judged, job.seed, job.batch * longest, job.smoothing, job.varied
+        )
+        steps = job.epochs * len(self.task.batches(0))
+        self.whole = self.task.module = methods.adapt(self.base.module, "translation", job.method, steps, job.rank)
+
+    def before(self) -> dict[str, float]:
+        """BLEU and chrF of the base."""
+        return self.measure(load_translator(self.job.base))
+
+    def probe(self, step: int, module: nn.Module) -> None:
+        self.film.take(step, module)
+
+    def probes(self) -> Probes:
+        rows = zip(self.task.held_out[:SHOWN], self.task.answers, strict=False)
+        return {"samples": [{"input": p.source, "reference": p.target, "output": text} for p, text in rows]}
+
+    def export(self, module: nn.Module, folder: Path) -> None:
+        if isinstance(module, PeftModel):
+            save_adapter(module, folder)
+        elif self.ships_whole(self.job.method):
+            model: Any = module  # a transformers model
+            model.save_pretrained(folder, state_dict={name: plain(p, True) for name, p in module.state_dict().items()})
+            self.base.tokenizer.save_pretrained(folder)
+        else:
+            save_file(changed(module), folder / "model.safetensors")
+
+    def measure(self, model: Translator) -> dict[str, float]:
+        return scores(translate_all(model.module, model.tokenizer, self.data.held_out, beams=1), self.data.held_out)
+
+    def forgetting(self, model: Translator) -> Forgetting:
+        """Of the captions, in all languages that the bundled translator knows; nothing for one without them."""
+        if not {TAGS[code] for code in COLLECTIONS["captions"].languages} & set(model.targets):
+            return {}
+        found = {"before": load_translator(self.job.base), "after": model}
+        return {when: caption_quality(one, CAPTIONS) for when, one in found.items()}
+
+    @staticmethod
+    def read(path: Path, language: str, seed: int) -> tuple[PairData, str]:
+        return sets.pairs_from_path(path, language, seed), path.stem
+
+    @staticmethod
+    def prepare(module: nn.Module, classes: int) -> None:
+        """Its head writes any word already."""
+
+    @staticmethod
+    def ships_whole(method: str) -> bool:
+        return method in ("full", "head")
+
+    @staticmethod
+    def trial(model: Translator, job: Job, data: PairData, count: int) -> "ScoredTask":
+        module, some = copy.deepcopy(model.module), data.train[:count]
+        whole = methods.adapt(module, "translation", job.method, 50, job.rank)
+        return ScoredTask(whole, model.tokenizer, some, some, tokens=10**6, smoothing=job.smoothing, varied=False)
+
+    @staticmethod
+    def passes(job: Job, training: int, held_out: int, evaluations: int) -> tuple[int, int]:
+        return job.epochs * training, evaluations * min(TASKS["translation"].interim, held_out) + 2 * held_out
+
+
+class ScoredTask(TranslationTask):
+    """A translation task in one direction, judged by its loss and by its translations (greedy search).
+
+    answers: the translations of the held-out pairs that the last evaluation gave.
+    """
+
+    held_out: Sequence[Pair]
+    answers: list[str]
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        loss = next(iter(super().evaluate(module).values()))
+        self.answers = translate_all(module, self.tokenizer, self.held_out, beams=1)
+        return {"loss": loss, **scores(self.answers, self.held_out)}

@@ -1,0 +1,46 @@
+"""What the two sides of the Fine-tune page share while something is chosen and drawn."""
+
+import hashlib
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from core.finetune.data import PairData, PictureData
+from core.ui.language import say
+from core.views.charts import QUIET
+
+KEPT = 8  # checked sets, over all sessions
+PREVIEW = 6  # items that are shown
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """title: what a person would call it."""
+
+    data: PictureData | PairData
+    title: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whose attention is filmed while the model learns: a sentence, or a photo."""
+
+    sentence: str = ""
+    photo: Image.Image | None = None
+
+
+def digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+
+
+def choose_one(label: str, names: tuple[str, ...], default: int, key: str, place: DeltaGenerator | None = None) -> int:
+    """One of these by its number; the name is a person's own."""
+    numbers = range(len(names))
+    return (place or st).selectbox(say(label), numbers, default, format_func=names.__getitem__, key=key)
+
+
+def plot(place: DeltaGenerator, figure: go.Figure, key: str) -> None:
+    place.plotly_chart(figure, key=key, config=QUIET)

@@ -1,0 +1,177 @@
+"""The Fine-tune page where a Vision Transformer learns classes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from core.errors import SidelightError
+from core.finetune import data as sets
+from core.finetune.data import PictureData
+from core.finetune.job import Job
+from core.finetune.picture_learning import interim_pictures
+from core.models.vision import VisionModel
+from core.ui import inputs, linked, work
+from core.ui.explain.heads import say_sampled
+from core.ui.finetune import drift
+from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest, plot
+from core.ui.finetune.side import Frames, Side
+from core.ui.language import class_name, say
+from core.views.film import Film, film_photo
+from core.views.finetune import confusion
+
+SIDES = (98, 112, 168, 224)  # px
+MOST_FOLDERS = 12  # classes that can be uploaded one by one
+
+
+class PictureSide(Side[PictureData, VisionModel]):
+    task, cards, width = "vision", ("image", "image2"), 2
+
+    def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        classes = st.pills(
+            say("finetune.classes"),
+            sets.bundled_classes(),
+            format_func=class_name,
+            selection_mode="multi",
+            default=("dog", "ship", "truck"),
+            key="data_classes",
+            help=say("finetune.classes_help"),
+            wrap=True,
+        )
+        each = st.slider(say("finetune.each"), 10, sets.EACH_LIMIT, 60, 10, key="data_each")
+        if len(classes) < 2:
+            st.info(say("finetune.two_classes"))
+            return None
+        return Chosen(_bundled(tuple(sorted(classes)), each, seed), ", ".join(class_name(name) for name in classes))
+
+    def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        way = st.radio(
+            say("finetune.own_way"),
+            ["zip", "files"],
+            format_func=lambda name: say(f"finetune.own_{name}"),
+            horizontal=True,
+            key="data_way",
+            label_visibility="collapsed",
+        )
+        return {"zip": _zip, "files": _folders}[way](seed)
+
+    def preview(self, data: PictureData) -> None:
+        for label, name in enumerate(data.train.classes):
+            train, held_out = data.report.counts[name]
+            few = (data.train.labels == label).nonzero().flatten()[:PREVIEW].tolist()
+            images = [Image.fromarray(data.train.images[n].permute(1, 2, 0).numpy()).resize((64, 64)) for n in few]
+            left, right = st.columns([2, 5], vertical_alignment="center")
+            left.text(f"{class_name(name)}\n{train} + {held_out}")
+            right.image(images, width=48)
+
+    def classes(self, data: PictureData) -> int:
+        return len(data.train.classes)
+
+    def check(self, model: VisionModel) -> None:
+        if not model.can_learn:
+            raise SidelightError("model.cannot_learn", name=model.name)
+
+    def warn(self, model: VisionModel, data: PictureData) -> None:
+        """Any picture can be learnt."""
+
+    def settings(self, job: Job, model: VisionModel, place: Any) -> Job:
+        sides = [size for size in SIDES if size in model.sizes] or [model.default_size]
+        side = place.select_slider(
+            say("finetune.side"),
+            sides,
+            112 if 112 in sides else sides[0],
+            key="side",
+            help=say("finetune.side_help"),
+        )
+        return replace(job, side=side)
+
+    def probe(self) -> Probe:
+        return Probe(photo=inputs.choose_photo()[1])
+
+    def answers(self, folder: Path, job: Job, data: PictureData, history: list[dict[str, Any]]) -> None:
+        """Fixed samples, and the confusion of the classes."""
+        left, right = st.columns([3, 2])
+        samples, pictures = history[-1]["samples"], interim_pictures(data, job.seed)
+        with left:
+            for place, sample in zip(st.columns(len(samples)), samples, strict=True):
+                image = Image.fromarray(pictures.images[sample["input"]].permute(1, 2, 0).numpy())
+                right_one = sample["output"] == sample["reference"]
+                place.image(image.resize((96, 96)), width="stretch")
+                mark = "✓" if right_one else "✗"
+                place.caption(f"{mark} {class_name(sample['output'])} {sample['probability']:.0%}")
+        names = [class_name(name) for name in data.train.classes]
+        figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
+        plot(right, figure, f"confusion_{folder.name}")
+
+    def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
+        rows, columns = axis["grid"]
+        return film_photo(Image.open(folder / "film" / "probe.png"), frames, (rows, columns), words)
+
+    def change(self, folder: Path, job: Job) -> None:
+        title, image = inputs.choose_photo()
+        size = work.side(work.vision_model(job.base))
+        before = work.run_image(job.base, image, size, "crop")
+        after = work.run_image(folder.name, image, size, "crop")
+        titles = (f"{say('after.before')} · {title}", f"{say('after.after')} · {title}")
+        parts = [linked.image_part(one, name, image) for one, name in zip((before, after), titles, strict=True)]
+        if after.predictions:
+            best = after.predictions[0]
+            st.caption(say("after.says", label=class_name(best.label), share=f"{best.probability:.0%}"))
+        if None in parts:
+            return
+        drift.view([part for part in parts if part])
+        drift.heading(self.task)
+        traces = before.traces["encoder"], after.traces["encoder"]
+        say_sampled(traces[0])
+        moved = drift.moved(job.base, folder.name, work.digest(image), size, *traces)
+        drift.grids(folder, self.cards, self.task, moved)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _bundled(classes: tuple[str, ...], each: int, seed: int) -> PictureData:
+    return sets.bundled_pictures(classes, each, seed)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _from_zip(digest: str, seed: int, level: int | None, _data: bytes) -> PictureData:
+    return sets.pictures_from_zip(_data, seed, level=level)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _from_files(digest: str, seed: int, _files: dict[str, list[tuple[str, bytes]]]) -> PictureData:
+    return sets.pictures_from_files(_files, seed)
+
+
+def _zip(seed: int) -> Chosen | None:
+    file = st.file_uploader(say("finetune.zip"), ["zip"], key="data_zip", help=say("finetune.zip_help"))
+    if file is None:
+        return None
+    content = file.getvalue()
+    name = digest(content)
+    with st.spinner(say("finetune.checking"), show_time=True):
+        found = _from_zip(name, seed, None, content)
+    if found.report.choices:
+        level = choose_one("finetune.level", found.report.choices, found.report.chosen[0], f"data_level_{name}")
+        found = _from_zip(name, seed, level, content)
+    return Chosen(found, file.name.removesuffix(".zip"))
+
+
+def _folders(seed: int) -> Chosen | None:
+    count = int(st.number_input(say("finetune.folders"), 2, MOST_FOLDERS, 2, key="data_folders"))
+    files: dict[str, list[tuple[str, bytes]]] = {}
+    for number in range(count):
+        left, right = st.columns([1, 2])
+        name = left.text_input(say("finetune.folder_name", number=number + 1), key=f"data_name_{number}", max_chars=60)
+        given = right.file_uploader(
+            say("finetune.folder_files"), inputs.FILE_TYPES, accept_multiple_files=True, key=f"data_files_{number}"
+        )
+        if name.strip() and given:
+            files.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in given)
+    if len(files) < 2:
+        st.info(say("finetune.folders_missing"))
+        return None
+    named = [part for name, found in sorted(files.items()) for part in (name.encode(), *(data for _, data in found))]
+    with st.spinner(say("finetune.checking"), show_time=True):
+        return Chosen(_from_files(digest(*named), seed, files), ", ".join(files))

@@ -1,0 +1,151 @@
+"""The Fine-tune page where a translator learns a field."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.attention.trace import Kind
+from core.finetune import data as sets
+from core.finetune import results
+from core.finetune.data import PairData
+from core.finetune.job import Job
+from core.finetune.parallel import TAGS
+from core.models.tokenizing import unknown_letters
+from core.models.translation import Translation, Translator
+from core.ui import inputs, linked, work
+from core.ui.finetune import drift
+from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest
+from core.ui.finetune.side import Frames, Side
+from core.ui.language import say
+from core.views.film import Film, film_sentence
+
+TABLE_TYPES = ["csv", "tsv", "tab", "txt", "jsonl", "json", "tmx", "gz", "zip", "en", *TAGS]
+UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is said
+KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
+
+
+class SentenceSide(Side[PairData, Translator]):
+    task, cards, width = "translation", ("sentence", "sentence2"), 5
+
+    def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        name = st.segmented_control(
+            say("finetune.collection"),
+            list(sets.COLLECTIONS),
+            format_func=lambda key: say(f"finetune.collection_{key}"),
+            default="recipes",
+            key="data_collection",
+            required=True,
+        )
+        collection = sets.COLLECTIONS[name]
+        st.caption(say(f"finetune.collection_{name}_help"))
+        codes = [code for code in collection.languages if TAGS[code] in targets]
+        if not codes:
+            st.info(say("finetune.no_language"))
+            return None
+        code = _language(codes)
+        count = st.slider(
+            say("finetune.count"), 20, collection.most, min(200, collection.most), 20, key=f"data_count_{name}"
+        )
+        return Chosen(sets.bundled_pairs(name, code, count, seed), f"{say(f'finetune.collection_{name}')} → {code}")
+
+    def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        code = _language([code for code, tag in TAGS.items() if tag in targets]) if targets else ""
+        given = st.file_uploader(
+            say("finetune.table"),
+            TABLE_TYPES,
+            accept_multiple_files=True,
+            key="data_table",
+            help=say("finetune.table_help"),
+        )
+        if not given:
+            return None
+        files = [(file.name, file.getvalue()) for file in given]
+        name = digest(*(part for file, content in files for part in (file.encode(), content)))
+        with st.spinner(say("finetune.checking"), show_time=True):
+            found = _from_tables(name, code, seed, None, files)
+        names, chosen = found.report.choices, found.report.chosen
+        if len(names) > 2:
+            left, right = st.columns(2)
+            source = choose_one("finetune.source_column", names, chosen[0], f"data_source_{name}", left)
+            target = choose_one("finetune.target_column", names, chosen[1], f"data_target_{name}", right)
+            found = _from_tables(name, code, seed, (source, target), files)
+        title = ", ".join(name for name, _ in files)
+        return Chosen(found, f"{title} → {code}" if code else title)
+
+    def preview(self, data: PairData) -> None:
+        rows = [{say("finetune.source"): p.source, say("finetune.target"): p.target} for p in data.train[:PREVIEW]]
+        st.dataframe(rows, hide_index=True, height=150)
+
+    def classes(self, data: PairData) -> int:
+        return 0
+
+    def check(self, model: Translator) -> None:
+        """Any translator can learn."""
+
+    def warn(self, model: Translator, data: PairData) -> None:
+        share, examples = unknown_letters(model.tokenizer, [pair.target for pair in data.train])
+        if share > UNKNOWN:
+            said = f"{share:.0%}" if share >= 0.1 else f"{share:.2%}"
+            st.warning(say("finetune.unknown_pieces", share=said, examples=" ".join(examples[:8])))
+
+    def settings(self, job: Job, model: Translator, place: Any) -> Job:
+        return job
+
+    def probe(self) -> Probe:
+        return Probe(sentence=inputs.typed_sentence())
+
+    def answers(self, folder: Path, job: Job, data: PairData, history: list[dict[str, Any]]) -> None:
+        """Fixed sentences, at the first evaluation and at the last."""
+        heads = [say(f"finetune.{name}") for name in ("source", "then", "now", "reference")]
+        both = zip(history[0]["samples"], history[-1]["samples"], strict=True)
+        cells = ((now["input"], then["output"], now["output"], now["reference"]) for then, now in both)
+        st.dataframe([dict(zip(heads, row, strict=True)) for row in cells], hide_index=True)
+        st.caption(say("finetune.answers_steps", first=history[0]["step"], last=history[-1]["step"]))
+
+    def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
+        return film_sentence(frames, axis["source"], axis["target"], words)
+
+    def change(self, folder: Path, job: Job) -> None:
+        found = results.read(folder)
+        language = found.target if found else ""
+        targets = work.translator(job.base).targets
+        sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
+        before = work.translate(job.base, sentence, target)
+        after = work.translate(folder.name, sentence, target)
+        for place, name, one in zip(st.columns(2), ("before", "after"), (before, after), strict=True):
+            place.caption(say(f"after.{name}"))
+            place.code(one.text, language=None, wrap_lines=True)
+        named = (("before", before), ("after", after))
+        drift.view([linked.sentence_part(one, target, say(f"after.{name}")) for name, one in named])
+        drift.heading(self.task)
+        kinds = {kind: say(f"after.kind_{kind}") for kind in KINDS}
+        kind = st.segmented_control(
+            say("after.kind"), KINDS, format_func=kinds.__getitem__, default="cross", key="drift_kind", required=True
+        )
+        both = _forced(job.base, folder.name, sentence, target)
+        moved = drift.moved(job.base, folder.name, sentence, (target, kind), *(one.traces[kind] for one in both))
+        drift.grids(folder, self.cards, f"{self.task}_{kind}", moved)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _from_tables(
+    digest: str, code: str, seed: int, columns: tuple[int, int] | None, _files: list[tuple[str, bytes]]
+) -> PairData:
+    return sets.pairs_from_files(_files, code, seed, columns=columns)
+
+
+def _language(codes: list[str]) -> str:
+    return st.selectbox(
+        say("input.target"), codes, format_func=lambda code: inputs.target_name(TAGS[code]), key="data_language"
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _forced(base: str, tuned: str, sentence: str, target: str | None) -> tuple[Translation, Translation]:
+    """Both models reading along the translation that the base gives, so that their rows mean the same."""
+    models = work.translator(base), work.translator(tuned)
+    sources = [model.source_pieces(sentence, target) for model in models]
+    output = models[0].search(sources[0][0])
+    before, after = (model.read(*source, output) for model, source in zip(models, sources, strict=True))
+    return before, after

@@ -1,0 +1,68 @@
+"""What the Fine-tune page asks of either modality; `pictures` and `sentences` answer, `sides` knows both."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic
+
+from torch import Tensor
+
+from core.finetune.job import Job
+from core.finetune.learning import Data, Model
+from core.models.catalogue import TaskName
+from core.ui.finetune.chosen import Chosen, Probe
+from core.views.film import Film
+
+Frames = Sequence[tuple[int, Tensor]]
+
+
+class Side(ABC, Generic[Data, Model]):
+    """cards: what the linked view calls the two that are compared. width: of its film, in columns of five."""
+
+    task: ClassVar[TaskName]
+    cards: ClassVar[tuple[str, str]]
+    width: ClassVar[int]
+
+    @abstractmethod
+    def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        """Draw the choice of a bundled set; None where nothing is chosen (said on the page). Raises SidelightError."""
+
+    @abstractmethod
+    def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
+        """Draw the ways to a person's own files; as `bundled`."""
+
+    @abstractmethod
+    def preview(self, data: Data) -> None:
+        """A few items."""
+
+    @abstractmethod
+    def classes(self, data: Data) -> int:
+        """How many classes its head must tell apart; 0 for a model whose head stays."""
+
+    @abstractmethod
+    def check(self, model: Model) -> None:
+        """Raises SidelightError `model.cannot_learn`."""
+
+    @abstractmethod
+    def warn(self, model: Model, data: Data) -> None:
+        """Say what of the data this model can never learn."""
+
+    @abstractmethod
+    def settings(self, job: Job, model: Model, place: Any) -> Job:
+        """Draw the settings that only this modality has."""
+
+    @abstractmethod
+    def probe(self) -> Probe:
+        """Draw the choice of what is filmed."""
+
+    @abstractmethod
+    def answers(self, folder: Path, job: Job, data: Data, history: list[dict[str, Any]]) -> None:
+        """What the last evaluation answered. history: the lines of `probes.jsonl`, at least one."""
+
+    @abstractmethod
+    def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
+        """frames: (step, mean attention of the heads)."""
+
+    @abstractmethod
+    def change(self, folder: Path, job: Job) -> None:
+        """The same input before and after, and how far each head moved. Raises SidelightError."""

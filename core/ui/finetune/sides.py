@@ -1,0 +1,9 @@
+"""Both sides of the Fine-tune page by the name of their task."""
+
+from typing import Any
+
+from core.ui.finetune.pictures import PictureSide
+from core.ui.finetune.sentences import SentenceSide
+from core.ui.finetune.side import Side
+
+SIDES: dict[str, Side[Any, Any]] = {side.task: side for side in (PictureSide(), SentenceSide())}
