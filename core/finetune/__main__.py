@@ -7,99 +7,94 @@ SIDELIGHT_DEVICE=cpu on two processes of the CPU (`--cpu` starts one where MPI i
 
 import argparse
 import json
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from accelerate import PartialState
 
 from core.errors import SidelightError
-from core.finetune import data, methods, worker
-from core.finetune.job import default_job, new_run, set_status, write_json
+from core.finetune import data, options, worker
+from core.finetune.data import dataset
+from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
 from core.finetune.learning import side
 from core.models import catalogue
 from core.models.loading import device
-from core.tasks import TASKS
 
-JOB_OPTIONS = (
-    "base",
-    "epochs",
-    "rate",
-    "batch",
-    "schedule",
-    "smoothing",
-    "seed",
-    "precision",
-    "patience",
-    "rank",
-    "side",
-    "probe",
-)
+Given = argparse.Namespace
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _options(arguments)
+    given = options.parse(__doc__ or "", arguments)
     state = PartialState(cpu=device().type == "cpu")
     try:
         with state.main_process_first():
-            folder = _folder(options) if state.is_main_process else options.run
+            folder = _folder(given) if state.is_main_process else given.run
         if folder is None:
             raise SystemExit("several processes need --run FOLDER")
-        for event in worker.train_here(folder, lock=state.is_main_process):
-            if state.is_main_process and (event.metrics or event.step % options.print_every == 0):
-                print(json.dumps(asdict(event)), flush=True)
+        if state.is_main_process:
+            print(f"{folder}: begins (go on with a run that was stopped by --run)", flush=True)
+        with _interruptible(folder, state.is_main_process):
+            for event in worker.train_here(folder, lock=state.is_main_process):
+                if state.is_main_process and (event.metrics or event.step % given.print_every == 0):
+                    print(json.dumps(asdict(event)), flush=True)
         if state.is_main_process:
             print(f"{folder}: {worker.status(folder).state} (processes: {state.num_processes})")
     except SidelightError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:  # the second one
+        sys.exit(f"{folder}: stopped; its last checkpoint is kept")
 
 
-def _folder(options: argparse.Namespace) -> Path:
+def _folder(given: Given) -> Path:
     """The run's folder: the one named if there is a job in it, else a new one with its data checked and copied in."""
-    if options.run and (options.run / "job.json").exists():
-        return options.run
-    found, title = side(options.task).read(options.data, options.language, options.seed)
-    given = {name: value for name in JOB_OPTIONS if (value := getattr(options, name)) is not None}
-    job = default_job(options.task, options.method, title=title[:60], varied=not options.plain, **given)
-    if options.run:
-        options.run.mkdir(parents=True, exist_ok=True)
-        write_json(options.run / "job.json", asdict(job))
-    folder = options.run or new_run(catalogue.runs_folder(), job)
+    if options.is_run(given.run):
+        _check_again(given)
+        return given.run
+    found, title = side(given.task).read(given.data, given.language, given.seed or 0)
+    for sentence in (*found.report.understood, *found.report.warnings):
+        print(sentence.sentence(), flush=True)
+    job = options.new_job(given, title)
+    if given.run:
+        given.run.mkdir(parents=True, exist_ok=True)
+        write_json(given.run / "job.json", asdict(job))
+    folder = given.run or new_run(catalogue.runs_folder(), job)
     data.save(found, folder / "data")
     set_status(folder, "running", queued=time.time())
     return folder
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m core.finetune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--task", choices=tuple(TASKS), required=True)
-    add("--method", choices=tuple(methods.METHODS), default="lora")
-    add("--data", type=Path, help="class folders (folder, .zip, .tar.gz) or sentence pairs (.csv, .tsv)")
-    add("--language", default="de", help="of the sentence pairs' target: de, fr, cs, zh; '' for a model without tags")
-    add("--base", help="model to start from; by default the bundled one")
-    add("--run", type=Path, help="folder of the run; one that was stopped goes on")
-    add("--epochs", type=int, help="by default the method's own")
-    add("--rate", type=float, help="peak learning rate; by default the method's own")
-    add("--batch", type=int, help="pictures or sentence pairs")
-    add("--schedule", choices=("cosine", "linear", "constant_with_warmup"), default="cosine")
-    add("--smoothing", type=float, default=0.1)
-    add("--plain", action="store_true", help="no augmentation")
-    add("--seed", type=int, default=0)
-    add("--precision", choices=("no", "bf16", "fp16"), help="by default the best that this machine has")
-    add("--patience", type=int, default=0, help="evaluations without a lower loss before it ends; 0: never")
-    add("--rank", type=int, default=8, help="of LoRA and AdaLoRA")
-    add("--side", type=int, default=112, help="px of the pictures")
-    add("--probe", default="", help="sentence whose attention is filmed")
-    add("--print-every", type=int, default=5)
-    options = parser.parse_args(arguments)
-    if options.data is None and not (options.run and (options.run / "job.json").exists()):
-        parser.error("--data is needed for a new run")
-    return options
+def _check_again(given: Given) -> None:
+    """Whether what is told fits the run that is there. Raises SidelightError `training.*`."""
+    if (given.run / "state.json").exists() and status(given.run).state == "finished":
+        raise SidelightError("training.finished_already", run=given.run)
+    job = read_job(given.run)
+    options.check_same(given, job)
+    if given.data:
+        found, _ = side(job.task).read(given.data, given.language, job.seed)
+        if found.digest != dataset.load(given.run / "data").digest:
+            raise SidelightError("training.other_options", run=given.run.name, options="other data")
+
+
+@contextmanager
+def _interruptible(folder: Path, main_process: bool) -> Iterator[None]:
+    """Inside it, Ctrl-C ends a run after the step that it is in, with a checkpoint; a second one ends it at once."""
+
+    def pause(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if main_process:
+            print(f"{folder}: pauses after this step (Ctrl-C again: at once)", flush=True)
+            ask(folder, "pause")
+
+    before = signal.signal(signal.SIGINT, pause)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

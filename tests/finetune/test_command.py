@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from core.finetune import results, worker
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
 from core.finetune.log import Event, read_log
+from core.finetune.loop import checkpoints
 from core.finetune.methods import METHODS
+from core.finetune.options import parse
 from core.models import catalogue
 from tests.finetune.models import in_place, pairs, pictures
 
@@ -84,9 +88,8 @@ def test_a_table_makes_a_run_that_is_listed(runs: Path, tmp_path: Path) -> None:
 def test_a_run_that_was_paused_goes_on(runs: Path, tmp_path: Path) -> None:
     """Only its folder is named: the data is in it."""
     options = words("--task", "vision", "--method", "head", "--run", runs / "mine")
-    folder = command._folder(
-        command._options([*options, *words("--data", class_folders(tmp_path / "data"), "--epochs", 6, "--batch", 6)])
-    )
+    more = words("--data", class_folders(tmp_path / "data"), "--epochs", 6, "--batch", 6)
+    folder = command._folder(parse("", [*options, *more]))
     for event in worker.train_here(folder):
         if event.step == 9:
             worker.request(folder, "pause")
@@ -113,6 +116,89 @@ def test_a_new_run_needs_data(runs: Path, capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit) as caught:
         command.main(["--task", "vision"])
     assert caught.value.code == 2 and "--data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--epochs", "0"),
+        ("--epochs", "two"),
+        ("--batch", "0"),
+        ("--batch", "-3"),
+        ("--rate", "nan"),
+        ("--rate", "0"),
+        ("--rate", "inf"),
+        ("--smoothing", "1"),
+        ("--smoothing", "nan"),
+        ("--rank", "0"),
+        ("--patience", "-1"),
+    ],
+)
+def test_a_value_out_of_its_bounds_gets_a_sentence(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(words("--task", "vision", "--data", tmp_path, f"{option}={value}"))
+    assert caught.value.code == 2 and f"argument {option}: “{value}” is no" in capsys.readouterr().err
+    assert not runs.exists()
+
+
+def test_a_run_that_is_there_is_not_begun_anew(runs: Path, tmp_path: Path) -> None:
+    """Options that differ and a run that is finished are refused, and nothing is touched."""
+    data = class_folders(tmp_path / "data", each=6)
+    first = words("--task", "vision", "--method", "head", "--run", runs / "mine")
+    command._folder(parse("", [*first, *words("--data", data, "--epochs", 2, "--rate", 0.02)]))
+    other = class_folders(tmp_path / "other", each=7)
+    for more, said in (
+        (words("--epochs", 3), "--epochs 2"),
+        (words("--rate", 0.01, "--seed", 4), "--rate 0.02, --seed 0"),
+        (words("--plain"), "augmentation"),
+        (words("--method", "lora"), "--method head"),
+        (words("--data", other), "other data"),
+    ):
+        with pytest.raises(SystemExit, match="was begun in another way") as caught:
+            command.main([*first, *more])
+        assert f": {said}." in str(caught.value.code)
+    command.main([*first, *words("--data", data, "--epochs", 2, "--rate", 0.02)])
+    result = (runs / "mine" / "result" / "result.json").read_bytes()
+    log = (runs / "mine" / "log.jsonl").read_bytes()
+    with pytest.raises(SystemExit, match="is finished"):
+        command.main(first)
+    assert (runs / "mine" / "result" / "result.json").read_bytes() == result
+    assert (runs / "mine" / "log.jsonl").read_bytes() == log
+
+
+def test_the_folder_and_what_to_know_of_the_data_are_printed_at_the_start(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = class_folders(tmp_path / "data", each=6)
+    command.main(words("--task", "vision", "--method", "head", "--data", data, "--epochs", 1, "--run", runs / "mine"))
+    printed = capsys.readouterr().out.splitlines()
+    start = next(n for n, line in enumerate(printed) if line.startswith(f"{runs / 'mine'}: begins"))
+    report = dataset.load(runs / "mine" / "data").report
+    assert report.warnings and {warning.sentence() for warning in report.warnings} <= set(printed[:start])
+    assert start < next(n for n, line in enumerate(printed) if line.startswith("{"))
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_no_traceback(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_here = worker.train_here
+
+    def interrupted(folder: Path, lock: bool) -> Iterator[Event]:
+        for event in train_here(folder, lock):
+            if event.step == 3:
+                signal.raise_signal(signal.SIGINT)
+            yield event
+
+    monkeypatch.setattr(worker, "train_here", interrupted)
+    data, before = class_folders(tmp_path / "data"), signal.getsignal(signal.SIGINT)
+    line = words("--task", "vision", "--method", "head", "--data", data, "--epochs", 9, "--run", runs / "mine")
+    command.main([*line, "--batch", "6"])
+    assert signal.getsignal(signal.SIGINT) == before
+    assert status(runs / "mine").state == "paused"
+    assert [place.name for place in checkpoints(runs / "mine")] == ["step-0000003"]
+    assert capsys.readouterr().out.splitlines()[-1] == f"{runs / 'mine'}: paused (processes: 1)"
 
 
 @pytest.fixture(scope="module")
