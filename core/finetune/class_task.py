@@ -18,7 +18,8 @@ class ClassTask:
     """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits.
 
     variation: strength of `pictures.vary`, None for pictures as they are. sides: px, one drawn for each batch. side:
-    px, for the evaluation. answers: the logits (N, classes) that the last evaluation gave for the held-out pictures.
+    px, for the evaluation. sample: training pictures whose loss is measured as that of the held-out ones. answers: the
+    logits (N, classes) that the last evaluation gave for the held-out pictures.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class ClassTask:
         variation: float | None = 1.0,
         sides: Sequence[int] = SIDES,
         side: int = SIDE,
+        sample: Pictures | None = None,
     ) -> None:
         self.module, self.train, self.held_out = module, train, held_out
         self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
-        self.variation, self.sides, self.side = variation, sides, side
+        self.variation, self.sides, self.side, self.sample = variation, sides, side, sample
         self.answers: Tensor | None = None
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -56,7 +58,11 @@ class ClassTask:
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         self.answers = class_logits(module, self.held_out, self.mean, self.std, self.side)
-        return quality(self.answers, self.held_out.labels)
+        found = quality(self.answers, self.held_out.labels)
+        if self.sample is not None:
+            known = class_logits(module, self.sample, self.mean, self.std, self.side)
+            found["training_loss"] = float(cross_entropy(known, self.sample.labels))
+        return found
 
 
 def shuffled(count: int, batch: int, seed: int) -> list[list[int]]:

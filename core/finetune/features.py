@@ -68,7 +68,8 @@ def fit_head(head: Any, known: Tensor, labels: Tensor, decay: float = 0.01) -> N
 class HeadTask:
     """Cross-entropy of a linear head on features that were computed once: of each picture plain and mirrored.
 
-    train: (2, N, D). held_out: (M, D). answers: the logits that the last evaluation gave.
+    train: (2, N, D). held_out: (M, D). sample: which of the training pictures are judged like the held-out ones (S,).
+    answers: the logits that the last evaluation gave.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class HeadTask:
         labels: Tensor,
         held_out: Tensor,
         held_out_labels: Tensor,
+        sample: Tensor,
         seed: int = 0,
         batch: int = 32,
         smoothing: float = 0.1,
     ) -> None:
         self.module, self.train, self.labels = head, train, labels
-        self.held_out, self.held_out_labels = held_out, held_out_labels
+        self.held_out, self.held_out_labels, self.sample = held_out, held_out_labels, sample
         self.seed, self.batch, self.smoothing = seed, batch, smoothing
         self.answers: Tensor | None = None
 
@@ -98,5 +100,8 @@ class HeadTask:
         return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
-        self.answers = module(self.held_out.to(next(module.parameters()).device)).float().cpu()
-        return quality(self.answers, self.held_out_labels)
+        device = next(module.parameters()).device
+        self.answers = module(self.held_out.to(device)).float().cpu()
+        known = module(self.train[0, self.sample].to(device)).float().cpu()
+        training = float(cross_entropy(known, self.labels[self.sample]))
+        return {**quality(self.answers, self.held_out_labels), "training_loss": training}

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from core.finetune.job import Job
 from core.models.catalogue import TaskName
 from core.models.translation import Translator
 from core.models.vision import VisionModel
+from core.tasks import TASKS
 
 Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
@@ -123,6 +125,12 @@ def side(task: TaskName) -> type[Learning[Any, Any]]:
 def open_learning(folder: Path, job: Job, data: PictureData | PairData) -> Learning[Any, Any]:
     """Raises SidelightError for a model that cannot be loaded or a probe that it does not accept."""
     return side(job.task)(folder, job, data)
+
+
+def sample_order(training: int, job: Job) -> Tensor:
+    """Which of the training items are judged like the held-out ones while it learns: their numbers, always the same."""
+    draw = torch.randperm(training, generator=torch.Generator().manual_seed(job.seed))
+    return draw[: TASKS[job.task].interim]
 
 
 def plain(tensor: Tensor, half: bool = False) -> Tensor:

@@ -18,7 +18,7 @@ from core.finetune.features import HeadTask, features, fit_head, nearest
 from core.finetune.film import PhotoFilm
 from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, save_adapter
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order, save_adapter
 from core.finetune.pictures import Pictures
 from core.models.loading import mixed
 from core.models.vision import VisionModel, load_vision
@@ -55,7 +55,8 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         self.whole = methods.adapt(module, "vision", job.method, steps, job.rank)
         if job.method == "prompt":  # the head reads CLS as it is with the prompts beside it
             fit_head(head_of(self.whole), self._features(data.train.images), data.train.labels)
-        self.task = class_task(self.whole, self.base, job, data.train, judged)
+        sample = data.train.part(sample_order(len(data.train), job))
+        self.task = class_task(self.whole, self.base, job, data.train, judged, sample)
 
     def _probe(self, folder: Path) -> Image.Image:
         chosen = folder / "film" / "probe-photo.png"
@@ -73,7 +74,8 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         mirrored = self._features(train.images.flip(-1)) if job.varied else self.known
         views, held_out = torch.stack([self.known, mirrored]), self.asked[interim_order(self.data, job.seed)]
         head = head_of(self.whole)
-        return HeadTask(head, views, train.labels, held_out, judged.labels, job.seed, job.batch, job.smoothing)
+        sample = sample_order(len(train), job)
+        return HeadTask(head, views, train.labels, held_out, judged.labels, sample, job.seed, job.batch, job.smoothing)
 
     def before(self) -> dict[str, float]:
         """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
@@ -172,13 +174,32 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         if job.method == "head":  # features once, or once more as seen in a mirror; what is held out three times
             return 0, (1 + job.varied) * training + 3 * held_out
         known = (1 + (job.method == "prompt")) * training
-        return job.epochs * training, evaluations * min(TASKS["vision"].interim, held_out) + 2 * held_out + known
+        judged = sum(min(TASKS["vision"].interim, part) for part in (held_out, training))
+        return job.epochs * training, evaluations * judged + 2 * held_out + known
 
 
-def class_task(whole: nn.Module, model: VisionModel, job: Job, train: Pictures, held_out: Pictures) -> ClassTask:
+def class_task(
+    whole: nn.Module,
+    model: VisionModel,
+    job: Job,
+    train: Pictures,
+    held_out: Pictures,
+    sample: Pictures | None = None,
+) -> ClassTask:
     side, variation = side_of(model, job), VARIATION if job.varied else None
     return ClassTask(
-        whole, train, held_out, model.mean, model.std, job.seed, job.batch, job.smoothing, variation, (side,), side
+        whole,
+        train,
+        held_out,
+        model.mean,
+        model.std,
+        job.seed,
+        job.batch,
+        job.smoothing,
+        variation,
+        (side,),
+        side,
+        sample,
     )
 
 

@@ -17,7 +17,7 @@ from core.finetune.data.dataset import PairData
 from core.finetune.film import SentenceFilm
 from core.finetune.forgetting import caption_quality
 from core.finetune.job import Job
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, save_adapter
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order, save_adapter
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import scores, translate_all
 from core.finetune.translation_task import TranslationTask
@@ -45,6 +45,7 @@ class SentenceLearning(Learning[PairData, Translator]):
         self.task = ScoredTask(
             self.base.module, tokenizer, data.train, judged, job.seed, job.batch * longest, job.smoothing, job.varied
         )
+        self.task.sample = [data.train[n] for n in sample_order(len(data.train), job).tolist()]
         steps = job.epochs * len(self.task.batches(0))
         self.whole = self.task.module = methods.adapt(self.base.module, "translation", job.method, steps, job.rank)
 
@@ -105,13 +106,16 @@ class SentenceLearning(Learning[PairData, Translator]):
 class ScoredTask(TranslationTask):
     """A translation task in one direction, judged by its loss and by its translations (greedy search).
 
-    answers: the translations of the held-out pairs that the last evaluation gave.
+    sample: training pairs whose loss is measured as that of the held-out ones. answers: the translations of the
+    held-out pairs that the last evaluation gave.
     """
 
     held_out: Sequence[Pair]
+    sample: Sequence[Pair] = ()
     answers: list[str]
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
-        loss = next(iter(super().evaluate(module).values()))
+        loss = self.loss_of(module, self.held_out)
         self.answers = translate_all(module, self.tokenizer, self.held_out, beams=1)
-        return {"loss": loss, **scores(self.answers, self.held_out)}
+        known = {"training_loss": self.loss_of(module, self.sample)} if self.sample else {}
+        return {"loss": loss, **known, **scores(self.answers, self.held_out)}

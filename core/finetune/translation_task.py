@@ -66,13 +66,15 @@ class TranslationTask:
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         """Cross-entropy a piece (nats, not smoothed) of each direction's held-out pairs."""
-        found = {}
-        for direction, pairs in parallel.by_direction(self.held_out).items():
-            ids = _encode(self.tokenizer, pairs)
-            lengths = [max(len(source), len(target)) for source, target in ids]
-            sums = [self._loss(module, [ids[i] for i in batch], 0.0) for batch in parallel.batches(lengths, 4000, 0)]
-            found[f"loss_{direction}"] = float(sum(s[0] for s in sums)) / sum(s[1] for s in sums)
-        return found
+        directions = parallel.by_direction(self.held_out).items()
+        return {f"loss_{direction}": self.loss_of(module, pairs) for direction, pairs in directions}
+
+    def loss_of(self, module: nn.Module, pairs: Sequence[Pair]) -> float:
+        """Cross-entropy a piece of these pairs as they are, nats, not smoothed."""
+        ids = _encode(self.tokenizer, pairs)
+        lengths = [max(len(source), len(target)) for source, target in ids]
+        sums = [self._loss(module, [ids[i] for i in batch], 0.0) for batch in parallel.batches(lengths, 4000, 0)]
+        return float(sum(s[0] for s in sums)) / sum(s[1] for s in sums)
 
     def _loss(self, module: nn.Module, ids: Sequence[Ids], smoothing: float) -> tuple[Tensor, int]:
         logits, labels = self._logits(module, ids)

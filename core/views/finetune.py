@@ -29,13 +29,19 @@ def curve(
     percent: bool = False,
     reference: Mapping[str, float] = {},
     log: bool = False,
+    faint: Mapping[str, Points] = {},
 ) -> go.Figure:
     """One line a run, (x, y) by its name. percent: y is a share from 0 to 1. reference: dashed lines across, by label.
+    faint: smoothed grey lines behind, by label, of what is measured in another way.
 
     Above 60 points the line is an exponential average and the points themselves are drawn thin behind it; hovering
     gives the points. A y that is not finite leaves a gap.
     """
     figure = go.Figure()
+    for name, points in faint.items():
+        grey = {"color": GREY, "width": 1}
+        smooth = _columns(_every(_smoothed(points)))
+        figure.add_scatter(**smooth, name=plain(name), mode="lines", line=grey, opacity=0.6, hoverinfo="skip")
     for number, (name, points) in enumerate(series.items()):
         colour, group = SERIES[number % len(SERIES)], {"name": plain(name), "legendgroup": str(number)}
         raw = {"hovertemplate": "%{y:.1%}" if percent else "%{y:.4g}", **group, **_columns(_thinned(points))}
@@ -57,7 +63,7 @@ def curve(
         figure.update_yaxes(type="log")
     figure.update_layout(
         hovermode="x unified",
-        showlegend=len(series) > 1 or bool(reference),
+        showlegend=len(series) > 1 or bool(reference) or bool(faint),
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
         uirevision="curve",  # what a person zoomed into stays while new points come
     )

@@ -17,11 +17,15 @@ from torchvision.transforms.functional import normalize
 from core.finetune import film, picture_learning, results, train
 from core.finetune.data import dataset
 from core.finetune.job import Job, read_job, status
+from core.finetune.learning import sample_order
 from core.finetune.log import Event, read_log
 from core.finetune.pictures import enlarge
+from core.finetune.translation_task import TranslationTask
 from core.models import catalogue
 from core.models.translation import load_translator_card
 from core.models.vision import load_vision_card
+from core.tasks import TASKS
+from core.ui.finetune import live
 from tests.finetune.models import LAYERS, data_of, in_place, job, judged_on, pictures, run_of, tiny_vision
 
 JOBS = {
@@ -81,6 +85,31 @@ def test_the_loss_falls_on_what_can_be_learnt(finished, task: str) -> None:
         assert measured[-1]["accuracy"] > 0.9 and measured[-1]["accuracy"] > measured[0]["accuracy"]
     else:
         assert measured[-1]["chrf"] > measured[0]["chrf"] + 10
+
+
+def test_both_losses_are_measured_alike(finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On fixed items, as they are: the last ones by hand, of the model that was shipped."""
+    for task, rounding in (("vision", 1e-3), ("translation", 2e-2)):  # the latter was written as float16
+        folder, events = finished(task)
+        monkeypatch.setenv("SIDELIGHT_RUNS", str(folder.parent))
+        model, data = TASKS[task].load_card(catalogue.card(folder.name)), data_of(task)
+        chosen = sample_order(len(data.train), JOBS[task])
+        assert len(chosen) == TASKS[task].interim and len(set(chosen.tolist())) == len(chosen)
+        with torch.inference_mode():
+            if task == "vision":
+                part = data.train.part(chosen)
+                logits = model.module(normalize(enlarge(part.images, 64), model.mean, model.std))
+                loss = float(cross_entropy(logits, part.labels))
+            else:
+                judge = TranslationTask(model.module, model.tokenizer, data.train, data.held_out)
+                loss = judge.loss_of(model.module, [data.train[n] for n in chosen.tolist()])
+        assert events[-1].metrics["training_loss"] == pytest.approx(loss, rel=rounding)
+
+
+def test_labels_that_mean_nothing_bring_the_losses_apart(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, job("vision", "full", epochs=12), pictures(shuffled=True))
+    last = list(train.train(folder))[-1].metrics
+    assert last["loss"] > max(live.APART * last["training_loss"], last["training_loss"] + live.APART_LEAST)
 
 
 @pytest.mark.parametrize("method", ["lora", "head"])

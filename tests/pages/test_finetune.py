@@ -270,3 +270,12 @@ def test_a_line_that_a_kill_cut_off_leaves_the_page_whole(runs: Path) -> None:
         with (folder / name).open("ab") as file:
             file.write(b'{"step": 21, "confu')
     assert say("state_paused") in said(page(run_chosen=folder.name))
+
+
+@pytest.mark.parametrize(("known", "new", "told"), [(0.1, 0.9, True), (0.28, 0.3, False), (0.01, 0.02, False)])
+def test_losses_that_came_apart_are_told(runs: Path, known: float, new: float, told: bool) -> None:
+    folder = waiting(runs, "paused")
+    metrics = {"accuracy": 0.5, "macro_f1": 0.5, "loss": new, "training_loss": known}
+    log_event(folder, Event(1, 2, 0, 0.5, 1e-3, 1.0, metrics, 12, 500.0))
+    sentence = say("loss_gap", training=f"{known:.2f}", validation=f"{new:.2f}")
+    assert (sentence in said(page(run_chosen=folder.name))) == told

@@ -24,6 +24,7 @@ from core.views.finetune import curve
 
 EVERY, EVERY_FIGURES = 3.0, 15.0  # seconds between two looks at a run that moves; drawing costs what it learns on
 HEARD = 1.5  # seconds that a button waits for the run to come to rest; a step may take longer
+APART, APART_LEAST = 1.5, 0.1  # times, and nats: so far above the training loss, that on new items is told
 LATE = slice(-3, -1)  # layers whose attention is filmed: the last but one and the one before
 
 
@@ -177,10 +178,13 @@ def _start(folder: Path) -> dict[str, Any]:
 def _curves(folder: Path, job: Job, events: list[Event]) -> None:
     left, right = st.columns(2)
     losses = {
-        say("finetune.loss_training"): [(event.step, event.loss) for event in events],
-        say("finetune.loss_validation"): [(e.step, e.metrics["loss"]) for e in events if "loss" in e.metrics],
+        say(f"finetune.{name}"): [(e.step, e.metrics[key]) for e in events if key in e.metrics]
+        for name, key in (("loss_training", "training_loss"), ("loss_validation", "loss"))
     }
-    plot(left, curve(losses, say("finetune.step"), say("finetune.loss")), f"loss_{folder.name}")
+    running = {say("finetune.loss_running"): [(event.step, event.loss) for event in events]}
+    figure = curve(losses, say("finetune.step"), say("finetune.loss"), faint=running)
+    plot(left, figure, f"loss_{folder.name}")
+    left.caption(say("finetune.loss_note") + _gap(events))
     task = TASKS[job.task]
     measured = [event for event in events if event.metrics]
     series = {say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured] for m in task.metrics}
@@ -188,6 +192,15 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
     known = {say(f"finetune.before_{job.task}"): before} if before is not None else {}
     figure = curve(series, say("finetune.step"), "", percent=task.main.is_share, reference=known)
     plot(right, figure, f"metric_{folder.name}")
+
+
+def _gap(events: list[Event]) -> str:
+    """What it means that both losses have come apart, or nothing while they have not."""
+    last = next((event.metrics for event in reversed(events) if "training_loss" in event.metrics), None)
+    if last is None or last["loss"] < max(APART * last["training_loss"], last["training_loss"] + APART_LEAST):
+        return ""
+    known, new = (f"{last[name]:.2f}" for name in ("training_loss", "loss"))
+    return " " + say("finetune.loss_gap", training=known, validation=new)
 
 
 def _answers(folder: Path, job: Job) -> None:
