@@ -16,6 +16,7 @@ from core.finetune.data import layouts, listings
 from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
 from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
 from core.finetune.data.formats import SIZE
+from core.finetune.data.near import near_pictures, warn_near
 from core.finetune.pictures import Pictures
 from core.models.deep import was_brightened
 from core.models.images import fit_image, open_image
@@ -102,12 +103,13 @@ def _checked(
     counts = {
         name: (int((train.labels == i).sum()), int((held_out.labels == i).sum())) for i, name in enumerate(classes)
     }
+    near = warn_near("pictures", near_pictures(train.images, held_out.images), len(held_out))
     report = Report(
         counts,
         duplicates,
         conflicts,
         unreadable,
-        (*warnings, *warnings_for(counts)),
+        (*warnings, *warnings_for(counts), *near),
         (*layout.understood, *merged, *_brightened(read, labels)),
         layout.choices,
         (layout.chosen,) if layout.choices else (),

@@ -95,11 +95,12 @@ class PictureSide(Side[PictureData, VisionModel]):
         left, right = st.columns([3, 2])
         samples, pictures = history[-1]["samples"], interim_pictures(data, job.seed)
         with left:
-            for place, sample in zip(st.columns(len(samples)), samples, strict=True):
+            row = st.container(horizontal=True)
+            for sample in samples:
                 image = Image.fromarray(pictures.images[sample["input"]].permute(1, 2, 0).numpy())
-                right_one = sample["output"] == sample["reference"]
-                place.image(image.resize((96, 96)), width="stretch")
-                mark = "✓" if right_one else "✗"
+                mark = "✓" if sample["output"] == sample["reference"] else "✗"
+                place = row.container(width=96)
+                place.image(image.resize((96, 96)), width=96)
                 place.caption(f"{mark} {class_name(sample['output'])} {sample['probability']:.0%}")
         names = [class_name(name) for name in data.train.classes]
         figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
