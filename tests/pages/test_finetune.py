@@ -1,6 +1,7 @@
 """The Fine-tune page before and around a run: it opens explained, bad data gets a sentence and no button, the button
 puts a job into the queue. The worker is left out: tests/finetune/test_jobs.py has it."""
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -279,3 +280,13 @@ def test_losses_that_came_apart_are_told(runs: Path, known: float, new: float, t
     log_event(folder, Event(1, 2, 0, 0.5, 1e-3, 1.0, metrics, 12, 500.0))
     sentence = say("loss_gap", training=f"{known:.2f}", validation=f"{new:.2f}")
     assert (sentence in said(page(run_chosen=folder.name))) == told
+
+
+@pytest.mark.parametrize(("sizes", "first"), [((16, 16), "accuracy"), ((30, 4), "macro_f1")])
+def test_uneven_classes_are_told_by_the_mean_over_classes(runs: Path, sizes: tuple[int, int], first: str) -> None:
+    """Accuracy would hide a small class of which nothing is right."""
+    folder = with_log(waiting(runs, "paused"))
+    head = json.loads((folder / "data" / "data.json").read_text())
+    head["report"]["counts"] = {f"class {n}": (size, 2) for n, size in enumerate(sizes)}
+    write_json(folder / "data" / "data.json", head)
+    assert page(run_chosen=folder.name).metric[0].label == say(first)

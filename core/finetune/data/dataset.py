@@ -132,6 +132,16 @@ def warnings_for(counts: dict[str, tuple[int, int]]) -> tuple[SidelightError, ..
     return tuple(found)
 
 
+def is_uneven(folder: Path) -> bool:
+    """Whether some class of a saved set is twice as large as another, so that its accuracy may hide the smaller one."""
+    try:
+        counts = json.loads((folder / "data.json").read_text("utf-8"))["report"]["counts"]
+    except (OSError, ValueError, KeyError):  # a result that was sent on comes without its data
+        return False
+    sizes = [sum(parts) for parts in counts.values()]
+    return max(sizes) > 2 * min(sizes)
+
+
 def save(data: PictureData | PairData, folder: Path) -> None:
     """Write `pictures.safetensors` or `pairs.tsv`, and `data.json` last: without it nothing is loaded."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from core.settings import setting
 from core.tasks import TASKS, Metric
 from core.ui import work
 from core.ui.finetune import compare_runs
+from core.ui.finetune.chosen import metrics_of
 from core.ui.finetune.live import duration
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
@@ -32,7 +33,7 @@ def show(folder: Path) -> None:
         _delete(folder)
         return
     job = read_job(folder)
-    _numbers(job, result)
+    _numbers(folder, job, result)
     _changed(folder, job)
     compare_runs.show(folder, job, result)
     _take_away(folder, job)
@@ -46,10 +47,10 @@ def _changed(folder: Path, job: Job) -> None:
         show_error(error)
 
 
-def _numbers(job: Job, result: Result) -> None:
+def _numbers(folder: Path, job: Job, result: Result) -> None:
     st.subheader(say("after.result"))
     with st.container(horizontal=True, gap="medium"):
-        for metric in TASKS[job.task].metrics:
+        for metric in metrics_of(folder, job):
             if metric.key in result.metrics:
                 value = metric.shown(result.metrics[metric.key])
                 st.metric(say(f"finetune.{metric.key}"), value, _change(metric, result), width="content")

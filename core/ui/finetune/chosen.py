@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,6 +10,9 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.finetune.data import PairData, PictureData
+from core.finetune.data.dataset import is_uneven
+from core.finetune.job import Job
+from core.tasks import TASKS, Metric
 from core.ui.language import say
 from core.views.charts import QUIET
 
@@ -30,6 +34,12 @@ class Probe:
 
     sentence: str = ""
     photo: Image.Image | None = None
+
+
+def metrics_of(folder: Path, job: Job) -> tuple[Metric, ...]:
+    """What says how good a run is, the main one first: with uneven classes the mean over the classes."""
+    metrics = TASKS[job.task].metrics
+    return metrics[::-1] if is_uneven(folder / "data") else metrics
 
 
 def digest(*parts: bytes) -> str:

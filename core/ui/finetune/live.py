@@ -14,9 +14,8 @@ from core.finetune.data import dataset
 from core.finetune.job import Job, Request, State, Status, read_job
 from core.finetune.learning import side
 from core.finetune.log import Event, read_lines, read_log
-from core.tasks import TASKS
 from core.ui.film import show as draw_film
-from core.ui.finetune.chosen import plot
+from core.ui.finetune.chosen import metrics_of, plot
 from core.ui.finetune.setup import method_name
 from core.ui.finetune.sides import SIDES
 from core.ui.language import language, say
@@ -138,7 +137,7 @@ def _heard(folder: Path) -> None:
 
 
 def _numbers(folder: Path, job: Job, events: list[Event], moving: bool) -> None:
-    last, main = events[-1], TASKS[job.task].main
+    last, main = events[-1], metrics_of(folder, job)[0]
     measured = [event for event in events if event.metrics]
     value = main.shown(measured[-1].metrics[main.key]) if measured else "–"
     shown = (
@@ -185,12 +184,12 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
     figure = curve(losses, say("finetune.step"), say("finetune.loss"), faint=running)
     plot(left, figure, f"loss_{folder.name}")
     left.caption(say("finetune.loss_note") + _gap(events))
-    task = TASKS[job.task]
+    metrics = metrics_of(folder, job)
     measured = [event for event in events if event.metrics]
-    series = {say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured] for m in task.metrics}
-    before = _start(folder).get("metrics", {}).get(task.main.key)
+    series = {say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured] for m in metrics}
+    before = _start(folder).get("metrics", {}).get(metrics[0].key)
     known = {say(f"finetune.before_{job.task}"): before} if before is not None else {}
-    figure = curve(series, say("finetune.step"), "", percent=task.main.is_share, reference=known)
+    figure = curve(series, say("finetune.step"), "", percent=metrics[0].is_share, reference=known)
     plot(right, figure, f"metric_{folder.name}")
 
 
