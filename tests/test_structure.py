@@ -92,13 +92,7 @@ SIDES = {
 }  # fmt: skip
 RENDERERS = {"core/views/linked/cards.py"}  # which way an axis is drawn is chosen there
 # Not clean yet: a file that becomes so leaves this list, and none joins it.
-STILL_BRANCHING = {
-    "core/finetune/__main__.py", "core/finetune/data/dataset.py", "core/finetune/estimate.py",
-    "core/finetune/learning.py", "core/finetune/methods.py", "core/finetune/rebuilt.py", "core/finetune/results.py",
-    "core/finetune/sent.py", "core/ui/finetune/after.py", "core/ui/finetune/change.py",
-    "core/ui/finetune/compare_runs.py", "core/ui/finetune/data.py", "core/ui/finetune/live.py",
-    "core/ui/finetune/setup.py", "core/ui/linked.py", "core/views/linked/payload.py", "pages/finetune.py",
-}  # fmt: skip
+STILL_BRANCHING = {"core/ui/linked.py", "core/views/linked/payload.py"}
 
 
 def constants(node: ast.AST) -> set[object]:
