@@ -46,6 +46,7 @@ SETTINGS = {
     "RUNS": Setting(ROOT / "runs", _folder, "a folder"),
     "MODELS": Setting(None, _folder, "a folder"),
     "HUB": Setting(True, _flag, "1, 0"),
+    "KEEP_MB": Setting(None, _count, "500, 2000, 16000"),
     "BRING_BACK": Setting(True, _flag, "1, 0"),
     "DELETE": Setting(True, _flag, "1, 0"),
 }

@@ -14,7 +14,7 @@ from core.models.detection import Detection
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
 from core.models.vision import VisionResult
-from core.ui import keep
+from core.ui import background, keep
 from core.ui.inputs import target_name
 from core.ui.language import language, say
 from core.views.linked import page, payload, state
@@ -91,14 +91,13 @@ def _take(key: str) -> None:
 
 
 def _packed(parts: list[payload.Part], tall: int) -> bytes:
-    """Packed once, not at each rerun: what is locked comes back often."""
-    request = (tuple(parts), language(), tall)
-    kept = st.session_state.get("packed")
-    if kept is None or kept[0] != request:
-        with st.spinner(say("work.view"), show_time=True):
-            data = payload.pack(parts, wording.starting_with("view.", language()), tall)
-        kept = st.session_state.packed = (request, data)
-    return kept[1]
+    """Packed once, not at each rerun: what is locked comes back often. The traces are named by what they are in memory,
+    so they are kept with it."""
+    words = wording.starting_with("view.", language())
+    made_of = tuple(one if isinstance(one, str | tuple) else id(one) for part in parts for one in vars(part).values())
+    return background.awaited(
+        ("packed", made_of, language(), tall), say("work.view"), lambda _: (payload.pack(parts, words, tall), parts), ()
+    )[0]
 
 
 def image_part(

@@ -2,10 +2,12 @@
 the photo, the sentence, the language or a model is another."""
 
 import json
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import wording
 from core.ui.differences.sections import SECTIONS
 from tests.pages.test_pages import opened
 
@@ -57,6 +59,21 @@ def shown(section: str, **state: object) -> AppTest:
         skip[0].click().run()
     assert not test.exception
     return test
+
+
+def offers(test: AppTest, measurement: str) -> list:
+    """The button that begins a measurement, where it is not there yet. measurement: its name in the wording."""
+    label = wording.text(f"measure.{measurement}", "en")
+    return [button for button in test.button if button.label.startswith(label)]
+
+
+def measure(test: AppTest, measurement: str) -> None:
+    """Press it, and run again, as the browser does, until it is measured."""
+    offers(test, measurement)[0].click().run()
+    while test.get("progress"):
+        time.sleep(0.1)
+        test.run()
+    assert not test.exception
 
 
 def figures(test: AppTest) -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.test_differences import OTHER, figures, sentences, shown
+from tests.pages.test_differences import OTHER, figures, measure, offers, sentences, shown
 from tests.pages.test_pages import opened
 
 PARTS = {
@@ -103,20 +103,18 @@ def test_any_reference_gets_an_answer_or_a_sentence(part: str, text: str) -> Non
 def test_what_is_slow_waits_and_is_kept() -> None:
     test = part_of("mathematics", "mistake", "softmax")
     assert not [text for text in sentences(test) if "Translation (greedy)" in text]
-    test.button(key="measure_wrong_formulas").click().run()
-    assert not test.exception
+    measure(test, "wrong_formulas")
     told = [text for text in sentences(test) if "Translation (greedy)" in text]
     assert len(told) == 1
     test.run()
     assert [text for text in sentences(test) if "Translation (greedy)" in text] == told
-    assert not [one for one in test.button if one.key == "measure_wrong_formulas"]
+    assert not offers(test, "wrong_formulas")
 
 
 def test_time_and_memory_are_measured_by_the_button() -> None:
     test = part_of("cost", "cost_part", "now", photo="coffee")
     assert not found(test, "Most memory")
-    test.button(key="measure_here").click().run()
-    assert not test.exception
+    measure(test, "here")
     assert "ms" in found(test, "Most memory")[0]
 
 

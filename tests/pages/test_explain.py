@@ -1,7 +1,6 @@
 """The Explain page: each section on both sides, what cannot be explained, and work that goes on beside the page."""
 
 import json
-import threading
 import time
 
 import pytest
@@ -180,77 +179,3 @@ def test_words_that_went_and_came_are_marked_and_text_stays_text() -> None:
     before, now = marked("a <b> cat", "a <b> dog & cat")
     assert before == "a &lt;b&gt; cat"
     assert now == "a &lt;b&gt; <ins>dog &amp; </ins>cat"
-
-
-def test_work_goes_on_beside_the_page_and_is_kept() -> None:
-    def script() -> None:
-        import time
-
-        import streamlit as st
-
-        from core.ui import background
-
-        def work(on_step) -> str:
-            for step in range(10):
-                on_step(step, 10)
-                time.sleep(0.05)
-            return "done"
-
-        st.text(str(background.result(("a test", 1), "title", work)))
-
-    app = AppTest.from_function(script).run()
-    assert app.text[0].value == "None" and len(app.get("progress")) == 1
-    time.sleep(1.5)
-    assert app.run().text[0].value == "done"
-
-
-STOPPED = threading.Event()
-
-
-def test_the_cancel_button_stops_the_work_itself_and_offers_to_start_again() -> None:
-    def script() -> None:
-        import time
-
-        from core.ui import background
-        from tests.pages import test_explain
-
-        def work(on_step) -> None:
-            try:
-                for step in range(1000):
-                    on_step(step, 1000)
-                    time.sleep(0.01)
-            except background.Cancelled:
-                test_explain.STOPPED.set()
-                raise
-
-        background.result(("a long test", 1), "do it", work)
-
-    STOPPED.clear()
-    app = AppTest.from_function(script).run()
-    time.sleep(0.2)
-    next(button for button in app.button if button.label == "Cancel").click().run()
-    assert STOPPED.wait(2), "it works on unseen"
-    assert not app.exception and not app.get("progress")
-    assert [button.label for button in app.button] == ["do it"]
-
-
-def test_cancel_stops_it_and_start_begins_again() -> None:
-    stopped = threading.Event()
-
-    def work(on_step: background.OnStep) -> None:
-        try:
-            for step in range(1000):
-                on_step(step, 1000)
-                time.sleep(0.01)
-        except background.Cancelled:
-            stopped.set()
-            raise
-
-    found = background.Work()
-    pool = background.ThreadPoolExecutor(1)
-    found.future = pool.submit(work, found.on_step)
-    time.sleep(0.1)
-    assert 0 < found.done < 1000
-    found.stop.set()
-    assert stopped.wait(2)
-    assert isinstance(found.future.exception(2), background.Cancelled)

@@ -17,6 +17,7 @@ from core import wording
 from core.errors import SidelightError
 from core.models.catalogue import default
 from core.models.vision import load_vision
+from core.store import store
 from core.ui import background, work
 from core.ui.finetune import live
 from tests.models.hub import served
@@ -60,8 +61,8 @@ def gate() -> Iterator[Event]:
 def asked(repositories: Path, tmp_path: Path, gate: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A hub that has been asked for nothing yet, and a process that has loaded nothing from it."""
     monkeypatch.setattr(work, "SIDE", 112)
-    for cache in (background._desk, work.vision_model, work.translator):
-        cache.clear()
+    store.cache_clear()
+    background._failed.clear()
     shutil.copytree(repositories, tmp_path / "hub")
     with served(monkeypatch, tmp_path / "hub", tmp_path / "cache", gate) as asked:
         yield asked
@@ -162,7 +163,7 @@ def test_what_was_fetched_before_is_there_at_once(used: set[str], gate: Event, a
     assert len(weights(asked)) == 1
     test = opened("vision", lang="en", vision_model=VISION)
     assert not bars(test) and used >= {VISION}
-    assert not background._desk()[1][False], "nothing was given to do beside the page"
+    assert store().find(("fetch", "vision", VISION)) is None, "nothing was fetched beside the page"
     assert len(weights(asked)) == 1
 
 
@@ -198,7 +199,7 @@ def test_two_windows_fetch_once_and_a_cancel_in_one_is_not_one_in_the_other(gate
 def test_work_does_not_wait_for_what_is_fetched() -> None:
     test = opened("compare", lang="en", **CHOSEN["compare"])
     assert len(bars(test)) == 2, "as many as are worked on at a time"
-    work = background._desk()[0][False].submit(lambda: "done")
+    work = background._pools["work"].submit(lambda: "done")
     assert work.result(5) == "done" and len(bars(test.run())) == 2
 
 
@@ -231,6 +232,6 @@ def test_a_cache_that_was_emptied_is_filled_again(used: set[str], gate: Event, t
     gate.set()
     fetched(opened("vision", lang="en", vision_model=VISION))
     shutil.rmtree(tmp_path / "cache")
-    work.vision_model.clear()
+    store().forget(VISION)
     test = fetched(opened("vision", lang="en", vision_model=VISION))
     assert shown(test, used) == {VISION} and not errors(test)

@@ -9,7 +9,8 @@ import torch
 import transformers as hf
 from streamlit.testing.v1 import AppTest
 
-from core.ui import background, work
+from core.store import store
+from core.ui import background
 from tests.models.hub import lay, offline
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened, views
@@ -53,8 +54,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offline(monkeypatch, cache)
-    work.hub_model.cache.clear()
-    background._desk.clear()
+    store.cache_clear()
+    background._failed.clear()
 
 
 def asked(task: str, name: str = "", language: str = "en", **state: object) -> AppTest:

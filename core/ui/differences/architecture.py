@@ -18,25 +18,30 @@ from core.ui.language import say
 from core.views.charts import QUIET
 from core.views.differences import diagrams, figures
 
-KEPT = 12  # runs of each kind that are remembered
 SIGNS = {"both": "⇄", "causal": "◣", "cross": "✕"}
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def tree(run: str, count: int, _lesson: Lesson) -> BeamTree:
+def tree(lesson: Lesson, count: int) -> BeamTree:
     """The beam search of the lesson's sentence."""
-    return beams.beam_tree(_lesson.translator, _lesson.sentence, _lesson.target, count, work.LIMIT)
+    return lesson.of_sentence(
+        ("tree", count),
+        lambda: beams.beam_tree(lesson.translator, lesson.sentence, lesson.target, count, work.LIMIT),
+    )  # fmt: skip
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _future(run: str, _lesson: Lesson) -> float | None:
-    return structure.future_share(_lesson.vision.traces["encoder"]) if _lesson.vision.traces else None
+def _future(lesson: Lesson) -> float | None:
+    trace = lesson.traces.get("vision")
+    return lesson.of_picture("future", lambda: structure.future_share(trace)) if trace else None
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _ripple(run: str, _lesson: Lesson) -> Ripple:
-    output = torch.tensor([tree(run, work.BEAMS, _lesson).output], device=_lesson.translator.module.device)
-    return structure.ripple(_lesson.translator, _lesson.sentence, _lesson.target, output)
+def _ripple(lesson: Lesson) -> Ripple:
+    written = tree(lesson, work.BEAMS).output
+
+    def measure() -> Ripple:
+        output = torch.tensor([written], device=lesson.translator.module.device)
+        return structure.ripple(lesson.translator, lesson.sentence, lesson.target, output)
+
+    return lesson.of_sentence("ripple", measure)
 
 
 def show(lesson: Lesson) -> None:
@@ -163,7 +168,7 @@ def _causal(lesson: Lesson) -> None:
     encoder, decoder = (translation.traces[kind] for kind in ("encoder", "decoder"))
     shares = {"encoder": structure.future_share(encoder), "decoder": structure.future_share(decoder)}
     told = {name: f"{share:.1%}" for name, share in shares.items()}
-    vision = _future(lesson.picture_run, lesson)
+    vision = _future(lesson)
     key = "lesson_arch.tell_future_text"
     if vision is not None:
         key, told["vision"] = "lesson_arch.tell_future", f"{vision:.1%}"
@@ -192,7 +197,7 @@ def _causal(lesson: Lesson) -> None:
 
 def _show_ripple(lesson: Lesson) -> None:
     st.markdown(f"**{say('lesson_arch.ripple')}**")
-    found = _ripple(lesson.sentence_run, lesson)
+    found = _ripple(lesson)
     axes = lesson.translation.source, lesson.translation.decoder_input
     sides = zip(st.columns(2, gap="large"), (found.encoder, found.decoder), axes, found.changed, strict=True)
     for number, (column, moved, axis, changed) in enumerate(sides):

@@ -7,10 +7,10 @@ import torch
 
 from core.differences import cost, precision
 from core.models.vision import VisionModel
-from core.ui import link
+from core.ui import background, link
 from core.ui.differences import choose
 from core.ui.differences.lesson import Lesson, note
-from core.ui.differences.measure import kept, large, measured, table
+from core.ui.differences.measure import large, table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
 from core.views.charts import QUIET
@@ -43,7 +43,7 @@ def _runs(lesson: Lesson) -> dict[str, cost.Run]:
 
 def _now(lesson: Lesson) -> None:
     runs = _runs(lesson)
-    counted = kept("operations", lesson.run, lambda: {name: cost.operations(run) for name, run in runs.items()})
+    counted = lesson.of_both("operations", lambda: {name: cost.operations(run) for name, run in runs.items()})
 
     def check(choice: str) -> Verdict:
         one, two = counted["see"].total, counted["search"].total
@@ -58,7 +58,10 @@ def _now(lesson: Lesson) -> None:
         return
     model = lesson.vision_model
     seconds = 2 + 6 * model.operations(len(lesson.vision.axis)) / model.rate()
-    found = measured("here", lesson.run, seconds, lambda tell: _measure(runs, tell))
+    found = background.result(
+        ("here", lesson.run), title("here", seconds), lambda on_step: _measure(runs, background.shares(on_step)),
+        lesson.models, wait=True,
+    )  # fmt: skip
     modules = {"see": lesson.vision_model.module, "read": lesson.translator.module, "search": lesson.translator.module}
     sizes = {
         "see": f"{len(lesson.vision.axis)}",
@@ -114,11 +117,13 @@ def _growth(lesson: Lesson) -> None:
     seconds = 6 + 5 * sum(model.operations(n) for n in positions) / model.rate()
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
 
-    def compute(tell: cost.Tell) -> tuple:
+    def compute(on_step: background.OnStep) -> tuple:
+        tell = background.shares(on_step)
         seen = cost.vision_growth(model, sizes, lambda share: tell(share / 2))
         return seen, *cost.text_growth(lesson.translator, source, tell=lambda share: tell(0.5 + share / 2))
 
-    found = measured("growth", (lesson.vision_name, lesson.sentence_run), seconds, compute)
+    key = ("growth", lesson.vision_name, lesson.sentence_run)
+    found = background.result(key, title("growth", seconds), compute, lesson.models, wait=True)
     if found is None:
         return
     seen, at_once, stepwise = found
@@ -196,7 +201,10 @@ def _fused(lesson: Lesson) -> None:
     sizes = sorted({every[len(every) // 3], every[-1]})
     positions = [(side // model.patch) ** 2 + len(model.prefix) for side in sizes]
     seconds = 2 + 12 * sum(model.operations(n) for n in positions) / model.rate()
-    found = measured("unfused", lesson.vision_name, seconds, lambda tell: cost.unfused(model, sizes, tell))
+    found = background.result(
+        ("unfused", lesson.vision_name), title("unfused", seconds),
+        lambda on_step: cost.unfused(model, sizes, background.shares(on_step)), (lesson.vision_name,), wait=True,
+    )  # fmt: skip
     if found is None:
         return
     labels = [f"{one.size} px, N = {one.positions:,}" for one in found]
@@ -227,9 +235,11 @@ def _precision(lesson: Lesson) -> None:
     count = asked + (0 if own else 10 * precision.KNOWN)
     seconds = 4 + 2 * count * model.operations((side // model.patch) ** 2 + 1) / model.rate()
     st.markdown(f"**{lesson.vision_model.name}**")
-    seen = measured(
-        "vision_precision", lesson.vision_name, seconds, lambda tell: precision.vision_quality(model, names, tell)
-    )
+    seen = background.result(
+        ("vision_precision", lesson.vision_name), title("vision_precision", seconds),
+        lambda on_step: precision.vision_quality(model, names, background.shares(on_step)), (lesson.vision_name,),
+        wait=True,
+    )  # fmt: skip
     if seen:
         _quality_table(seen, say("cost.accuracy"), asked)
         note(
@@ -242,9 +252,10 @@ def _precision(lesson: Lesson) -> None:
         st.info(say("cost.no_pairs"))
         return
     name, pairs = judged
-    read = measured(
-        "text_precision", (lesson.translation_name, lesson.target), 6,
-        lambda tell: precision.translation_quality(lesson.translator, pairs, names, tell),
+    read = background.result(
+        ("text_precision", lesson.translation_name, lesson.target), title("text_precision", 6),
+        lambda on_step: precision.translation_quality(lesson.translator, pairs, names, background.shares(on_step)),
+        (lesson.translation_name,), wait=True,
     )  # fmt: skip
     if read:
         _quality_table(read, "BLEU", len(pairs))

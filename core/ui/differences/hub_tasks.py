@@ -65,7 +65,7 @@ def _run(task: str, name: str, given: tuple, use: Callable[[Any, background.OnSt
         return use(work.hub_model(task, name, on_step=on_step), on_step)
 
     key, title = ("hub", task, name, *given), say("lesson_hub.run", name=plain(name))
-    return background.result(key, title, fetch_and_use, wait=True, heavy=True)
+    return background.result(key, title, fetch_and_use, (name,), wait=True)
 
 
 def _detect(lesson: Lesson, name: str) -> None:

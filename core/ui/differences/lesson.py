@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import streamlit as st
 from PIL import Image
@@ -12,26 +14,48 @@ from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
-from core.ui import work
-from core.ui.language import show_error
+from core.ui import background, work
+from core.ui.language import say, show_error
 
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """vision_name, translation_name: keys to `work.vision_model` and `work.translator`, also good for caches."""
+    """Names, no more: models and runs are asked of what is kept, so that a page that stands open holds none of them.
+
+    vision_name, translation_name: keys to `work.vision_model` and `work.translator`.
+    """
 
     vision_name: str
-    vision_model: VisionModel
     title: str
     image: Image.Image
-    vision: VisionResult
     translation_name: str
-    translator: Translator
     sentence: str
     target: str | None
-    translation: Translation
+
+    @property
+    def vision_model(self) -> VisionModel:
+        return work.vision_model(self.vision_name)
+
+    @property
+    def vision(self) -> VisionResult:
+        return work.seen(self.vision_name, self.image, self._digest, work.side(self.vision_model), "crop")
+
+    @property
+    def translator(self) -> Translator:
+        return work.translator(self.translation_name)
+
+    @property
+    def translation(self) -> Translation:
+        return work.read(self.translation_name, self.sentence, self.target)
+
+    @property
+    def models(self) -> tuple[str, str]:
+        return self.vision_name, self.translation_name
 
     @property
     def traces(self) -> dict[str, AttentionTrace]:
@@ -39,9 +63,13 @@ class Lesson:
         return dict(zip(["vision"], self.vision.traces.values(), strict=False)) | dict(self.translation.traces)
 
     @cached_property
+    def _digest(self) -> str:
+        return work.digest(self.image)
+
+    @cached_property
     def picture_run(self) -> str:
         """A name for the vision model on this picture: a cache's key."""
-        return f"{self.vision_name} {work.digest(self.image)}"
+        return f"{self.vision_name} {self._digest}"
 
     @cached_property
     def sentence_run(self) -> str:
@@ -53,6 +81,20 @@ class Lesson:
         """A short name for all of it."""
         return hashlib.blake2b(f"{self.picture_run}\n{self.sentence_run}".encode(), digest_size=8).hexdigest()
 
+    def of_picture(self, what: Hashable, make: Callable[[], Result]) -> Result:
+        """Something quick about the vision model on this picture, computed once."""
+        key = (what, self.picture_run)
+        return background.awaited(key, say("measure.running"), lambda _: make(), (self.vision_name,))
+
+    def of_sentence(self, what: Hashable, make: Callable[[], Result]) -> Result:
+        """Something quick about the translator on this sentence, computed once."""
+        key = (what, self.sentence_run)
+        return background.awaited(key, say("measure.running"), lambda _: make(), (self.translation_name,))
+
+    def of_both(self, what: Hashable, make: Callable[[], Result]) -> Result:
+        """Something quick about both, computed once."""
+        return background.awaited((what, self.run), say("measure.running"), lambda _: make(), self.models)
+
 
 def prepare(
     vision: tuple[str, VisionModel], photo: tuple[str, Image.Image],
@@ -60,13 +102,12 @@ def prepare(
 ) -> Lesson | None:  # fmt: skip
     """Run both models; None, with the reason on the page, where one cannot take its input."""
     try:
-        model, translator = vision[1], translation[1]
-        seen = work.run_image(vision[0], photo[1], work.side(model), "crop")
-        read = work.translate(translation[0], *sentence)
+        work.run_image(vision[0], photo[1], work.side(vision[1]), "crop")
+        work.translate(translation[0], *sentence)
     except SidelightError as error:
         show_error(error)
         return None
-    return Lesson(vision[0], model, *photo, seen, translation[0], translator, *sentence, read)
+    return Lesson(vision[0], *photo, translation[0], *sentence)
 
 
 def plain(text: str) -> str:

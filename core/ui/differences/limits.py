@@ -8,7 +8,7 @@ from core.differences import limits
 from core.models.vision import VisionResult
 from core.ui import link
 from core.ui.differences.lesson import Lesson, note, plain
-from core.ui.differences.measure import cell, kept, large, table
+from core.ui.differences.measure import cell, large, table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
 from core.views.charts import QUIET
@@ -51,8 +51,8 @@ def _photo(lesson: Lesson) -> None:
     ) or limits.KINDS[0]  # fmt: skip
 
     def shifted(strength: float) -> limits.Photo:
-        return kept(
-            "photo_shift", (lesson.picture_run, kind, strength),
+        return lesson.of_picture(
+            ("photo_shift", kind, strength),
             lambda: limits.photo_shift(lesson.vision_model, lesson.vision, kind, strength),
         )  # fmt: skip
 
@@ -104,8 +104,8 @@ def _sentence(lesson: Lesson) -> None:
     st.markdown(f"**{say('limits.sentence')}**")
 
     def shifted(share: float) -> tuple[str, limits.Shift]:
-        return kept(
-            "sentence_shift", (lesson.sentence_run, share),
+        return lesson.of_sentence(
+            ("sentence_shift", share),
             lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
         )  # fmt: skip
 

@@ -13,9 +13,9 @@ from core.errors import SidelightError
 from core.models.images import fit_image
 from core.models.pieces import clean
 from core.models.vision import VisionModel
-from core.ui import link, work
+from core.ui import background, link, work
 from core.ui.differences.lesson import Lesson, minus, note, piece_name, plain
-from core.ui.differences.measure import cell, kept, table
+from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_option, ask_word
 from core.ui.language import class_name, say, show_error
 from core.views.charts import QUIET
@@ -48,15 +48,19 @@ def _classes(lesson: Lesson) -> None:
     if not model.classes:
         name, model = CLASSIFIER, work.vision_model(CLASSIFIER)
         st.caption(say("loss.borrowed", name=model.name, chosen=lesson.vision_model.name))
-    logits = kept("class_logits", (name, lesson.picture_run), lambda: loss.class_logits(model, _fitted(lesson, model)))
+    logits = background.awaited(
+        ("class_logits", name, lesson.picture_run), say("measure.running"),
+        lambda _: loss.class_logits(model, _fitted(lesson, model)), (name, lesson.vision_name),
+    )  # fmt: skip
+    classes = model.classes  # what is drawn holds these, not the model
     st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c")
     st.latex(r"t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
-    best, every = int(logits.argmax()), range(len(model.classes))
+    best, every = int(logits.argmax()), range(len(classes))
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.image(lesson.vision.fitted.pixels, width=200)
         label = st.selectbox(
-            say("loss.label"), every, format_func=lambda c: class_name(model.classes[c]),
+            say("loss.label"), every, format_func=lambda c: class_name(classes[c]),
             help=say("loss.label_help"), **link.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
         )  # fmt: skip
         smoothing = _smoothing()
@@ -68,7 +72,7 @@ def _classes(lesson: Lesson) -> None:
     order += [] if label in order else [label]
     with right:
         figure = against_target(
-            [class_name(model.classes[c]) for c in order], [float(found.probabilities[c]) for c in order],
+            [class_name(classes[c]) for c in order], [float(found.probabilities[c]) for c in order],
             [float(found.targets[c]) for c in order], (say("loss.probability"), say("loss.target")),
         )  # fmt: skip
         st.plotly_chart(figure, key="class_loss", config=QUIET)
@@ -76,7 +80,7 @@ def _classes(lesson: Lesson) -> None:
     surer = pull > 0  # than the smoothed target asks
     furthest = min if surer else max
     push = furthest((c for c in range(len(logits)) if c != label), key=lambda c: float(found.gradient[c]))
-    named = [plain(class_name(model.classes[c])) for c in (label, push)]
+    named = [plain(class_name(classes[c])) for c in (label, push)]
     values = {
         "label": named[0], "p": f"{float(found.probabilities[label]):.2%}", "pull": minus(f"{pull:+.3f}"),
         "other": named[1], "push": minus(f"{float(found.gradient[push]):+.3f}"),
@@ -142,8 +146,8 @@ def _sequence(lesson: Lesson) -> None:
     key = f"loss_dearest_{_name(reference)}"
     if not ask_word(lesson, key, say("loss.q_dearest"), pieces, check):
         return
-    own = kept(
-        "own_loss", (lesson.sentence_run, smoothing),
+    own = lesson.of_sentence(
+        ("own_loss", smoothing),
         lambda: loss.sequence_loss(lesson.translator, source, _own(lesson), smoothing),
     )  # fmt: skip
     for place, name, value in zip(
@@ -187,8 +191,8 @@ def _patches(lesson: Lesson) -> None:
     share = st.slider(
         say("loss.hidden"), 15, 75, step=5, format="%d%%", **link.widget("hidden", "loss_hidden", range(15, 76, 5), 40)
     ) / 100  # fmt: skip
-    found = kept(
-        "regression", (lesson.picture_run, share),
+    found = lesson.of_picture(
+        ("regression", share),
         lambda: loss.masked_regression(lesson.vision_model, lesson.vision.fitted, share),
     )  # fmt: skip
     pictures = (found.masked, "seen"), (found.filled, "filled"), (lesson.vision.fitted.pixels, "original")

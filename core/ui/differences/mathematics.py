@@ -6,7 +6,7 @@ from core.attention.trace import AttentionTrace
 from core.differences import mathematics
 from core.ui.differences import mistakes
 from core.ui.differences.lesson import Lesson, note
-from core.ui.differences.measure import kept, table
+from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
 
@@ -45,7 +45,7 @@ def _symbols(bound: tuple[mathematics.Symbols, ...]) -> None:
 
 def _scaling(lesson: Lesson) -> None:
     """Ask, then show, what dividing by sqrt(d_k) does in the middle layer of each kind."""
-    found = kept("scaling", lesson.run, lambda: _measure(lesson))
+    found = lesson.of_both("scaling", lambda: _measure(lesson))
     st.markdown(f"#### {say('maths.scaling')}")
 
     def check(choice: str) -> Verdict:

@@ -1,59 +1,23 @@
-"""What takes a while waits for a button that says how long; it shows progress, can be cancelled, and is kept."""
+"""Measurements on the page: what their buttons say, and how their numbers are written."""
 
-from collections.abc import Callable, Hashable, Sequence
-from threading import Lock
-from typing import TypeVar
+from collections.abc import Sequence
 
 import streamlit as st
-from cachetools import LRUCache
 
 from core.ui.differences.lesson import plain
 from core.ui.language import say
 
-Result = TypeVar("Result")
-Tell = Callable[[float], None]
-
-KEPT = 64  # results, over all sessions
 SCROLL = """<style>
 [data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }
 [data-testid="stMarkdownContainer"] td:first-child { word-break: keep-all; }
 [data-testid="stMarkdownContainer"] td code { overflow-wrap: anywhere; }
 [data-testid="stMarkdownContainer"] td:has(code) { min-width: 9em; }
 </style>"""  # a wide table moves by itself on a phone, not the page; Chinese labels stay in one line
-_found: LRUCache = LRUCache(KEPT)
-_lock = Lock()
 
 
-def measured(name: str, key: Hashable, seconds: float, compute: Callable[[Tell], Result]) -> Result | None:
-    """The result for `key`, or a button to get it. seconds: how long it will take, said on the button."""
-    with _lock:
-        if (name, key) in _found:
-            return _found[name, key]
-    place = st.empty()
-    said = say("measure.seconds", seconds=max(1, round(seconds)))
-    if not place.button(f"{say(f'measure.{name}')} · {said}", key=f"measure_{name}", icon=":material/play_arrow:"):
-        return None
-    with place.container():
-        bar = st.progress(0.0, say("measure.running"))
-        # Any widget that is used ends this run at the next word of progress: that is the whole of cancelling.
-        st.button(say("measure.cancel"), key=f"cancel_{name}", icon=":material/close:")
-    result = compute(lambda share: bar.progress(min(1.0, share), say("measure.running")))
-    with _lock:
-        _found[name, key] = result
-    place.empty()
-    return result
-
-
-def kept(name: str, key: Hashable, compute: Callable[[], Result]) -> Result:
-    """The same without a button, for what is quick: computed once."""
-    with _lock:
-        if (name, key) in _found:
-            return _found[name, key]
-    with st.spinner(say("measure.running")):
-        result = compute()
-    with _lock:
-        _found[name, key] = result
-    return result
+def title(name: str, seconds: float) -> str:
+    """What the button of a measurement says: also about how long it will take."""
+    return f"{say(f'measure.{name}')} · {say('measure.seconds', seconds=max(1, round(seconds)))}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> None:

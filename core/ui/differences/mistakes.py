@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.differences import mistakes
-from core.ui import link
+from core.ui import background, link
 from core.ui.differences.lesson import Lesson, minus, note
-from core.ui.differences.measure import cell, kept, large, measured, number, table
+from core.ui.differences.measure import cell, large, number, table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
 from core.views.charts import QUIET
@@ -39,8 +39,8 @@ def limit(lesson: Lesson) -> int:
 
 def _softmax(lesson: Lesson) -> None:
     traces = [one.traces["encoder"] for one in (lesson.vision, lesson.translation) if one.traces]
-    rows = kept(
-        "softmax_rows", lesson.run,
+    rows = lesson.of_both(
+        "softmax_rows",
         lambda: [[mistakes.rows_of(t, t.layers // 2, f) for t in traces] for f in mistakes.FORMULAS],
     )  # fmt: skip
     names = " / ".join([say("maths.vision")] * (len(traces) - 1) + [say("maths.encoder")])
@@ -54,12 +54,13 @@ def _softmax(lesson: Lesson) -> None:
     note(say("mistakes.softmax_rows"))
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     size = lesson.vision.fitted.pixels.width
-    found = measured(
-        "wrong_formulas", lesson.run, 3,
-        lambda tell: mistakes.outcomes(
+    found = background.result(
+        ("wrong_formulas", lesson.run), title("wrong_formulas", 3),
+        lambda on_step: mistakes.outcomes(
             lesson.vision_model, lesson.image, size, lesson.translator, source, limit(lesson),
-            tell=lambda done: tell(done / len(mistakes.FORMULAS)),
+            tell=lambda done: on_step(done, len(mistakes.FORMULAS)),
         ),
+        lesson.models, wait=True,
     )  # fmt: skip
     if found is None:
         return
@@ -98,9 +99,7 @@ def _label(predictions: tuple) -> str:
 
 def _classifier(lesson: Lesson) -> None:
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
-    found = kept(
-        "classified", lesson.sentence_run, lambda: mistakes.classified(lesson.translator, source, lesson.translation)
-    )
+    found = lesson.of_sentence("classified", lambda: mistakes.classified(lesson.translator, source, lesson.translation))
     classes = len(lesson.vision_model.classes)
     table(
         [say("mistakes.what"), say("mistakes.says"), say("mistakes.outputs")],
@@ -124,7 +123,7 @@ def _classifier(lesson: Lesson) -> None:
 
 
 def _one_hot(lesson: Lesson) -> None:
-    found = kept("one_hot", lesson.picture_run, lambda: mistakes.one_hot(lesson.vision_model, lesson.vision.fitted))
+    found = lesson.of_picture("one_hot", lambda: mistakes.one_hot(lesson.vision_model, lesson.vision.fitted))
     table(
         ["", say("mistakes.as_numbers"), say("mistakes.as_codes")],
         [
@@ -145,8 +144,8 @@ def _one_hot(lesson: Lesson) -> None:
 
 def _order(lesson: Lesson) -> None:
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
-    picture = kept(
-        "picture_order", lesson.picture_run,
+    picture = lesson.of_picture(
+        "picture_order",
         lambda: mistakes.picture_order(lesson.vision_model, lesson.vision.fitted),
     )  # fmt: skip
     options = {name: say(f"mistakes.q_{name}") for name in ("nothing", "little", "much")}
@@ -167,8 +166,8 @@ def _order(lesson: Lesson) -> None:
             _picture_table(picture)
     else:
         st.info(say("mistakes.no_table_vision"))
-    words = kept(
-        "word_order", lesson.sentence_run,
+    words = lesson.of_sentence(
+        "word_order",
         lambda: mistakes.word_order(lesson.translator, source, lesson.translation, limit(lesson)),
     )  # fmt: skip
     if words is None:

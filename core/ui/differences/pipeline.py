@@ -19,29 +19,27 @@ from core.ui.language import class_name, say
 from core.views.charts import QUIET
 from core.views.differences import charts, figures
 
-KEPT = 6  # runs that are remembered
 STAGES = ("s1", "s2", "s3", "s4", "s5")
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _vision(run: str, _lesson: Lesson) -> VisionWalk:
-    return pipeline.walk_vision(_lesson.vision_model, _lesson.vision)
+def _vision(lesson: Lesson) -> VisionWalk:
+    return lesson.of_picture("walk", lambda: pipeline.walk_vision(lesson.vision_model, lesson.vision))
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _views(run: str, _lesson: Lesson) -> float:
-    return pipeline.view_loss(_lesson.vision_model, _lesson.vision)
+def _views(lesson: Lesson) -> float:
+    return lesson.of_picture("views", lambda: pipeline.view_loss(lesson.vision_model, lesson.vision))
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _text(run: str, _lesson: Lesson) -> TextWalk:
-    output = tree(run, work.BEAMS, _lesson).output
-    return pipeline.walk_text(_lesson.translator, _lesson.sentence, _lesson.target, output)
+def _text(lesson: Lesson) -> TextWalk:
+    output = tree(lesson, work.BEAMS).output
+    return lesson.of_sentence(
+        "walk", lambda: pipeline.walk_text(lesson.translator, lesson.sentence, lesson.target, output)
+    )
 
 
 def show(lesson: Lesson) -> None:
     st.markdown(say("lesson_pipe.lead"))
-    vision, text = _vision(lesson.picture_run, lesson), _text(lesson.sentence_run, lesson)
+    vision, text = _vision(lesson), _text(lesson)
     _ask(lesson, text)
     drawn = {"s1": _preprocess, "s2": _embed, "s3": _encode, "s4": _answer, "s5": _loss}
     for stage in STAGES:
@@ -161,7 +159,7 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
     with left:
         if vision.logits is None:
             st.latex(r"L = 1-\cos\left(\mathbf{h}(x),\mathbf{h}(x')\right)")
-            st.markdown(say("lesson_pipe.loss_views", loss=f"{_views(lesson.picture_run, lesson):.3f}"))
+            st.markdown(say("lesson_pipe.loss_views", loss=f"{_views(lesson):.3f}"))
         else:
             st.latex(r"L = -\log p(c\mid x)")
             classes = lesson.vision_model.classes

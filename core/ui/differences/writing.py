@@ -18,7 +18,7 @@ COLUMNS = 8  # steps of the tree that are shown at once
 SHOWN_BEAMS = 3
 
 
-def show(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
+def show(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
     st.subheader(say("lesson_arch.decode"))
     if _ask_read(lesson):
         st.caption(say("lesson_arch.decode_help"))
@@ -88,11 +88,11 @@ def _scrub(lesson: Lesson) -> None:
 
 
 @st.fragment
-def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None:
+def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
     left, right = st.columns(2, gap="large")
     chosen = link.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
     count = left.slider(say("lesson_arch.beam_count"), 2, 5, **chosen)
-    found = tree(lesson.sentence_run, count, lesson)
+    found = tree(lesson, count)
     best = [node for node in found.nodes if node.fate == "best"]
     last = 1 + max(node.step for node in found.nodes)
     first = 0
@@ -115,7 +115,7 @@ def _beams(lesson: Lesson, tree: Callable[[str, int, Lesson], BeamTree]) -> None
     }
     st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\log P(y_k\mid y_{<k},\mathbf{x})")
     st.caption(say("lesson_arch.beams_help", **values, **tally))
-    greedy = tree(lesson.sentence_run, 1, lesson)
+    greedy = tree(lesson, 1)
     if greedy.output == found.output:
         st.caption(say("lesson_arch.greedy_same"))
         return

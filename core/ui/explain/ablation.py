@@ -51,12 +51,12 @@ def _side(side: Side) -> None:
         side.either(lambda photo: _photo(photo, asked, off), lambda sentence: _sentence(sentence, asked, off))
     grids = background.result(
         ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
-        lambda on_step: importance(asked, on_step=on_step),
+        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step), (side.name,),
     )  # fmt: skip
     _grids(side.kind, asked, grids, key, off)
     if grids is not None:
         st.caption(say(f"ablation.grid_{side.kind}"))
-        prune(side, asked, grids)
+        prune(side, target, grids)
 
 
 def _head_name(head: Head) -> str:

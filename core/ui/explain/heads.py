@@ -12,6 +12,7 @@ from core.attention.statistics import NAMES, SINK, average_statistics, queries
 from core.attention.trace import AttentionTrace, Kind, Traces
 from core.errors import SidelightError
 from core.models.images import open_image
+from core.store import store
 from core.ui import background, film, keep, link
 from core.ui.clickable import clickable, drawn, is_news
 from core.ui.columns import beside
@@ -88,12 +89,14 @@ def choose_kind(key: str) -> Kind:
 def _found(side: Side, averaged: bool) -> Found | None:
     """None while the average is being computed; what a person sees then is its progress."""
     if not averaged:
-        return _of_input(side.name, side.place, side.traces)
+        key = ("head_statistics", side.name, side.place)
+        return store().get(key, lambda: _of_input(side.traces), (side.name,))
     how = side.place[1]  # the size of the photos, or the language of the translations
     try:
         return background.result(
-            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: _averages(side, on_step)
-        )
+            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: _averages(side, on_step),
+            (side.name,),
+        )  # fmt: skip
     except SidelightError as error:
         show_error(error)
         return None
@@ -103,9 +106,8 @@ def _averages(side: Side, on_step: background.OnStep) -> Found:
     return side.either(lambda photo: _photos(photo, on_step), lambda sentence: _sentences(sentence, on_step))
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _of_input(name: str, place: tuple[str, ...], _traces: Traces) -> Found:
-    return {kind: average_statistics([trace]) for kind, trace in _traces.items()}
+def _of_input(traces: Traces) -> Found:
+    return {kind: average_statistics([trace]) for kind, trace in traces.items()}
 
 
 def _photos(side: PhotoSide, on_step: background.OnStep) -> Found:

@@ -96,14 +96,14 @@ def _check(
     key = (side.name, side.place, target, fill)
     chance = background.result(
         ("control", *key), say(f"explain.checking_random_{side.kind}"),
-        lambda on_step: control(asked, fill, on_step=on_step),
+        lambda on_step: control(sides.subject_of(side, target), fill, on_step=on_step), (side.name,),
     )  # fmt: skip
     if chance is None:
         return None
     orders = [order(one, asked.units) for one in found.values()]
     drawn = background.result(
         ("curves", *key, options), say(f"explain.checking_{side.kind}"),
-        lambda on_step: curves(asked, orders, fill, on_step=on_step),
+        lambda on_step: curves(sides.subject_of(side, target), orders, fill, on_step=on_step), (side.name,),
     )  # fmt: skip
     if drawn is None:
         return None

@@ -6,12 +6,11 @@ import streamlit as st
 from torch import Tensor
 
 from core.attention.ablation import importance_order, pruning, random_order
-from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.finetune import held_out
 from core.finetune.parallel import TAGS
 from core.ui import background
-from core.ui.explain.sides import PhotoSide, SentenceSide, Side
+from core.ui.explain.sides import PhotoSide, SentenceSide, Side, subject_of
 from core.ui.language import say
 from core.views import explain as figures
 from core.views.charts import QUIET
@@ -22,7 +21,7 @@ EACH, CAPTIONS = 10, 40  # held-out pictures of each class, held-out sentences
 Measure = tuple[int, Callable[[], float]]
 
 
-def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
+def prune(side: Side, target: int, grids: dict[Kind, Tensor]) -> None:
     """A button, then quality against the number of heads that are off, in this order and in a random one."""
     measure = _evaluator(side)
     if measure is None:
@@ -33,7 +32,7 @@ def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
     counts = [len(order) * step // STEPS for step in range(STEPS)]
 
     def work(on_step: background.OnStep) -> dict[str, list[tuple[int, float]]]:
-        found = {}
+        found, asked = {}, subject_of(side, target)
         for number, (name, heads) in enumerate((("least", order), ("chance", random_order(order)))):
 
             def tell(done: int, total: int, number: int = number) -> None:
@@ -44,7 +43,7 @@ def prune(side: Side, asked: Subject, grids: dict[Kind, Tensor]) -> None:
 
     found = background.result(
         ("pruning", side.name, side.place, tuple(order)), say(f"ablation.prune_{side.kind}", count=items), work,
-        wait=True,
+        (side.name,), wait=True,
     )  # fmt: skip
     if found is not None:
         series = {say(f"ablation.{name}"): points for name, points in found.items()}

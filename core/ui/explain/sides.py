@@ -20,7 +20,8 @@ from core.errors import SidelightError
 from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
-from core.ui import link, work
+from core.store import store
+from core.ui import background, link, work
 from core.ui.language import class_name, say, show_error
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
@@ -32,15 +33,24 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class PhotoSide:
-    """name: the model's key. place: what names the photo and how it is shown to the model."""
+    """Names, no more: the model and its run are asked of what is kept, so that a page that stands open holds neither.
+
+    name: the model's key. place: the photo's digest, and the size at which the model sees it.
+    """
 
     name: str
-    model: VisionModel
     title: str
     image: Image.Image
-    result: VisionResult
     place: tuple[str, ...]
     kind: str = "photo"
+
+    @property
+    def model(self) -> VisionModel:
+        return work.vision_model(self.name)
+
+    @property
+    def result(self) -> VisionResult:
+        return work.seen(self.name, self.image, self.place[0], int(self.place[1]), "crop")
 
     @property
     def traces(self) -> Traces:
@@ -90,15 +100,21 @@ class PhotoSide:
 
 @dataclass(frozen=True, eq=False)
 class SentenceSide:
-    """name: the model's key. place: the sentence and its target language."""
+    """As `PhotoSide`. place: the sentence and its target language."""
 
     name: str
-    model: Translator
     text: str
     language: str | None
-    translation: Translation
     place: tuple[str, ...]
     kind: str = "sentence"
+
+    @property
+    def model(self) -> Translator:
+        return work.translator(self.name)
+
+    @property
+    def translation(self) -> Translation:
+        return work.read(self.name, self.text, self.language)
 
     @property
     def traces(self) -> Traces:
@@ -170,47 +186,44 @@ def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> Pho
     result = work.run_image(name, image, size, "crop")
     if not result.traces:
         raise SidelightError("explain.not_captured", name=model.name)
-    return PhotoSide(name, model, title, image, result, (work.digest(image), str(size)))
+    return PhotoSide(name, title, image, (work.digest(image), str(size)))
 
 
 def _sentence(name: str, model: Translator, text: str, language: str | None) -> SentenceSide:
-    translation = work.translate(name, text, language)
-    return SentenceSide(name, model, text, language, translation, (text, str(language)))
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def subject(name: str, place: tuple[str, ...], target: int, _side: Side) -> Subject:
-    return _side.subject(target)
+    work.translate(name, text, language)
+    return SentenceSide(name, text, language, (text, str(language)))
 
 
 def subject_of(side: Side, target: int) -> Subject:
-    return subject(side.name, side.place, target, side)
+    """It holds the model, so whoever works beside the page asks for it there."""
+    return store().get(("subject", side.name, side.place, target), lambda: side.subject(target), (side.name,))
 
 
 def maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
     """Every method that applies: (N,) each."""
-    asked = subject_of(side, target)
-    found = _gradient_maps(side.name, side.place, target, asked)
-    plain = _plain_maps(side.name, side.place, target, options, asked)
+    key = (side.name, side.place, target)
+    found = background.awaited(
+        ("gradient_maps", *key), say("explain.gradients"),
+        lambda _: _gradient_maps(subject_of(side, target)), (side.name,),
+    )  # fmt: skip
+    plain = background.awaited(
+        ("plain_maps", *key, options), say("explain.gradients"),
+        lambda _: _plain_maps(subject_of(side, target), options), (side.name,),
+    )  # fmt: skip
     return {name: (plain | found)[name] for name in METHODS if name in plain or name in found}
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _gradient_maps(name: str, place: tuple[str, ...], target: int, _subject: Subject) -> dict[str, Tensor]:
-    chosen = [n for n, method in METHODS.items() if method.gradient and not refusal(_subject, method)]
+def _gradient_maps(asked: Subject) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if method.gradient and not refusal(asked, method)]
     if not chosen:
         return {}
-    with st.spinner(say("explain.gradients"), show_time=True):
-        gradients = _subject.gradients()
-    return {n: explain(_subject, n, None, gradients) for n in chosen}
+    gradients = asked.gradients()
+    return {n: explain(asked, n, None, gradients) for n in chosen}
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _plain_maps(
-    name: str, place: tuple[str, ...], target: int, options: Options, _subject: Subject
-) -> dict[str, Tensor]:
-    chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(_subject, method)]
-    return {n: explain(_subject, n, options) for n in chosen}
+def _plain_maps(asked: Subject, options: Options) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(asked, method)]
+    return {n: explain(asked, n, options) for n in chosen}
 
 
 def head_text(side: str, head: tuple[str, int, int]) -> str:

@@ -14,6 +14,7 @@ from core.finetune.data import dataset
 from core.finetune.job import Job, Request, State, Status, read_job
 from core.finetune.learning import side
 from core.finetune.log import Event, read_lines, read_log
+from core.store import store
 from core.ui.film import show as draw_film
 from core.ui.finetune.chosen import metrics_of, plot
 from core.ui.finetune.setup import method_name
@@ -209,9 +210,8 @@ def _answers(folder: Path, job: Job) -> None:
         SIDES[job.task].answers(folder, job, _data(str(folder)), history)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def _data(folder: str) -> dataset.PictureData | dataset.PairData:
-    return dataset.load(Path(folder) / "data")
+    return store().get(("data", folder), lambda: dataset.load(Path(folder) / "data"), (Path(folder).name,))
 
 
 def _film(folder: Path, job: Job, still: bool) -> None:
