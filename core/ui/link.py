@@ -61,7 +61,7 @@ def from_one(index: int) -> str:
 
 def widget(
     name: str, key: str, options: Iterable[Value], default: Value, text: Callable[[Value], str] = plain
-) -> dict[str, Any]:
+) -> Any:  # a dict, of which the overloads of Streamlit's widgets would take every key for given
     """Arguments of a widget that chooses one of `options`, `key` and `on_change`; it stands at what the link says.
 
     text: what the link calls an option.

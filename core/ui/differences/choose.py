@@ -1,6 +1,9 @@
 """The model chooser: what fits a task, the data, the machine and the licence."""
 
+from collections.abc import Sequence
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.differences import chooser
 from core.ui import link
@@ -18,15 +21,7 @@ def show(lesson: Lesson) -> None:
         ("compute", tuple(chooser.COMPUTE)),
         ("licence", chooser.LICENCES),
     )
-    answers = {
-        name: place.selectbox(
-            say(f"choose.{name}"),
-            options,
-            format_func=lambda o, n=name: say(f"choose.{n}_{o}"),
-            **link.widget(name, f"choose_{name}", options, options[0]),
-        )
-        for place, (name, options) in zip(places, questions, strict=True)
-    }
+    answers = {name: _ask(place, name, options) for place, (name, options) in zip(places, questions, strict=True)}
     found = chooser.fitting(**answers)
     if not found:
         st.info(say("choose.nothing"))
@@ -50,6 +45,15 @@ def show(lesson: Lesson) -> None:
     if answers["data"] != "none":
         st.page_link("pages/finetune.py", label=say("page.finetune"), icon=":material/model_training:")
     st.caption(say("choose.rule"))
+
+
+def _ask(place: DeltaGenerator, name: str, options: Sequence[str]) -> str:
+    return place.selectbox(
+        say(f"choose.{name}"),
+        options,
+        format_func=lambda option: say(f"choose.{name}_{option}"),
+        **link.widget(name, f"choose_{name}", options, options[0]),
+    )
 
 
 def _hub(one: chooser.Candidate) -> str:

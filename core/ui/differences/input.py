@@ -40,9 +40,9 @@ def _picture(lesson: Lesson) -> int:
     st.markdown(f"**{say('lesson_input.numbers')}**")
     names = {name: say(f"lesson_input.{name}") for name in CHANNELS}
     colour = st.segmented_control(
-        say("lesson_input.numbers"), list(names), format_func=names.get, default=None, required=True,
+        say("lesson_input.numbers"), list(names), format_func=names.__getitem__, default=None, required=True,
         label_visibility="collapsed", **link.widget("channel", "lesson_channel", names, "red"),
-    )  # fmt: skip
+    ) or "red"  # fmt: skip
     pixels = inputs.raw_patch(lesson.vision_model, lesson.vision, patch)  # (p, p, 3)
     st.plotly_chart(
         figures.channel(pixels[..., list(names).index(colour)], CHANNELS[colour]), key="lesson_pixels", config=QUIET

@@ -119,7 +119,7 @@ def _match(lesson: Lesson) -> None:
     st.caption(say("lesson_task.match_help"))
     titles = {MIRROR: say("lesson_task.mirror"), **sample_titles()}
     asked = link.widget("other", "lesson_other", titles, MIRROR)
-    chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.get, **asked)
+    chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.__getitem__, **asked)
     image = tasks.mirrored(lesson.image) if chosen == MIRROR else sample_photo(chosen)
     other = _explained(lesson, image)
     found = tasks.similarities(lesson.vision.features, other.features)

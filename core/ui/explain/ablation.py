@@ -44,7 +44,7 @@ def _side(side: Side) -> None:
     texts = {sides.head_text(side.kind, head): head for head in names}
     st.session_state[key] = link.read_several(f"{side.kind}_off", texts, st.session_state.get(key, []))
     off: list[Head] = st.multiselect(
-        say("ablation.off"), list(names), format_func=names.get, key=key, placeholder=say("ablation.none"),
+        say("ablation.off"), list(names), format_func=names.__getitem__, key=key, placeholder=say("ablation.none"),
         help=say("ablation.off_help"), on_change=_tell, args=(key, side.kind),
     )  # fmt: skip
     with without(asked, off):

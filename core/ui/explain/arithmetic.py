@@ -1,6 +1,7 @@
 """One query of one head, step by step with the run's own numbers: a patch and a word side by side, the same steps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 import torch
@@ -31,7 +32,7 @@ def show(pair: Pair) -> None:
         which = st.segmented_control(
             say("arith.show"),
             list(names),
-            format_func=names.get,
+            format_func=names.__getitem__,
             required=True,
             **link.widget("show", "arith_show", names, "both"),
         )
@@ -83,13 +84,13 @@ def _vectors(one: Shown) -> None:
 
 def _rows(one: Shown, columns: dict[str, torch.Tensor], text: str = "") -> None:
     """The keys with the largest weights. text: a column that may hold −∞ is written, not counted."""
-    lines: list[dict[str, str | float]] = [
-        {say("arith.key"): one.labels[key]}
-        | {name: number(float(v[key])) if name == text else float(v[key]) for name, v in columns.items()}
-        for key in one.keys
-    ]
+    lines = [{say("arith.key"): one.labels[key]} | _cells(columns, key, text) for key in one.keys]
     decimals = {name: st.column_config.NumberColumn(format="%.3f", width="small") for name in columns if name != text}
     st.dataframe(lines, hide_index=True, column_config=decimals, height="content")
+
+
+def _cells(columns: dict[str, torch.Tensor], key: int, text: str) -> dict[str, Any]:
+    return {name: number(float(v[key])) if name == text else float(v[key]) for name, v in columns.items()}
 
 
 def _top(one: Shown) -> int:

@@ -58,14 +58,14 @@ def _choices() -> tuple[bool, str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = {name: say(f"heads.over_{name}") for name in ("input", "samples")}
         over = st.segmented_control(
-            say("heads.over"), list(names), format_func=names.get, required=True, help=say("heads.over_help"),
+            say("heads.over"), list(names), format_func=names.__getitem__, required=True, help=say("heads.over_help"),
             **link.widget("over", "heads_over", names, "input"),
         )  # fmt: skip
         titles = {name: say(f"heads.{name}") for name in NAMES}
         statistic = st.segmented_control(
             say("heads.statistic"),
             NAMES,
-            format_func=titles.get,
+            format_func=titles.__getitem__,
             required=True,
             **link.widget("statistic", "heads_statistic", NAMES, "entropy"),
         )
@@ -81,7 +81,7 @@ def choose_kind(key: str) -> Kind:
     """Which of a translator's attentions; the link has it under one name for all sections."""
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
-        say("heads.kind"), KINDS, format_func=names.get, required=True,
+        say("heads.kind"), KINDS, format_func=names.__getitem__, required=True,
         **link.widget("attention", key, KINDS, "cross"),
     )  # fmt: skip
 

@@ -80,7 +80,7 @@ def _options() -> Options:
 def _choose_fill(side: Side, asked: Subject) -> str:
     names = {fill: say(f"explain.fill_{fill}") for fill in asked.fills}
     return st.segmented_control(
-        say(f"explain.fill_{side.kind}"), asked.fills, required=True, format_func=names.get,
+        say(f"explain.fill_{side.kind}"), asked.fills, required=True, format_func=names.__getitem__,
         help=say("explain.fill_help"),
         **link.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
     )  # fmt: skip
@@ -176,7 +176,7 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
     chosen = st.selectbox(
         say("explain.method"),
         list(found),
-        format_func=names.get,
+        format_func=names.__getitem__,
         **link.widget(f"{side.kind}_method", f"curves_{side.kind}_{best}", found, best),
     )
     for place, what in zip(st.columns(2), ("deletion", "insertion"), strict=True):

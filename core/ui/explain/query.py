@@ -37,11 +37,11 @@ def _place(side: Side, layers: int, heads: int, kind: str) -> tuple[int, int]:
     opened = st.session_state.get(f"heads_at_{side.kind}")
     first = (layers - 1, 0)
     start = opened[1:] if opened and opened[0] == kind and opened[1] < layers and opened[2] < heads else first
+    key = f"{side.kind}_{kind}"
     with st.container(horizontal=True):
-        return tuple(
-            _numbered(what, f"{side.kind}_{what}", f"arith_{what}_{side.kind}_{kind}", *rest)
-            for what, *rest in (("layer", layers, first[0], start[0]), ("head", heads, first[1], start[1]))
-        )
+        layer = _numbered("layer", f"{side.kind}_layer", f"arith_layer_{key}", layers, first[0], start[0])
+        head = _numbered("head", f"{side.kind}_head", f"arith_head_{key}", heads, first[1], start[1])
+        return layer, head
 
 
 def _numbered(what: str, name: str, key: str, count: int, default: int, start: int) -> int:

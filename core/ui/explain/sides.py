@@ -81,6 +81,7 @@ class PhotoSide:
             st.caption(say("explain.representation"))
             return WHOLE
         likely = [self.model.classes.index(one.label) for one in self.result.predictions]
+        texts = self._class_texts()
         shown = {self.model.classes.index(one.label): f" {one.probability:.1%}" for one in self.result.predictions}
         rest = [number for number in range(len(self.model.classes)) if number not in shown]
         return st.selectbox(
@@ -88,7 +89,7 @@ class PhotoSide:
             format_func=lambda n: say("explain.whole_photo") if n == WHOLE
             else class_name(self.model.classes[n]) + shown.get(n, ""),
             **link.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], likely[0],
-                          self._class_texts().get),
+                          lambda n: texts.get(n, "")),
         )  # fmt: skip
 
     def _class_texts(self) -> dict[int, str]:
