@@ -33,8 +33,8 @@ from core.models.images import open_image
 from core.models.translation import load_translator
 from core.models.vision import load_vision
 from core.ui.differences.sections import SECTIONS
+from core.views.linked.cards import card_of
 from core.views.linked.page import View
-from core.views.linked.payload import ImagePart, SentencePart
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "http://127.0.0.1:8731"
@@ -89,8 +89,8 @@ AT_REST = """() => {
 TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
   const view = root.view, start = performance.now();
   if (action === "depth") view.setDepth(argument);
-  if (action === "head") { view.parts.forEach((p) => { p.heads = new Set([argument]); }); view.draw(); }
-  if (action === "patch") view.parts[0].preview(argument);
+  if (action === "head") { view.cards.forEach((card) => { card.heads = new Set([argument]); }); view.draw(); }
+  if (action === "patch") view.cards[0].preview(String(argument));
   requestAnimationFrame(() => setTimeout(() => done(performance.now() - start), 0));
 })"""
 
@@ -145,10 +145,9 @@ def saved_view(size: int, folder: Path) -> Path:
     image = open_image(photo.path.read_bytes())
     vision = load_vision(default("vision").key).run(image, size, "crop")
     spoken = load_translator(default("translation").key).translate(photo.caption, "deu")
-    axes = (spoken.source, spoken.target)
-    sentence = SentencePart(*axes, *spoken.traces.values(), "English to German")
+    sentence = card_of(spoken.traces, "English to German", written=spoken.target)
     path = folder / f"{size}.html"
-    View([ImagePart(image, vision.traces["encoder"], "a photo"), sentence]).save(path)
+    View([card_of(vision.traces, "a photo", image), sentence]).save(path)
     return path
 
 
@@ -160,7 +159,7 @@ def movements(browser: Browser, size: int) -> None:
         page.goto(path.as_uri())
         page.wait_for_selector(READY, timeout=60_000)
         page.wait_for_timeout(1000)
-        patches = page.locator(".sidelight").evaluate("({ view }) => view.parts[0].trace.keys - 1")
+        patches = page.locator(".sidelight").evaluate("({ view }) => view.cards[0].traces.encoder.keys - 1")
         print(f"{patches} patches and a sentence, saved as HTML: {path.stat().st_size / 1e6:.1f} MB")
         some = list(range(1, patches, max(1, patches // 200)))
         for turned, direction in ((False, "looks at"), (True, "is looked at by")):

@@ -8,7 +8,7 @@ from core.ui import inputs, linked, work
 from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.language import say, show_error
-from core.views.linked.payload import Part
+from core.views.linked.cards import Card
 
 enter("pages/compare.py")
 st.title(say("compare.title"))
@@ -23,23 +23,21 @@ with right:
     sentence, target = inputs.choose_sentence(translator.targets, translator.sources)
 
 vision = translation = None
-parts: list[Part] = []
+cards: list[Card | None] = []
 try:
     vision = work.run_image(vision_name, image, work.side(vision_model), "crop")
-    if part := linked.image_part(vision, title, image):
-        parts.append(part)
+    cards.append(linked.card(vision.traces, linked.photo_title(title, vision.axis), image))
 except SidelightError as error:
     with left:
         show_error(error)
 try:
     translation = work.translate(translation_name, sentence, target)
-    parts.append(linked.sentence_part(translation, target))
+    cards.append(linked.card(translation.traces, linked.sentence_title(target), written=translation.target))
 except SidelightError as error:
     with right:
         show_error(error)
 
-if parts:
-    linked.show(parts, "compare")
+linked.show(cards, "compare")
 if vision and vision.traces and translation:
     choice = linked.chosen()
     seen, read = vision.traces["encoder"], translation.traces["cross"]

@@ -31,7 +31,8 @@ except SidelightError as error:
 copyable(translation.text, "translation_text")
 if translation.stopped_by_limit:
     st.warning(say("translation.stopped", limit=limit))
-linked.show([linked.sentence_part(translation, target)], "translation")
+card = linked.card(translation.traces, linked.sentence_title(target), written=translation.target)
+linked.show([card], "translation")
 
 st.subheader(say("translation.steps"))
 st.caption(say("translation.steps_help"))

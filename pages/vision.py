@@ -50,8 +50,7 @@ except SidelightError as error:
     show_error(error)
     st.stop()
 
-if part := linked.image_part(result, title, image):
-    linked.show([part], "vision", tall=560)
+linked.show([linked.card(result.traces, linked.photo_title(title, result.axis), image)], "vision", tall=560)
 
 st.subheader(say("vision.predictions"))
 if result.predictions:

@@ -16,6 +16,7 @@ from core.models import catalogue
 from core.models.translation import load_translator
 from core.views.linked import state
 from tests.pages.test_pages import opened, views
+from tests.views.test_linked import traces_of
 
 
 @pytest.fixture
@@ -100,15 +101,15 @@ def test_the_head_that_moved_most_opens_in_both_cards(lora: Path) -> None:
 
 def test_before_stands_before_after(lora: Path, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[list] = []
-    monkeypatch.setattr("core.ui.linked.show", lambda parts, *rest: shown.append(parts))
+    monkeypatch.setattr("core.ui.linked.show", lambda cards, *rest: shown.append(cards))
     test = after(lora)
     sentence, base = test.text_input(key="sentence").value, catalogue.default("translation").key
-    for part, name, title in zip(shown[-1], (base, lora.name), ("Before", "After"), strict=True):
+    for card, name, title in zip(shown[-1], (base, lora.name), ("Before", "After"), strict=True):
         own = load_translator(name).translate(sentence, "deu")
-        assert part.title.startswith(title)
-        torch.testing.assert_close(part.cross.mean(), own.traces["cross"].mean(), atol=1e-5, rtol=0)
+        assert card.title.startswith(title)
+        torch.testing.assert_close(traces_of(card)["cross"].mean(), own.traces["cross"].mean(), atol=1e-5, rtol=0)
     after(head)
-    assert [part.title.split(" ")[0] for part in shown[-1]] == ["Before", "After"]
+    assert [card.title.split(" ")[0] for card in shown[-1]] == ["Before", "After"]
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])

@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { decodeHalf, Trace, unpack } from "../../core/views/linked/attention.js";
 import { mixed, scaled, topMass } from "../../core/views/linked/colour.js";
+import { Lead, lit } from "../../core/views/linked/pointing.js";
 import { readState, writeState } from "../../core/views/linked/state.js";
 
 // One layer and one head of width 1, whose scores are 1 x the logarithms of `weights`.
@@ -62,7 +63,7 @@ test("what is causal stays causal, and even shares are of what is seen", () => {
   near(trace.row(0, 0, 1), [0.25, 0.75, 0]);
   near(trace.column(0, 0, 1), [0, 0.75, 0.375]);
   assert.deepEqual(
-    [0, 1, 2].map((i) => trace.share(0, i)),
+    [0, 1, 2].map((i) => trace.share(0, 0, i)),
     [1, 1 / 2, 1 / 3],
   );
 });
@@ -73,7 +74,7 @@ test("a bias counts, also where the flag is causal, and what it closes is not se
   const trace = traced([1, 3, 4], { bias, causal: true, queries: 2 });
   near(trace.row(0, 0, 0), [1, 0, 0]);
   near(trace.row(0, 0, 1), [0.5, 0.5, 0]);
-  assert.equal(traced([1, 3, 4], { bias }).share(0, 0), 1 / 2);
+  assert.equal(traced([1, 3, 4], { bias }).share(0, 0, 0), 1 / 2);
 });
 
 test("of hidden marks the rest is divided by what is left, however little that is", () => {
@@ -82,8 +83,8 @@ test("of hidden marks the rest is divided by what is left, however little that i
   near(trace.row(0, 0, 0), [0, 0.75, 0.25]);
   near(trace.column(0, 0, 2), [0.25]);
   near(trace.column(0, 0, 0), [0.96]); // asked for itself, it is shown in whole rows
-  assert.equal(trace.share(0, 0), 1 / 2);
-  assert.equal(trace.shareOf(0, 0, 0), 1 / 3);
+  assert.equal(trace.share(0, 0, 0), 1 / 2);
+  assert.equal(trace.shareOf(0, 0, 0, 0), 1 / 3);
   const sink = traced([1e8, 3, 1]);
   sink.hide([0]);
   sink.row(0, 0, 0).forEach((w, j) => assert.ok(Math.abs(w - [0, 0.75, 0.25][j]) < 1e-5, `${w}`));
@@ -122,10 +123,63 @@ test("colour: 1/8 of even is 0, 64 times even is 1; hues are mixed by squares", 
 
 test("a state is written as it is read, and damage is left out", () => {
   const text = "depth_0.5~method_max~image_57.0.2~sentence_t2";
-  const { state, parts } = readState(text);
+  const { state, cards } = readState(text);
   assert.equal(state.depth, 0.5);
-  assert.deepEqual(parts, { image: "57.0.2", sentence: "t2" });
+  assert.deepEqual(cards, { image: "57.0.2", sentence: "t2" });
   const chosen = { image: { at: "57", heads: [0, 2] }, sentence: { at: "t2", heads: null } };
   assert.equal(writeState(state, chosen), text);
   assert.equal(readState("depth_x~constructor_y~method_none~~").state.depth, 0.91);
+});
+
+// Two axes: three positions, of which the first has no content, and two groups of three outputs behind a start mark.
+function leads() {
+  const read = { groups: [[0], [1], [2]], special: [true, false, false], start: 0 },
+    written = { groups: [[0], [1, 2]], special: [false, false, false], start: 0 },
+    axes = [read, written];
+  const lead = (trace, queries, keys, more = {}) => new Lead({ queries, keys, written: false, behind: 0, ...more }, trace, axes);
+  return {
+    axes,
+    encoder: lead(traced([1, 3, 4], { queries: 3 }), 0, 0),
+    decoder: lead(traced([1, 1, 2], { queries: 3, causal: true }), 1, 1, { written: true, behind: 1 }),
+    cross: lead(traced([1, 3, 4], { queries: 3 }), 1, 0, { written: true }),
+  };
+}
+const looks = { depth: 1, turned: false, method: "mean", reading: "output" };
+const pointed = (axis, group, choice = looks) => {
+  const { axes, ...all } = leads();
+  return lit(Object.values(all), axes, axes[axis], group, choice, [0]).map((one) => one && [...one.weights]);
+};
+
+test("from a position every axis is lit that a trace leads to, in the chosen direction; across always back", () => {
+  const turned = { ...looks, turned: true };
+  const [own, readers] = pointed(0, [1]);
+  near(own, [0.125, 0.375, 0.5]);
+  near(readers, [0.375, 0.375]);
+  near(pointed(0, [1], turned)[0], [0.375, 0.375, 0.375]);
+  near(pointed(0, [1], turned)[1], [0.375, 0.375]);
+  const [source, said] = pointed(1, [1, 2]);
+  near(source, [0.125, 0.375, 0.5]);
+  near(said, [(1 / 2 + 1 / 4) / 2, 1 / 4]); // keys are one behind: key 1 is output 0
+  assert.equal(pointed(1, [0], turned)[0], null);
+  near(pointed(1, [0], turned)[1], [0, (1 / 2 + 1 / 4) / 2]);
+});
+
+test("a position asks in the row that writes it, or in the one that has just read it", () => {
+  const { cross, decoder, encoder } = leads();
+  assert.deepEqual(cross.rows([1, 2], "output"), [1, 2]);
+  assert.deepEqual(cross.rows([1, 2], "input"), [2]);
+  assert.deepEqual(encoder.rows([1, 2], "input"), [1, 2]);
+  assert.deepEqual(decoder.columns([1, 2]), [2]);
+  assert.deepEqual(decoder.marks, [0]);
+  assert.deepEqual(cross.marks, [0]);
+  const input = { ...looks, reading: "input" };
+  near(pointed(1, [2], input)[0], [0, 0, 0]);
+});
+
+test("even shares are each head's own", () => {
+  const trace = traced([1, 3, 4], { bias: [0, 0, -Infinity] });
+  near(trace.evenRow(0, [0], 0, "mean"), [1 / 2, 1 / 2, 0]);
+  trace.hide([0]);
+  near(trace.evenRow(0, [0], 0, "mean"), [0, 1, 0]);
+  near(trace.evenColumn(0, [0], 0, "mean"), [1 / 2]);
 });

@@ -21,7 +21,7 @@ export function measured(bytes) {
       rows: each(all, (l, h, i) => [...trace.row(l, h, i)]),
       columns: turned(all, (l, h, j) => [...trace.column(l, h, j)]),
       merged: each(METHODS, (l, method, i) => [...trace.rowOf(l, all, i, method)]),
-      shares: trace.layers.map((_, l) => range(queries).map((i) => trace.share(l, i))),
+      shares: trace.layers.map((_, l) => range(queries).map((i) => trace.share(l, 0, i))),
     };
     trace.hide(header.hidden?.[x] ?? []);
     found.hidden = each(METHODS, (l, method, i) => [...trace.rowOf(l, all, i, method)]);

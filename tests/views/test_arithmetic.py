@@ -10,11 +10,11 @@ import torch
 
 from core.attention.arithmetic import Arithmetic, arithmetic
 from core.views.arithmetic import number, product_sum, shown_keys, steps_csv, steps_npz, steps_zip, vector
-from tests.views.test_linked import sentence_part
+from tests.views.test_linked import sentence_card, traces_of
 
 
 def steps() -> tuple[Arithmetic, list[str]]:
-    trace = sentence_part().decoder
+    trace = traces_of(sentence_card())["decoder"]
     return arithmetic(trace, 0, 1, 1), list(trace.key_axis.labels)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.attention.statistics import NAMES, average_statistics
 from core.views.heads import head_grid, head_rows, head_table
-from tests.views.test_linked import sentence_part, vision_part
+from tests.views.test_linked import sentence_card, traces_of, vision_card
 
 WORDS = {"layer": "layer", "head": "head", "cell": "layer {layer}, head {head}: {value}"}
 
@@ -38,7 +38,7 @@ def test_the_open_head_is_marked_where_it_stands() -> None:
 
 
 def test_rows_have_the_statistics_and_who_takes_the_sink() -> None:
-    trace = vision_part().trace
+    trace = traces_of(vision_card())["encoder"]
     found = average_statistics([trace])
     rows = head_rows(found)
     assert [(row["layer"], row["head"]) for row in rows] == [
@@ -51,7 +51,10 @@ def test_rows_have_the_statistics_and_who_takes_the_sink() -> None:
 
 
 def test_the_table_holds_both_inputs() -> None:
-    image, cross = average_statistics([vision_part().trace]), average_statistics([sentence_part().cross])
+    image, cross = (
+        average_statistics([traces_of(vision_card())["encoder"]]),
+        average_statistics([traces_of(sentence_card())["cross"]]),
+    )
     text = head_table([("photo", "encoder", image), ("sentence", "cross", cross)])
     lines = list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
     assert len(lines) == image["entropy"].numel() + cross["entropy"].numel()

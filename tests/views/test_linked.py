@@ -20,18 +20,20 @@ from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.merge import merge_map
 from core.attention.statistics import NAMES, head_statistics
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Kind
+from core.views.linked.cards import Card, Row, card_of
 from core.views.linked.page import View, standalone
-from core.views.linked.payload import ImagePart, SentencePart, pack
+from core.views.linked.payload import pack
 from core.views.scripts import bundle
 from tests.boxes import patch_box
 
 WORDS = wording.starting_with("view.", "en")
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
+KINDS = [(0, "encoder"), (1, "encoder"), (1, "decoder"), (1, "cross")]  # number of the card, kind of its trace
 HTML = "<img src=x onerror=document.title='broken'>"
 
 
-def vision_part() -> ImagePart:
+def vision_card() -> Card:
     torch.manual_seed(0)
     model = timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3, num_heads=3).eval()
     with torch.no_grad():
@@ -41,7 +43,7 @@ def vision_part() -> ImagePart:
             model(torch.randn(1, 3, 64, 64))
     axis = PatchAxis((4, 4), ("CLS",), (20, 0, 100, 80), (120, 80))
     trace = AttentionTrace.from_calls("encoder", tape.calls, axis, axis)
-    return ImagePart(Image.new("RGB", (120, 80), "green"), trace, "a picture")
+    return card_of({"encoder": trace}, "a picture", Image.new("RGB", (120, 80), "green"))
 
 
 def tokens(*pieces: str) -> TokenAxis:
@@ -53,38 +55,46 @@ def tokens(*pieces: str) -> TokenAxis:
     return TokenAxis(tuple(p.removeprefix("+") for p in pieces), tuple(words), tuple(p == "</s>" for p in pieces))
 
 
-def sentence_part() -> SentencePart:
+def sentence_card() -> Card:
     """The encoder has an additive bias, the decoder a causal mask, cross-attention grouped keys."""
     torch.manual_seed(1)
     source = tokens(HTML, "dog", "run", "+s", "</s>")
     target, given = tokens("Ein", "Hund", "</s>"), tokens("", "Ein", "Hund")
 
-    def record(kind: str, queries: TokenAxis, keys: TokenAxis, key_heads: int = 2, **options: Tensor) -> AttentionTrace:
+    def record(
+        kind: Kind, queries: TokenAxis, keys: TokenAxis, key_heads: int = 2, **options: Tensor
+    ) -> AttentionTrace:
         with Tape.record(values=True) as tape:
             for _ in range(2):
                 query, key = torch.randn(1, 2, len(queries), 8), torch.randn(1, key_heads, len(keys), 8)
                 F.scaled_dot_product_attention(query, key, key, enable_gqa=key_heads == 1, **options)
         return AttentionTrace.from_calls(kind, tape.calls, queries, keys)
 
-    return SentencePart(
-        source,
-        target,
-        record("encoder", source, source, attn_mask=torch.randn(1, 2, 5, 5)),
-        record("decoder", given, given, is_causal=True),
-        record("cross", given, source, key_heads=1),
-        "English to German",
-    )
+    traces = {
+        "encoder": record("encoder", source, source, attn_mask=torch.randn(1, 2, 5, 5)),
+        "decoder": record("decoder", given, given, is_causal=True),
+        "cross": record("cross", given, source, key_heads=1),
+    }
+    return card_of(traces, "English to German", written=target)
+
+
+def traces_of(card: Card) -> dict[str, AttentionTrace]:
+    return {lead.trace.kind: lead.trace for lead in card.leads}
+
+
+def words_of(card: Card) -> list[TokenAxis]:
+    return [axis.axis for axis in card.axes if isinstance(axis, Row)]
 
 
 @pytest.fixture(scope="module")
-def parts() -> list:
-    return [vision_part(), sentence_part()]
+def cards() -> list[Card]:
+    return [vision_card(), sentence_card()]
 
 
 @contextmanager
-def opened(chromium, path: Path, parts: list) -> Iterator:
-    """The view of these parts, saved at `path`, in the browser; it may not fail there."""
-    path.write_text(standalone(pack(parts, WORDS), "a test"), "utf-8")
+def opened(chromium, path: Path, cards: list) -> Iterator:
+    """The view of these cards, saved at `path`, in the browser; it may not fail there."""
+    path.write_text(standalone(pack(cards, WORDS), "a test"), "utf-8")
     page = chromium.new_page(viewport={"width": 1300, "height": 900})
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
@@ -96,8 +106,8 @@ def opened(chromium, path: Path, parts: list) -> Iterator:
 
 
 @pytest.fixture
-def page(chromium, parts: list, tmp_path) -> Iterator:
-    with opened(chromium, tmp_path / "view.html", parts) as page:
+def page(chromium, cards: list, tmp_path) -> Iterator:
+    with opened(chromium, tmp_path / "view.html", cards) as page:
         yield page
 
 
@@ -111,10 +121,10 @@ def close(found: list, expected: Tensor) -> None:
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-@pytest.mark.parametrize(("part", "name"), [(0, "trace"), (1, "encoder"), (1, "decoder"), (1, "cross")])
-def test_the_browser_computes_the_librarys_numbers(page, parts: list, part: int, name: str, layer: int) -> None:
-    trace = getattr(parts[part], name)
-    browser = f"view.parts[{part}].{name}"
+@pytest.mark.parametrize(("card", "kind"), KINDS)
+def test_the_browser_computes_the_librarys_numbers(page, cards: list, card: int, kind: str, layer: int) -> None:
+    trace = traces_of(cards[card])[kind]
+    browser = f"view.cards[{card}].traces.{kind}"
     heads = list(range(trace.heads))
     maps = torch.stack([trace.map(layer, head) for head in heads])  # (H, Nq, Nk)
     for query in range(len(trace.query_axis)):
@@ -130,12 +140,11 @@ def test_the_browser_computes_the_librarys_numbers(page, parts: list, part: int,
     close(in_view(page, f"Array.from({browser}.rowOf({layer}, {heads}, 2, 'value'))"), weighted / weighted.sum())
 
 
-def test_whole_words_are_the_librarys_merge(page, parts: list) -> None:
-    part = parts[1]
-    cross = part.cross.mean([1])
-    expected = merge_map(cross, part.target, part.source)
+def test_whole_words_are_the_librarys_merge(page, cards: list) -> None:
+    cross = traces_of(cards[1])["cross"].mean([1])
+    expected = merge_map(cross, *words_of(cards[1])[::-1])
     page.locator(".bar input[type=range]").first.evaluate("e => { e.value = 1; e.oninput(); }")
-    found = in_view(page, "view.parts[1].crossMap().map((row) => Array.from(row.weights))")
+    found = in_view(page, "view.cards[1].pair.map().map((row) => Array.from(row.weights))")
     for row, wanted in zip(found, expected, strict=True):
         close(row, wanted)
     page.get_by_label("whole words").uncheck()
@@ -172,30 +181,30 @@ def test_words_answer_and_the_future_is_out_of_sight(page) -> None:
 def test_chips_toggle_solo_and_the_last_stays(page) -> None:
     chips = page.locator(".card").first.locator(".chip:not(.all)")
     chips.nth(1).dblclick()
-    assert in_view(page, "[...view.parts[0].heads]") == [1]
+    assert in_view(page, "[...view.cards[0].heads]") == [1]
     chips.nth(1).click()
-    assert in_view(page, "[...view.parts[0].heads]") == [1]
+    assert in_view(page, "[...view.cards[0].heads]") == [1]
     chips.nth(0).click()
-    assert in_view(page, "[...view.parts[0].heads].sort()") == [0, 1]
+    assert in_view(page, "[...view.cards[0].heads].sort()") == [0, 1]
 
 
 def test_an_overview_cell_opens_its_layer_and_head(page) -> None:
     grid = page.locator(".overview canvas").first
     box = grid.bounding_box()
     grid.click(position={"x": box["width"] * 0.9, "y": box["height"] * 0.1})
-    assert in_view(page, "[view.parts[0].trace.at(view.depth), ...view.parts[0].heads]") == [0, 2]
+    assert in_view(page, "[view.cards[0].traces.encoder.at(view.depth), ...view.cards[0].heads]") == [0, 2]
 
 
 def test_matrix_and_input_reading(page) -> None:
     page.get_by_role("button", name="matrix").click()
     page.wait_for_selector(".matrix td")
     assert page.locator(".matrix tbody tr").count() == 3
-    assert in_view(page, "view.parts[1].rows([0])") == [0]
+    assert in_view(page, "view.cards[1].leads[2].rows([0], view.reading)") == [0]
     page.locator("summary").click()
     page.locator("select").filter(has_text="what was just read").select_option("input")
     page.wait_for_function("document.querySelectorAll('.note')[1].textContent.includes('just read')")
-    assert in_view(page, "view.parts[1].rows([0])") == [1]
-    assert in_view(page, "view.parts[1].rows([2])") == []
+    assert in_view(page, "view.cards[1].leads[2].rows([0], view.reading)") == [1]
+    assert in_view(page, "view.cards[1].leads[2].rows([2], view.reading)") == []
 
 
 def test_typed_text_never_becomes_markup(page) -> None:
@@ -206,13 +215,13 @@ def test_typed_text_never_becomes_markup(page) -> None:
     assert HTML in page.locator(".matrix thead").inner_text()
 
 
-def test_the_picture_is_dark_where_attention_is_not(page, parts: list) -> None:
+def test_the_picture_is_dark_where_attention_is_not(page, cards: list) -> None:
     """The screenshot of the overlay: the patch with most attention is brighter than the one with least."""
     page.wait_for_timeout(200)
     shot = Image.open(io.BytesIO(page.locator(".photo").screenshot())).convert("L")
-    depth = in_view(page, "view.parts[0].trace.at(view.depth)")
-    row = parts[0].trace.mean([depth])[0, 1:]
-    axis = parts[0].trace.query_axis
+    depth = in_view(page, "view.cards[0].traces.encoder.at(view.depth)")
+    row = traces_of(cards[0])["encoder"].mean([depth])[0, 1:]
+    axis = traces_of(cards[0])["encoder"].query_axis
 
     def brightness(patch: int) -> float:
         box = [c * shot.width / 120 for c in patch_box(axis, patch + 1)]
@@ -241,9 +250,9 @@ def test_what_is_chosen_is_told_once_it_rests(page) -> None:
 STATE = "depth_0.5~turned_yes~method_value~hues_yes~keep_0.6~hide_yes~layout_matrix~image_6.0.2~sentence_s1.1"
 
 
-def test_a_link_restores_the_view(chromium, parts: list, tmp_path) -> None:
+def test_a_link_restores_the_view(chromium, cards: list, tmp_path) -> None:
     path = tmp_path / "view.html"
-    path.write_text(standalone(pack(parts, WORDS), "a test", STATE), "utf-8")
+    path.write_text(standalone(pack(cards, WORDS), "a test", STATE), "utf-8")
     page = chromium.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
@@ -262,23 +271,23 @@ def test_a_link_restores_the_view(chromium, parts: list, tmp_path) -> None:
         "~" * 50,
     ],
 )
-def test_a_damaged_link_is_no_error(chromium, parts: list, tmp_path, start: str) -> None:
+def test_a_damaged_link_is_no_error(chromium, cards: list, tmp_path, start: str) -> None:
     path = tmp_path / "view.html"
-    path.write_text(standalone(pack(parts, WORDS), "a test", start), "utf-8")
+    path.write_text(standalone(pack(cards, WORDS), "a test", start), "utf-8")
     page = chromium.new_page()
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     assert failures == []
-    assert in_view(page, "view.parts[0].heads.size") == 3
+    assert in_view(page, "view.cards[0].heads.size") == 3
     assert in_view(page, "view.depth") == 0.91, "what cannot be read stays at its default, as in state.py"
     page.close()
 
 
 def test_a_second_click_and_escape_release_a_word(page) -> None:
     dog = page.get_by_role("button", name="dog", exact=True)
-    query = "view.parts[1].valid(view.parts[1].locked)"
+    query = "view.cards[1].choice?.at ?? null"
     dog.click()
     assert in_view(page, query) == "s1"
     dog.click()
@@ -288,9 +297,9 @@ def test_a_second_click_and_escape_release_a_word(page) -> None:
     assert in_view(page, query) is None
 
 
-def test_touch_locks(chromium, parts: list, tmp_path) -> None:
+def test_touch_locks(chromium, cards: list, tmp_path) -> None:
     path = tmp_path / "view.html"
-    path.write_text(standalone(pack(parts, WORDS), "a test"), "utf-8")
+    path.write_text(standalone(pack(cards, WORDS), "a test"), "utf-8")
     context = chromium.new_context(has_touch=True, viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.goto(path.as_uri())
@@ -304,10 +313,10 @@ def test_touch_locks(chromium, parts: list, tmp_path) -> None:
     context.close()
 
 
-def test_a_screen_reader_hears_the_top_three(page, parts: list) -> None:
+def test_a_screen_reader_hears_the_top_three(page, cards: list) -> None:
     page.locator(".photo").press("Escape")
     heard = page.locator(".heard[aria-live=polite]").first
-    row = parts[0].trace.mean([in_view(page, "view.parts[0].trace.at(view.depth)")])[0, 1:]
+    row = traces_of(cards[0])["encoder"].mean([in_view(page, "view.cards[0].traces.encoder.at(view.depth)")])[0, 1:]
     top = [divmod(int(patch), 4) for patch in row.topk(3).indices]
     page.wait_for_function("document.querySelector('.heard').textContent.startsWith('CLS: ')")
     said = heard.inner_text()
@@ -315,14 +324,14 @@ def test_a_screen_reader_hears_the_top_three(page, parts: list) -> None:
     assert -1 not in places and places == sorted(places)
 
 
-def test_top_mass_keeps_the_fewest_that_hold_it(page, parts: list) -> None:
+def test_top_mass_keeps_the_fewest_that_hold_it(page, cards: list) -> None:
     page.locator("summary").click()
     slider = page.get_by_label("Keep the top")
     slider.evaluate("e => { e.value = 0.5; e.oninput(); e.onchange(); }")
     page.wait_for_function("document.querySelector('.note').textContent.includes('top 50%')")
-    weights = np.array(in_view(page, "Array.from(view.parts[0].weights(0, [0, 1, 2]).patches)"))
+    weights = np.array(in_view(page, "Array.from(view.cards[0].lit('0')[0].weights.subarray(1))"))
     shown = np.array(
-        in_view(page, "Array.from(view.functions.topMass(view.parts[0].weights(0, [0, 1, 2]).patches, view.keep))"),
+        in_view(page, "Array.from(view.functions.topMass(view.cards[0].lit('0')[0].weights.subarray(1), view.keep))"),
         bool,
     )
     assert weights[shown].sum() >= 0.5 * weights.sum() - 1e-6
@@ -331,9 +340,9 @@ def test_top_mass_keeps_the_fewest_that_hold_it(page, parts: list) -> None:
 
 
 @pytest.mark.parametrize("method", ["mean", "max", "value"])
-def test_hidden_marks_leave_rows_that_sum_to_one(page, parts: list, method: str) -> None:
+def test_hidden_marks_leave_rows_that_sum_to_one(page, cards: list, method: str) -> None:
     """Each head's row without CLS, divided by what is left, from the library's own maps."""
-    trace = parts[0].trace
+    trace = traces_of(cards[0])["encoder"]
     maps = torch.stack([trace.map(1, head) for head in range(3)])[..., 1:]  # (H, Nq, patches)
     maps = maps / maps.sum(-1, keepdim=True)
     norms = trace.calls[1].value[0].norm(dim=-1)  # (H, Nk)
@@ -346,17 +355,17 @@ def test_hidden_marks_leave_rows_that_sum_to_one(page, parts: list, method: str)
     page.locator("summary").click()
     page.get_by_label("hide CLS and marks").check()
     page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
-    trace_js = "view.parts[0].trace"
+    trace_js = "view.cards[0].traces.encoder"
     close(in_view(page, f"Array.from({trace_js}.rowOf(1, [0, 1, 2], 4, '{method}')).slice(1)"), expected[4])
     close(in_view(page, f"Array.from({trace_js}.columnOf(1, [0, 1, 2], 4, '{method}'))"), expected[:, 3])
 
 
-def test_the_other_direction_of_a_target_word(page, parts: list) -> None:
+def test_the_other_direction_of_a_target_word(page, cards: list) -> None:
     page.get_by_role("button", name="is looked at by").click()
     page.get_by_role("button", name="Ein").click()
     page.wait_for_function("document.querySelectorAll('.say')[1].textContent.includes('encoder never sees')")
-    found = in_view(page, "Array.from(view.parts[1].shown(view.parts[1].crossMap()).t.weights)")
-    close(found, parts[1].decoder.mean([1])[:, 1])  # key 1 of the decoder is output 0
+    found = in_view(page, "Array.from(view.cards[1].lit(view.cards[1].query)[1].weights)")
+    close(found, traces_of(cards[1])["decoder"].mean([1])[:, 1])  # key 1 of the decoder is output 0
 
 
 def test_hue_names_the_head(page) -> None:
@@ -364,9 +373,7 @@ def test_hue_names_the_head(page) -> None:
     page.get_by_label("colour by head").check()
     page.locator(".card").first.locator(".chip").nth(2).dblclick()
     page.wait_for_selector(".chips.hues")
-    assert in_view(page, "view.parts[0].tints([new Float32Array([1])])[0]") == in_view(
-        page, "view.functions.hueOf(2, 3)"
-    )
+    assert in_view(page, "view.cards[0].tints('0')[0][3]") == in_view(page, "view.functions.hueOf(2, 3)")
 
 
 def test_hovering_the_overview_enlarges(page) -> None:
@@ -379,30 +386,30 @@ def test_hovering_the_overview_enlarges(page) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 0), (1, 1), (1, 0)])
-def test_any_two_parts_stand_side_by_side(chromium, parts: list, tmp_path, order: tuple[int, int]) -> None:
+def test_any_two_cards_stand_side_by_side(chromium, cards: list, tmp_path, order: tuple[int, int]) -> None:
     path = tmp_path / "view.html"
-    View([parts[x] for x in order]).save(path)
+    View([cards[x] for x in order]).save(path)
     page = chromium.new_page()
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelectorAll('.say b').length >= 2")
     page.locator(".chip").nth(0).click()
-    names = in_view(page, "view.names")
+    names = in_view(page, "view.cards.map(({ name }) => name)")
     assert len(set(names)) == 2
     assert in_view(page, "view.text").startswith(names[0])
     page.close()
 
 
-def test_a_notebook_shows_it(chromium, parts: list) -> None:
+def test_a_notebook_shows_it(chromium, cards: list) -> None:
     page = chromium.new_page()
-    page.set_content(View(parts, "zh")._repr_html_())
+    page.set_content(View(cards, "zh")._repr_html_())
     page.frame_locator("iframe").locator(".say b").first.wait_for()
     page.close()
 
 
-def test_a_layer_that_is_not_here_is_said(chromium, parts: list, tmp_path) -> None:
+def test_a_layer_that_is_not_here_is_said(chromium, cards: list, tmp_path) -> None:
     """Above the byte budget one layer is sent: the view shows it and says that the wanted one is on its way."""
     path = tmp_path / "view.html"
-    one = dataclasses.replace(parts[0], layers=(2,))
+    one = dataclasses.replace(cards[0], leads=(dataclasses.replace(cards[0].leads[0], layers=(2,)),))
     path.write_text(standalone(pack([one], WORDS), "a test", "depth_0"), "utf-8")
     page = chromium.new_page()
     page.goto(path.as_uri())
@@ -413,63 +420,66 @@ def test_a_layer_that_is_not_here_is_said(chromium, parts: list, tmp_path) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_grid_shows_the_librarys_statistics(page, parts: list, name: str) -> None:
+def test_the_grid_shows_the_librarys_statistics(page, cards: list, name: str) -> None:
     page.locator("summary").click()
     page.get_by_label("Grid").select_option(name)
     page.wait_for_function("document.querySelector('.note').textContent.includes('each head')")
-    for part, kind in ((0, "trace"), (1, "encoder"), (1, "decoder"), (1, "cross")):
-        found = in_view(page, f"view.parts[{part}].{kind}.statistics['{name}']")
-        expected = head_statistics(getattr(parts[part], kind))[name].tolist()
+    for card, kind in KINDS:
+        found = in_view(page, f"view.cards[{card}].traces.{kind}.statistics['{name}']")
+        expected = head_statistics(traces_of(cards[card])[kind])[name].tolist()
         assert found == [pytest.approx(row, abs=1e-5) for row in expected]
     page.locator(".overview canvas").first.hover(position={"x": 5, "y": 5})
-    assert f"{head_statistics(parts[0].trace)[name][0, 0]:.2f}" in page.locator(".large").first.inner_text()
+    first = head_statistics(traces_of(cards[0])["encoder"])[name][0, 0]
+    assert f"{first:.2f}" in page.locator(".large").first.inner_text()
 
 
-def test_cards_of_the_same_input_are_pointed_at_together(chromium, parts: list, tmp_path) -> None:
+def test_cards_of_the_same_input_are_pointed_at_together(chromium, cards: list, tmp_path) -> None:
     """As before and after training; another photo beside it keeps to itself."""
-    other = ImagePart(Image.new("RGB", (120, 80), "red").effect_spread(9), parts[0].trace, "another picture")
+    other = card_of(traces_of(cards[0]), "another picture", Image.new("RGB", (120, 80), "red").effect_spread(9))
     path = tmp_path / "twins.html"
-    View([parts[0], parts[0], other, parts[1], parts[1]]).save(path)
+    View([cards[0], cards[0], other, cards[1], cards[1]]).save(path)
     page = chromium.new_page(viewport={"width": 1400, "height": 1400})
     page.goto(path.as_uri())
     page.locator(".photo").first.press("ArrowDown")
-    page.evaluate("document.querySelector('.sidelight').view.parts[3].lock('s1')")
-    locked = page.evaluate("document.querySelector('.sidelight').view.parts.map((part) => String(part.locked))")
+    page.evaluate("document.querySelector('.sidelight').view.cards[3].lock('s1')")
+    locked = page.evaluate("document.querySelector('.sidelight').view.cards.map((card) => card.locked)")
     assert locked[0] == locked[1] != "" and locked[2] == ""
     assert locked[3:] == ["s1", "s1"]
-    page.evaluate("document.querySelector('.sidelight').view.parts[1].preview(2)")
-    hovered = page.evaluate("document.querySelector('.sidelight').view.parts.map((part) => part.hovered)")
-    assert hovered == [2, 2, None, None, None]
+    page.evaluate("document.querySelector('.sidelight').view.cards[1].preview('2')")
+    hovered = page.evaluate("document.querySelector('.sidelight').view.cards.map((card) => card.hovered)")
+    assert hovered == ["2", "2", None, None, None]
     page.close()
 
 
 def test_an_even_share_is_of_the_keys_that_may_be_seen(page) -> None:
     """What the default scale divides by: of words the share of all their pieces, and without what is hidden."""
-    shares = "Array.from(view.parts[1].{}.shares)"
-    assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 5, 1 / 5, 2 / 5, 1 / 5])
-    assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1 / 2, 0, 0]), "the start mark is no word"
-    assert in_view(page, "view.parts[0].trace.share(0, 0)") == pytest.approx(1 / 17)
+    shares = "Array.from(view.cards[1].{}.shares)"
+    assert in_view(page, shares.format("pair.map()[0]")) == pytest.approx([1 / 5, 1 / 5, 2 / 5, 1 / 5])
+    assert in_view(page, shares.format("lit('t1')[1]")) == pytest.approx([1 / 2, 0, 0]), "the start mark is no word"
+    assert in_view(page, "view.cards[0].traces.encoder.share(0, 0, 0)") == pytest.approx(1 / 17)
     page.locator("summary").click()
     page.get_by_label("hide CLS and marks").check()
     page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
-    assert in_view(page, shares.format("crossMap()[0]")) == pytest.approx([1 / 4, 1 / 4, 2 / 4, 0])
-    assert in_view(page, shares.format("selfRow('t', 1)")) == pytest.approx([1, 0, 0])
-    assert in_view(page, "view.parts[0].trace.share(0, 0)") == pytest.approx(1 / 16)
+    assert in_view(page, shares.format("pair.map()[0]")) == pytest.approx([1 / 4, 1 / 4, 2 / 4, 0])
+    assert in_view(page, shares.format("lit('t1')[1]")) == pytest.approx([1, 0, 0])
+    assert in_view(page, "view.cards[0].traces.encoder.share(0, 0, 0)") == pytest.approx(1 / 16)
 
 
-def test_what_the_hidden_marks_hold_is_told(page, parts: list) -> None:
+def test_what_the_hidden_marks_hold_is_told(page, cards: list) -> None:
     page.locator("summary").click()
     page.get_by_label("hide CLS and marks").check()
     page.wait_for_function("document.querySelector('.note').textContent.startsWith('Without CLS')")
-    depth = in_view(page, "view.parts[0].trace.at(view.depth)")
-    held = float(parts[0].trace.mean([depth])[0, 0])
-    assert in_view(page, f"view.parts[0].trace.hiddenShare({depth}, [0, 1, 2], 0)") == pytest.approx(held, abs=2e-3)
+    depth = in_view(page, "view.cards[0].traces.encoder.at(view.depth)")
+    held = float(traces_of(cards[0])["encoder"].mean([depth])[0, 0])
+    assert in_view(page, f"view.cards[0].traces.encoder.hiddenShare({depth}, [0, 1, 2], 0)") == pytest.approx(
+        held, abs=2e-3
+    )
     assert f"{held:.0%}" in page.locator(".note").first.inner_text()
 
 
-def test_a_ribbon_joins_the_word_that_reads_with_the_word_that_is_read(page, parts: list) -> None:
+def test_a_ribbon_joins_the_word_that_reads_with_the_word_that_is_read(page, cards: list) -> None:
     page.get_by_role("button", name="Hund").click()
-    row = merge_map(parts[1].cross.mean([1]), parts[1].target, parts[1].source)[1]
+    row = merge_map(traces_of(cards[1])["cross"].mean([1]), *words_of(cards[1])[::-1])[1]
     shares = torch.tensor([1, 1, 2, 1]) / 5
     found = page.evaluate(
         """() => {
@@ -489,10 +499,10 @@ def test_a_ribbon_joins_the_word_that_reads_with_the_word_that_is_read(page, par
         assert width == pytest.approx(1 + 12 * float(row[source]), abs=0.15), "as wide as its weight"
 
 
-def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, parts: list) -> None:
+def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, cards: list) -> None:
     page.get_by_role("button", name="matrix").click()
     page.wait_for_selector(".matrix td")
-    rows = merge_map(parts[1].cross.mean([1]), parts[1].target, parts[1].source)
+    rows = merge_map(traces_of(cards[1])["cross"].mean([1]), *words_of(cards[1])[::-1])
     titles = "[...r.querySelectorAll('td')].map((cell) => cell.title)"
     said = page.evaluate(f"[...document.querySelectorAll('.matrix tbody tr')].map((r) => {titles})")
     words = [*page.locator(".matrix thead .top").all_inner_texts()]
@@ -518,40 +528,41 @@ def test_hovering_previews_while_a_lock_stays(page) -> None:
     photo.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.9})
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.1)
     page.wait_for_function("document.querySelector('.say').textContent.includes('row 1, column 1')")
-    assert in_view(page, "view.parts[0].choice.at") == 16, "the lock stays, row 4, column 4"
+    assert in_view(page, "view.cards[0].choice.at") == "16", "the lock stays, row 4, column 4"
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelector('.say').textContent.includes('row 4, column 4')")
     page.get_by_role("button", name="dog", exact=True).click()
     page.get_by_role("button", name="Ein").hover()
     page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('Ein reads')")
-    assert in_view(page, "view.parts[1].choice.at") == "s1"
+    assert in_view(page, "view.cards[1].choice.at") == "s1"
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_who_looks_at_a_word_and_the_even_share_of_it(page, parts: list, hidden: bool) -> None:
+def test_who_looks_at_a_word_and_the_even_share_of_it(page, cards: list, hidden: bool) -> None:
     """Sum over its pieces, mean over those of the word that looks; of a hidden mark in rows that still count it."""
-    part = parts[1]
+    source, encoder = words_of(cards[1])[0], traces_of(cards[1])["encoder"]
+    in_view(page, "view.set('turned', true)")
     in_view(page, f"view.set('hide', {str(hidden).lower()})")
     in_view(page, "view.drawNow()")
-    maps = torch.stack([part.encoder.map(1, head) for head in range(2)])
+    maps = torch.stack([encoder.map(1, head) for head in range(2)])
     if hidden:
         rest = maps[..., :-1] / maps[..., :-1].sum(-1, keepdim=True)
         maps = torch.cat([rest, maps[..., -1:]], -1)
-    expected = merge_map(maps.mean(0), part.source, part.source)
+    expected = merge_map(maps.mean(0), source, source)
     even = torch.tensor([1, 1, 2, 1]) / torch.tensor([4, 4, 4, 5] if hidden else 5)
     for word in range(4):
-        found = f"view.parts[1].selfColumn('s', {word})"
+        found = f"view.cards[1].lit('s{word}')[0]"
         close(in_view(page, f"Array.from({found}.weights)"), expected[:, word])
         shares = in_view(page, f"Array.from({found}.shares)")
         assert shares == pytest.approx([float(even[word])] * 4)
-    written = "view.parts[1].selfColumn('t', 0)"
+    written = "view.cards[1].lit('t0')[1]"
     shares = in_view(page, f"Array.from({written}.shares)")
     assert shares == pytest.approx([0, 1, 1 / 2] if hidden else [0, 1 / 2, 1 / 3]), "the start mark is no word"
 
 
-def test_what_the_model_never_saw_is_dark_and_hatched_and_said(page, parts: list) -> None:
+def test_what_the_model_never_saw_is_dark_and_hatched_and_said(page, cards: list) -> None:
     """The photo is 120 x 80, the model saw its middle: a strip of 20 px on each side."""
-    assert in_view(page, "view.parts[0].unseen") == [[0, 0, 20, 80], [100, 0, 20, 80]]
+    assert in_view(page, "view.cards[0].axes[0].unseen") == [[0, 0, 20, 80], [100, 0, 20, 80]]
     assert "Hatched: cut away" in page.locator(".note").first.inner_text()
     page.wait_for_timeout(200)
     shot = np.asarray(Image.open(io.BytesIO(page.locator(".photo").screenshot())).convert("RGB")).astype(int)
@@ -561,9 +572,11 @@ def test_what_the_model_never_saw_is_dark_and_hatched_and_said(page, parts: list
     assert len(np.unique(strip[int(4 * pixel)].sum(-1) // 60)) > 1, "stripes"
 
 
-def test_nothing_is_hatched_where_the_model_saw_all(chromium, parts: list, tmp_path) -> None:
+def test_nothing_is_hatched_where_the_model_saw_all(chromium, cards: list, tmp_path) -> None:
     whole = PatchAxis((4, 4), ("CLS",), (0, -20, 120, 100), (120, 80))
-    trace = dataclasses.replace(parts[0].trace, query_axis=whole, key_axis=whole)
-    with opened(chromium, tmp_path / "whole.html", [dataclasses.replace(parts[0], trace=trace)]) as page:
-        assert in_view(page, "view.parts[0].unseen") == []
+    trace = dataclasses.replace(traces_of(cards[0])["encoder"], query_axis=whole, key_axis=whole)
+    with opened(
+        chromium, tmp_path / "whole.html", [card_of({"encoder": trace}, "all", cards[0].axes[0].photo)]
+    ) as page:
+        assert in_view(page, "view.cards[0].axes[0].unseen") == []
         assert "Hatched" not in page.locator(".note").inner_text()

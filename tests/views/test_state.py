@@ -6,12 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.views.linked import state
+from tests.views.test_linked import vision_card
+
+CARD = vision_card()  # of 17 positions
 
 
 def test_a_state_is_read() -> None:
     chosen = state.read("depth_0.5~method_max~image_57.0.2~sentence_t2.1")
     assert chosen.layer(12) == 6
-    assert chosen.position("image", 257) == 57
+    assert chosen.at["image"] == "57"
     assert chosen.heads_of("image", 6) == [0, 2]
     assert chosen.heads_of("sentence", 8) == [1]
     assert chosen.at["sentence"] == "t2"
@@ -20,7 +23,7 @@ def test_a_state_is_read() -> None:
 def test_what_is_missing_has_its_default() -> None:
     chosen = state.read("")
     assert chosen.layer(12) == 10
-    assert chosen.position("image", 257) == 0
+    assert "image" not in chosen.at
     assert chosen.heads_of("image", 3) == [0, 1, 2]
 
 
@@ -30,7 +33,8 @@ def test_what_is_missing_has_its_default() -> None:
 def test_any_text_gives_a_choice_that_the_model_has(text: str) -> None:
     chosen = state.read(text)
     assert 0 <= chosen.layer(12) < 12
-    assert 0 <= chosen.position("image", 17) < 17
+    axis, number = CARD.place(chosen.at.get("image", ""))
+    assert axis == 0 and 0 <= number < 17
     assert set(chosen.heads_of("image", 6)) <= set(range(6)) and chosen.heads_of("image", 6)
 
 

@@ -8,18 +8,18 @@ from PIL import Image
 from playwright.sync_api import expect
 from torch.nn import functional as F
 
-from core.attention.axes import PatchAxis
+from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.merge import merge_map
 from core.attention.tape import Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Kind
+from core.views.linked.cards import Card, Named, card_of
 from core.views.linked.page import View
-from core.views.linked.payload import ImagePart, Named, TextPart
-from tests.views.test_linked import HTML, close, in_view, opened, tokens
+from tests.views.test_linked import HTML, close, in_view, opened, tokens, traces_of
 
 BOX = (10.0, 10.0, 50.0, 50.0)
 
 
-def recorded(kind: str, axis, layers: int = 2, **options: object) -> AttentionTrace:
+def recorded(kind: Kind, axis, layers: int = 2, **options: object) -> AttentionTrace:
     with Tape.record(values=True) as tape:
         for _ in range(layers):
             query, key = torch.randn(2, 1, 2, len(axis), 8).unbind()
@@ -30,13 +30,17 @@ def recorded(kind: str, axis, layers: int = 2, **options: object) -> AttentionTr
 PHOTO = Image.new("RGB", (80, 80), "navy")
 
 
-def detector_part() -> ImagePart:
+def text_card(kind: Kind, words: TokenAxis, title: str, marked: tuple[int, ...] = (), **options: object) -> Card:
+    return card_of({kind: recorded(kind, words, **options)}, title, marked=marked)
+
+
+def detector_card() -> Card:
     """CLS, four patches, then two objects, of which the second was found."""
     axis = PatchAxis((2, 2), ("CLS",), (0, 0, 80, 80), (80, 80), ("object 1", "object 2"))
-    return ImagePart(PHOTO, recorded("encoder", axis), "boxes", named=(Named(6, "cat 98%", BOX),))
+    return card_of({"encoder": recorded("encoder", axis)}, "boxes", PHOTO, named=[Named(6, "cat 98%", BOX)])
 
 
-def decoder_part() -> ImagePart:
+def decoder_card() -> Card:
     """Four cells; a decoder of three layers looks for three objects and found the last."""
     axis, objects = PatchAxis((2, 2), (), (0, 0, 80, 80), (80, 80)), tokens("a", "b", "c")
     with Tape.record(values=True) as tape:
@@ -44,41 +48,40 @@ def decoder_part() -> ImagePart:
             key = torch.randn(1, 2, 4, 8)
             F.scaled_dot_product_attention(torch.randn(1, 2, 3, 8), key, key)
     cross = AttentionTrace.from_calls("cross", tape.calls, objects, axis)
-    named = (Named(4 + 2, "dog 71%", BOX),)
-    return ImagePart(PHOTO, recorded("encoder", axis), "a decoder's boxes", named=named, cross=cross)
+    traces = {"encoder": recorded("encoder", axis), "cross": cross}
+    return card_of(traces, "a decoder's boxes", PHOTO, named=[Named(2, "dog 71%", BOX)])
 
 
 @pytest.fixture(scope="module")
-def parts() -> list:
+def cards() -> list[Card]:
     torch.manual_seed(2)
     asked = tokens("who", "run", "+s", "</s>", HTML, "dog", "run", "+s", "</s>")
     told = tokens("a", "small", "dog", "run", "+s", "fast")
     return [
-        detector_part(),
-        TextPart(recorded("encoder", asked), "question", marked=(5,)),
-        TextPart(recorded("decoder", told, is_causal=True), "text", marked=(4, 5)),
+        detector_card(),
+        text_card("encoder", asked, "question", (5,)),
+        text_card("decoder", told, "text", (4, 5), is_causal=True),
     ]
 
 
 @pytest.fixture
-def page(chromium, parts: list, tmp_path) -> Iterator:
-    with opened(chromium, tmp_path / "view.html", parts) as page:
+def page(chromium, cards: list, tmp_path) -> Iterator:
+    with opened(chromium, tmp_path / "view.html", cards) as page:
         yield page
 
 
-@pytest.mark.parametrize("part", [1, 2])
-def test_words_get_the_librarys_weights(page, parts: list, part: int) -> None:
-    trace = parts[part].trace
+@pytest.mark.parametrize("card", [1, 2])
+def test_words_get_the_librarys_weights(page, cards: list, card: int) -> None:
+    (trace,) = traces_of(cards[card]).values()
     axis = trace.query_axis
     expected = merge_map(trace.mean([1]), axis, axis)
     in_view(page, "view.setDepth(1)")
     for word in range(len(expected)):
-        look = f"(({{ trace, words }}, card) => card.look(trace, 1, words[{word}], words))"
-        row = f"{look}(view.parts[{part}], view.parts[{part}]).weights"
-        close(in_view(page, f"Array.from({row})"), expected[word])
-        asked = look.replace("look(", "lookedAt(")
-        column = f"{asked}(view.parts[{part}], view.parts[{part}]).weights"
-        close(in_view(page, f"Array.from({column})"), expected[:, word])
+        lit = f"Array.from(view.cards[{card}].lit('{word}')[0].weights)"
+        in_view(page, "view.set('turned', false)")
+        close(in_view(page, lit), expected[word])
+        in_view(page, "view.set('turned', true)")
+        close(in_view(page, lit), expected[:, word])
 
 
 def test_the_answer_is_marked_and_asked_first(page) -> None:
@@ -110,7 +113,7 @@ def test_arrow_keys_walk_along_the_text_and_escape_releases(page) -> None:
 
 def test_arabic_runs_from_right_to_left_and_keys_go_where_their_arrows_point(chromium, tmp_path) -> None:
     words = tokens("الكلب", "يجري", "في", "الثلج", "</s>")
-    with opened(chromium, tmp_path / "arabic.html", [TextPart(recorded("encoder", words), "arabic")]) as page:
+    with opened(chromium, tmp_path / "arabic.html", [text_card("encoder", words, "arabic")]) as page:
         at = [page.locator(".word", has_text=word).bounding_box()["x"] for word in words.pieces[:4]]
         assert at == sorted(at, reverse=True)
         page.locator(".word", has_text="يجري").focus()
@@ -120,22 +123,22 @@ def test_arabic_runs_from_right_to_left_and_keys_go_where_their_arrows_point(chr
         expect(page.locator(".word.query")).to_have_text("يجري")
 
 
-def test_an_object_is_asked_by_name(page, parts: list) -> None:
+def test_an_object_is_asked_by_name(page, cards: list) -> None:
     card = page.locator(".card").first
     assert card.locator(".tokens .chip").all_inner_texts() == ["CLS", "cat 98%"]
     card.get_by_role("button", name="cat 98%").click()
     in_view(page, "view.setDepth(1)")
     page.wait_for_function("document.querySelector('.say b').textContent === 'cat 98%'")
     expect(card.get_by_role("button", name="cat 98%")).to_have_attribute("aria-pressed", "true")
-    shown = in_view(page, "Array.from(view.parts[0].weights(1, [0, 1]).patches)")
-    close(shown, parts[0].trace.mean([1])[6, 1:5])
+    shown = in_view(page, "Array.from(view.cards[0].lit(view.cards[0].query)[0].weights.subarray(1, 5))")
+    close(shown, traces_of(cards[0])["encoder"].mean([1])[6, 1:5])
     page.wait_for_function("document.querySelector('.sidelight').view.text.includes('image_6')")
 
 
 def test_a_long_text_stays_quick_and_says_that_its_maps_are_sampled(chromium, tmp_path) -> None:
     words = tokens(*(f"w{i}" for i in range(400)))
     path = tmp_path / "long.html"
-    View([TextPart(recorded("decoder", words, layers=6, is_causal=True), "long")]).save(path)
+    View([text_card("decoder", words, "long", layers=6, is_causal=True)]).save(path)
     page = chromium.new_page()
     page.goto(path.as_uri())
     page.get_by_text("one row and column in 7").wait_for()
@@ -145,14 +148,14 @@ def test_a_long_text_stays_quick_and_says_that_its_maps_are_sampled(chromium, tm
 
 def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
     torch.manual_seed(4)
-    part = decoder_part()
+    card = decoder_card()
     path = tmp_path / "decoder.html"
-    View([part], start="depth_1~image_6").save(path)
+    View([card], start="depth_1~image_6").save(path)
     page = chromium.new_page(viewport={"width": 1300, "height": 900})
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelector('.say b')?.textContent === 'dog 71%'")
-    shown = "Array.from(view.parts[0].weights(view.parts[0].now.at(view.depth), [0, 1]).patches)"
-    close(in_view(page, shown), part.cross.mean([2])[2])
+    shown = "Array.from(view.cards[0].lit(view.cards[0].query)[0].weights)"
+    close(in_view(page, shown), traces_of(card)["cross"].mean([2])[2])
     assert page.locator(".overview .caption").all_inner_texts() == [
         "Image: 2 layers × 2 heads",
         "cross: 3 layers × 2 heads",
@@ -162,15 +165,15 @@ def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
     page.locator(".photo").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.say b').textContent.startsWith('The patch at')")
-    close(in_view(page, shown), part.trace.mean([1])[:, 3])
+    close(in_view(page, shown), traces_of(card)["encoder"].mean([1])[:, 3])
     page.close()
 
 
 def test_hovering_previews_an_object_while_a_patch_is_locked(page) -> None:
     card = page.locator(".card").first
-    page.evaluate("document.querySelector('.sidelight').view.parts[0].lock(2)")
+    page.evaluate("document.querySelector('.sidelight').view.cards[0].lock('2')")
     card.get_by_role("button", name="cat 98%").hover()
     page.wait_for_function("document.querySelector('.say b').textContent === 'cat 98%'")
-    assert in_view(page, "view.parts[0].choice.at") == 2
+    assert in_view(page, "view.cards[0].choice.at") == "2"
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelector('.say b').textContent.startsWith('The patch at')")

@@ -21,7 +21,7 @@ from core.ui.differences.lesson import Lesson, plain
 from core.ui.language import say, show_error
 from core.views.charts import QUIET, probability_bars
 from core.views.differences.figures import piece_bars
-from core.views.linked.payload import Named
+from core.views.linked.cards import Named
 from core.views.masks import COLOURS, coloured_photo
 
 SUGGESTED = {
@@ -81,7 +81,7 @@ def _detect(lesson: Lesson, name: str) -> None:
     st.markdown(say("lesson_hub.objects", count=len(objects), least=f"{least:.0%}", all=len(found.objects)))
     told = ("by_token" if found.axis.suffix else "by_decoder") if objects else "no_objects"
     st.caption(say(f"lesson_hub.{told}"))
-    first = found.axis.patches.stop if found.axis.suffix else len(found.axis)
+    first = found.axis.patches.stop if found.axis.suffix else 0
     asked = bool(found.axis.suffix or "cross" in found.traces)
     named = [
         Named(first + one.query if asked else None, f"{one.label} {one.probability:.0%}", one.box) for one in objects
@@ -106,17 +106,11 @@ def _segment(lesson: Lesson, name: str) -> None:
     _picture(lesson, name, found)
 
 
-def _picture(
-    lesson: Lesson,
-    name: str,
-    found: Detection | Segmentation,
-    named: Sequence[Named] = (),
-) -> None:
-    if found.traces and found.left_out:
-        shown = found.traces["encoder"].layers
-        st.caption(say("lesson_hub.left_out", shown=shown, count=found.left_out))
-    if part := linked.image_part(found, name, lesson.image, named):
-        linked.show([part], "hub_image", tall=560)
+def _picture(lesson: Lesson, name: str, found: Detection | Segmentation, named: Sequence[Named] = ()) -> None:
+    if "encoder" in found.traces and found.left_out:
+        st.caption(say("lesson_hub.left_out", shown=found.traces["encoder"].layers, count=found.left_out))
+    card = linked.card(found.traces, linked.photo_title(name, found.axis), lesson.image, named=named)
+    linked.show([card], "hub_image", tall=560)
 
 
 def _summary(lesson: Lesson, name: str) -> None:
@@ -126,7 +120,7 @@ def _summary(lesson: Lesson, name: str) -> None:
     )
     if found is not None:
         copyable(found.text, "hub_summary_written")
-        linked.show([linked.sentence_part(found, None, name)], "hub_sentence")
+        linked.show([linked.card(found.traces, name, written=found.target)], "hub_sentence")
 
 
 def _answer(lesson: Lesson, name: str) -> None:
@@ -139,7 +133,7 @@ def _answer(lesson: Lesson, name: str) -> None:
     st.plotly_chart(figure, key="hub_spans", config=QUIET)
     st.caption(say("lesson_hub.spans"))
     best = found.spans[0]
-    linked.show([linked.text_part(found.traces, name, range(best.first, best.last + 1))], "hub_text")
+    linked.show([linked.card(found.traces, name, marked=range(best.first, best.last + 1))], "hub_text")
 
 
 def _classify(lesson: Lesson, name: str) -> None:
@@ -156,7 +150,7 @@ def _classify(lesson: Lesson, name: str) -> None:
     if all(label == f"LABEL_{number}" for number, label in enumerate(found.classes)):
         told.append(say("lesson_hub.classes_unnamed"))
     st.caption(" ".join(told))
-    linked.show([linked.text_part(found.traces, name, ())], "hub_text")
+    linked.show([linked.card(found.traces, name)], "hub_text")
 
 
 def _generate(lesson: Lesson, name: str) -> None:
@@ -175,7 +169,7 @@ def _generate(lesson: Lesson, name: str) -> None:
     figure = piece_bars(pieces, [step.probability for step in found.steps], say("lesson_task.step_probability"))
     st.plotly_chart(figure, key="hub_steps", config=QUIET)
     written = range(found.prompt, len(found.axis))
-    linked.show([linked.text_part(found.traces, name, written)], "hub_text")
+    linked.show([linked.card(found.traces, name, marked=written)], "hub_text")
 
 
 def _typed(name: str, height: int = 160) -> str:

@@ -13,14 +13,15 @@ from core.ui import keep, linked
 from core.ui.clickable import clickable
 from core.ui.language import say
 from core.views.finetune import drift_grid
-from core.views.linked import payload, state
+from core.views.linked import state
+from core.views.linked.cards import Card
 
 MEASURES = ("js", "entropy", "distance")
 
 
-def view(parts: list[payload.Part]) -> None:
+def view(cards: list[Card | None]) -> None:
     """A mounted view keeps what is chosen in it; to open a head from outside, another is mounted (`_open`)."""
-    linked.show(parts, f"after_{st.session_state.get('after_mounts', 0)}")
+    linked.show(cards, f"after_{st.session_state.get('after_mounts', 0)}")
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

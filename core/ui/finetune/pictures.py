@@ -116,13 +116,16 @@ class PictureSide(Side[PictureData, VisionModel]):
         before = work.run_image(job.base, image, size, "crop")
         after = work.run_image(folder.name, image, size, "crop")
         titles = (f"{say('after.before')} · {title}", f"{say('after.after')} · {title}")
-        parts = [linked.image_part(one, name, image) for one, name in zip((before, after), titles, strict=True)]
+        cards = [
+            linked.card(one.traces, linked.photo_title(name, one.axis), image)
+            for one, name in zip((before, after), titles, strict=True)
+        ]
         if after.predictions:
             best = after.predictions[0]
             st.caption(say("after.says", label=class_name(best.label), share=f"{best.probability:.0%}"))
-        if None in parts:
+        if None in cards:
             return
-        drift.view([part for part in parts if part])
+        drift.view(cards)
         drift.heading(self.task)
         traces = before.traces["encoder"], after.traces["encoder"]
         say_sampled(traces[0])

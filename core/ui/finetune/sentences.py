@@ -116,8 +116,9 @@ class SentenceSide(Side[PairData, Translator]):
         for place, name, one in zip(st.columns(2), ("before", "after"), (before, after), strict=True):
             place.caption(say(f"after.{name}"))
             place.code(one.text, language=None, wrap_lines=True)
-        named = (("before", before), ("after", after))
-        drift.view([linked.sentence_part(one, target, say(f"after.{name}")) for name, one in named])
+        titles = [linked.sentence_title(target, say(f"after.{name}")) for name in ("before", "after")]
+        pair = zip((before, after), titles, strict=True)
+        drift.view([linked.card(one.traces, title, written=one.target) for one, title in pair])
         drift.heading(self.task)
         kinds = {kind: say(f"after.kind_{kind}") for kind in KINDS}
         kind = st.segmented_control(

@@ -79,38 +79,60 @@ export class Trace {
     this.cache.clear();
   }
 
-  // Whether a query may see a key at all, by the mask and the flag of the call.
-  open(l, i, j) {
-    return !(this.parts[l].causal && j > i) && this.added(l, 0, i, j) > -Infinity;
+  // Whether a query of a head may see a key at all, by the mask and the flag of the call.
+  open(l, h, i, j) {
+    return !(this.parts[l].causal && j > i) && this.added(l, h, i, j) > -Infinity;
   }
-  seen(l, i, j) {
-    return this.open(l, i, j) && !this.hidden.includes(j);
+  seen(l, h, i, j) {
+    return this.open(l, h, i, j) && !this.hidden.includes(j);
   }
 
-  // How many keys each query of a layer may see; hidden ones count where `all`.
-  counts(l, all = false) {
-    return this.remember(`${l} counts ${all}`, () =>
+  // How many keys each query of a head may see; hidden ones count where `all`.
+  counts(l, h, all = false) {
+    const { bias, causal } = this.parts[l];
+    return this.remember(`${l} ${bias?.heads > 1 ? h : 0} counts ${all}`, () =>
       Array.from({ length: this.queries }, (_, i) => {
-        const { bias, causal } = this.parts[l];
         let count = 0;
         if (!bias) {
           const last = causal ? Math.min(i + 1, this.keys) : this.keys;
           return Math.max(1, last - (all ? 0 : this.hidden.filter((j) => j < last).length));
         }
-        for (let j = 0; j < this.keys; j++) if (all ? this.open(l, i, j) : this.seen(l, i, j)) count++;
+        for (let j = 0; j < this.keys; j++) if (all ? this.open(l, h, i, j) : this.seen(l, h, i, j)) count++;
         return Math.max(1, count);
       }),
     );
   }
 
-  share(l, i) {
-    return 1 / this.counts(l)[i];
+  share(l, h, i) {
+    return 1 / this.counts(l, h)[i];
   } // of one key, if all that are seen were equal
 
   // The even share of a key that is asked for itself: a hidden one is shown in whole rows.
-  shareOf(l, i, j) {
-    if (!this.open(l, i, j)) return 0;
-    return 1 / this.counts(l, this.hidden.includes(j))[i];
+  shareOf(l, h, i, j) {
+    if (!this.open(l, h, i, j)) return 0;
+    return 1 / this.counts(l, h, this.hidden.includes(j))[i];
+  }
+
+  // What each key of a row, or each query of a column, would have of several heads if what they see were equal.
+  evenRow(l, heads, i, method) {
+    const { bias, causal } = this.parts[l],
+      even = new Float32Array(this.keys);
+    if (bias) return this.even(l, heads, method, even, (h, j) => (this.seen(l, h, i, j) ? this.share(l, h, i) : 0));
+    even.fill(this.share(l, 0, i), 0, causal ? i + 1 : this.keys);
+    for (const j of this.hidden) even[j] = 0;
+    return even;
+  }
+  evenColumn(l, heads, j, method) {
+    return this.even(l, heads, method, new Float32Array(this.queries), (h, i) => this.shareOf(l, h, i, j));
+  }
+
+  even(l, heads, method, even, share) {
+    const masks = this.parts[l].bias?.heads > 1 ? heads : heads.slice(0, 1);
+    for (const h of masks)
+      for (let x = 0; x < even.length; x++)
+        if (method === "max") even[x] = Math.max(even[x], share(h, x));
+        else even[x] += share(h, x) / masks.length;
+    return even;
   }
 
   // Of each row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
@@ -126,7 +148,7 @@ export class Trace {
         for (const j of this.hidden) left -= this.weight(l, h, i, j) * length(j);
         if (left > 0.01 * whole) return left;
         left = 0;
-        for (let j = 0; j < this.keys; j++) if (this.seen(l, i, j)) left += this.weight(l, h, i, j) * length(j);
+        for (let j = 0; j < this.keys; j++) if (this.seen(l, h, i, j)) left += this.weight(l, h, i, j) * length(j);
         return left || 1;
       }),
     );
@@ -145,6 +167,16 @@ export class Trace {
       for (let j = 0; j < this.keys; j++) row[j] = this.weight(l, h, i, j) / left;
       for (const j of this.hidden) row[j] = 0;
       return row;
+    });
+  }
+
+  // Every `step`-th key of a row.
+  some(l, h, i, step) {
+    if (step === 1) return this.row(l, h, i);
+    return this.remember(`${l} ${h} ${i} by ${step}`, () => {
+      const left = this.left(l, h)[i],
+        keys = Array.from({ length: Math.ceil(this.keys / step) }, (_, x) => x * step);
+      return Float32Array.from(keys, (j) => (this.hidden.includes(j) ? 0 : this.weight(l, h, i, j) / left));
     });
   }
 

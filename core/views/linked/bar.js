@@ -1,14 +1,13 @@
-// The bar above the cards: one selector for both modalities, the display settings behind a fold, and the colour bar.
+// The bar above the cards: one selector for all of them, the display settings behind a fold, and the colour bar.
 
 import { add, percent } from "./dom.js";
 import { colourAt, tinted } from "./colour.js";
 import { CHOICES } from "./state.js";
 
 export class Bar {
-  constructor(view, root, types) {
-    const { words } = view,
-      image = types.includes("image"),
-      sentence = types.includes("sentence");
+  constructor(view, root) {
+    const { words, cards } = view,
+      has = (shape) => cards.some(({ axes }) => axes.some((axis) => axis.shape === shape));
     Object.assign(this, { view, root });
     this.depth();
     this.choice("turned", [
@@ -17,8 +16,8 @@ export class Bar {
     ]);
     this.select("method");
     this.toggle("hues", words.hues);
-    if (sentence || types.includes("text")) this.toggle("merge", words.merge);
-    if (sentence) {
+    if (has("row")) this.toggle("merge", words.merge);
+    if (cards.some(({ pair }) => pair)) {
       this.choice("layout", [
         ["ribbons", words.ribbons],
         ["matrix", words.matrix],
@@ -32,11 +31,11 @@ export class Bar {
     this.select("grid");
     this.select("scale");
     this.select("colours");
-    if (image) {
+    if (has("grid")) {
       this.slide("opacity", words.opacity, 0, (x) => percent(x));
       this.toggle("smooth", words.smooth);
     }
-    if (sentence) this.select("reading");
+    if (cards.some(({ leads }) => leads.some(({ written }) => written))) this.select("reading");
     this.drawer = null;
     this.scale();
   }

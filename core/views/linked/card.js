@@ -1,36 +1,66 @@
-// What all cards share: heading, overview, head chips, notes, the sentence below, hover and lock.
+// A card: axes, the traces that lead from one to another, and what is pointed at: hovered, locked, or where it starts.
 
-import { add, descending, fill, percent } from "./dom.js";
-import { hueOf, mixed } from "./colour.js";
-import { readPart } from "./state.js";
+import { add } from "./dom.js";
+import { Trace } from "./attention.js";
+import { mixed, hueOf } from "./colour.js";
+import { Grid } from "./grid.js";
+import { HeadChips } from "./heads.js";
+import { Objects } from "./objects.js";
 import { Overview } from "./overview.js";
+import { Pair } from "./pair.js";
+import { Lead, lit } from "./pointing.js";
+import { Row } from "./row.js";
+import { readCard } from "./state.js";
+import { thumbnail } from "./thumbnails.js";
+import { notes, tell } from "./told.js";
+
+const SHAPES = { grid: Grid, row: Row, objects: Objects };
 
 export class Card {
-  // at: the part's own choice, "" where none was made. Positions are compared by their text.
-  constructor(part, view, title, heads, stored) {
-    Object.assign(this, { part, view, count: heads, hovered: null });
-    const { at, heads: chosen } = readPart(stored, heads);
-    this.heads = chosen;
-    this.locked = at;
-    this.root = add(view.cards, "section", "card");
+  // meta: as core/views/linked/payload.py packs it. stored: what was chosen before, in the state's words.
+  constructor(meta, buffer, view, stored) {
+    Object.assign(this, { meta, view, name: meta.name, hovered: null, axes: [] });
+    this.count = Math.max(...meta.leads.map(({ trace }) => trace.heads));
+    const { at, heads } = readCard(stored, this.count);
+    Object.assign(this, { heads, locked: at });
+    this.root = add(view.room, "section", "card");
     const heading = add(this.root, "h2");
-    heading.append(title, " ");
-    add(heading, "small").textContent = part.title;
-    this.row = add(this.root, "div", "row");
-  }
-
-  finish() {
-    this.overview = new Overview(this.row, this.view, this.stacks, (trace, l, h) => this.thumbnail(trace, l, h), this);
+    heading.append(view.words[meta.kind], " ");
+    add(heading, "small").textContent = meta.title;
+    const row = add(this.root, "div", "row");
+    this.room = add(row, "div", "axes");
+    this.addAxes(meta, buffer);
+    this.overview = new Overview(row, view, this, (lead, l, h) => thumbnail(this, lead, l, h));
     this.note = add(this.root, "div", "note");
-    this.chips = add(this.root, "div", "chips");
-    this.buildChips();
+    this.chips = new HeadChips(this);
     this.say = add(this.root, "p", "say");
-    // For screen readers: only what is locked, or hovering would never stop talking.
     this.heard = add(this.root, "p", "heard", { ariaLive: "polite" });
   }
 
+  addAxes({ axes, leads }, buffer) {
+    const joins = leads.findIndex(({ queries: q, keys: k }) => q !== k && [q, k].every((x) => axes[x].shape === "row"));
+    this.pair = joins < 0 ? null : new Pair(this, leads[joins]);
+    axes.forEach((one, x) => this.axes.push(new SHAPES[one.shape](one, buffer, this, this.pair?.columns[x])));
+    this.leads = leads.map((one) => new Lead(one, new Trace(one.trace, buffer), this.axes));
+    this.pair?.join(this.leads[joins]);
+  }
+
+  // { axis, i } of a position by its text, or null.
+  find(at) {
+    const [, key, number] = /^([a-z]?)(\d+)$/.exec(at ?? "") ?? [];
+    for (const axis of number ? this.axes : []) {
+      const i = Number(number) - axis.first;
+      if (axis.meta.key === key && i >= 0 && i < axis.groups.length) return { axis, i };
+    }
+    return null;
+  }
+
+  get start() {
+    const axis = this.axes[this.meta.begins];
+    return axis.at(axis.start);
+  }
   get query() {
-    return this.hovered ?? this.valid(this.locked) ?? this.start;
+    return [this.hovered, this.locked].find((at) => this.find(at)) ?? this.start;
   }
   get chosenHeads() {
     return [...this.heads].sort((a, b) => a - b);
@@ -38,108 +68,92 @@ export class Card {
   headsOf(trace) {
     return this.chosenHeads.filter((h) => h < trace.heads);
   }
+  get traces() {
+    return Object.fromEntries(this.leads.map(({ trace }) => [trace.kind, trace]));
+  }
   get choice() {
     const heads = this.heads.size < this.count ? this.chosenHeads : null,
-      at = this.valid(this.locked) ?? "";
-    return at !== "" || heads ? { at, heads } : null;
+      at = this.find(this.locked) ? this.locked : "";
+    return at || heads ? { at, heads } : null;
+  }
+  // What is drawn on the photo: the boxes of all that has one.
+  get boxes() {
+    return this.axes.flatMap((axis) =>
+      (axis.meta.named ?? [])
+        .filter(({ box }) => box)
+        .map(({ position, box }) => ({ at: position === null ? null : axis.at(position), box })),
+    );
+  }
+
+  // A lock holds for the next photo or sentence, where a position means the same there.
+  keep(before) {
+    if (before && before.find(this.locked)?.axis.signature !== this.find(this.locked)?.axis.signature) this.locked = "";
   }
 
   // Cards of the same input, such as one photo before and after training, are pointed at together.
   twins(at) {
-    return this.view.parts.filter(
-      (part) => part === this || (part.part.type === this.part.type && part.input(at) === this.input(at)),
-    );
+    const own = this.find(at)?.axis.identity;
+    return this.view.cards.filter((card) => card === this || (own && card.find(at)?.axis.identity === own));
   }
   preview(at) {
-    if (at !== this.hovered) {
-      this.twins(at).forEach((part) => {
-        part.hovered = at;
-      });
-      this.view.draw();
-    }
+    if (at === this.hovered) return;
+    this.twins(at ?? this.hovered).forEach((card) => {
+      card.hovered = at;
+    });
+    this.view.draw();
   }
   lock(at) {
-    this.twins(at).forEach((part) => {
-      part.locked = at;
-      part.hovered = null;
+    this.twins(at || this.locked).forEach((card) => {
+      card.locked = at;
+      card.hovered = null;
     });
     this.view.draw();
     this.view.settle();
   }
   toggleLock(at) {
-    this.lock(this.valid(this.locked) === at ? "" : at);
+    this.lock(this.locked === at ? "" : at);
   }
   release() {
     this.lock("");
   }
 
-  // Click toggles a head, double click leaves it alone; the last one stays on.
-  buildChips() {
-    const { view, count } = this,
-      choose = (heads) => {
-        this.heads = heads;
-        view.draw();
-        view.settle();
-      };
-    add(this.chips, "span").textContent = view.words.heads;
-    for (let h = 0; h < count; h++) {
-      const chip = add(this.chips, "button", "chip", { textContent: h + 1, title: view.words.chip_hint });
-      chip.style.setProperty("--hue", `rgb(${hueOf(h, count)})`);
-      chip.onclick = () => {
-        const heads = new Set(this.heads);
-        if (!heads.delete(h)) heads.add(h);
-        if (heads.size) choose(heads);
-      };
-      chip.ondblclick = () => choose(new Set([h]));
-    }
-    add(this.chips, "button", "chip all", { textContent: view.words.all_heads }).onclick = () =>
-      choose(new Set(Array(count).keys()));
+  // What a position lights, for each axis; heads: all that are on.
+  lit(at, heads = this.chosenHeads) {
+    const { axis, i } = this.find(at);
+    return lit(this.leads, this.axes, axis, axis.groups[i], this.view, heads);
   }
 
-  drawChips() {
-    this.chips.classList.toggle("hues", this.view.hues);
-    [...this.chips.querySelectorAll(".chip:not(.all)")].forEach((chip, h) =>
-      chip.setAttribute("aria-pressed", this.heads.has(h)),
+  // Of each group of each axis the mixed hue of its heads; null where an axis is not lit.
+  tints(at) {
+    const heads = this.chosenHeads,
+      hues = heads.map((h) => hueOf(h, this.count)),
+      each = heads.map((h) => this.lit(at, [h]));
+    return this.axes.map(({ groups }, x) =>
+      each[0][x] === null
+        ? null
+        : groups.map((_, i) =>
+            mixed(
+              each.map((one) => one[x].weights[i]),
+              hues,
+            ),
+          ),
     );
   }
 
-  // Of each position of `vectors` (one a head, aligned with the chosen heads), the mixed hue.
-  tints(vectors) {
-    const hues = this.chosenHeads.map((h) => hueOf(h, this.count));
-    return Array.from(vectors[0], (_, x) =>
-      mixed(
-        vectors.map((v) => v[x]),
-        hues,
-      ),
-    );
-  }
-
-  // What was changed about the numbers before they were drawn, said under the card.
-  notes(trace, l, query, names) {
-    const { view } = this,
-      { words } = view,
-      found = [];
-    if (view.hide && names)
-      found.push(
-        fill(words.hidden_note, {
-          names,
-          share: query === null ? "–" : percent(trace.hiddenShare(l, this.headsOf(trace), query)),
-        }),
-      );
-    if (view.grid !== "maps")
-      found.push(fill(words.grid_note, { name: words[`grid_${view.grid}`], meaning: words[`grid_${view.grid}_help`] }));
-    if (view.keep < 1) found.push(fill(words.keep_note, { share: percent(view.keep) }));
-    return found;
-  }
-
-  announce(who, names, weights) {
-    const text = fill(this.view.words.heard, {
-      who,
-      list: descending(weights)
-        .slice(0, 3)
-        .map((x) => `${names(x)} ${percent(weights[x], 1)}`)
-        .join(", "),
-    });
-    if (this.hovered === null && this.heard.textContent !== text) this.heard.textContent = text;
+  draw() {
+    const { view } = this;
+    for (const axis of this.axes) axis.regroup?.();
+    for (const { trace, marks } of this.leads) trace.hide(view.hide ? marks : []);
+    const at = this.query,
+      asked = this.find(at),
+      lights = this.lit(at),
+      tints = view.hues ? this.tints(at) : [];
+    for (const lead of this.leads) if (lead.queries === asked.axis) lead.last = asked.i;
+    this.axes.forEach((axis, x) => axis.draw(lights[x], tints[x], axis === asked.axis ? asked.i : null));
+    this.pair?.draw((axis) => tints[this.axes.indexOf(axis)]);
+    this.overview.draw();
+    this.chips.draw();
+    this.note.textContent = notes(this, lights, asked);
+    tell(this, lights, asked);
   }
 }

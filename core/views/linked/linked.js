@@ -5,9 +5,7 @@ import { add } from "./dom.js";
 import { unpack } from "./attention.js";
 import { hueOf, topMass } from "./colour.js";
 import { readState, writeState } from "./state.js";
-import { Picture } from "./picture.js";
-import { Sentence } from "./sentence.js";
-import { Passage } from "./passage.js";
+import { Card } from "./card.js";
 import { Bar } from "./bar.js";
 
 const SETTLED = 300; // ms without a change
@@ -15,7 +13,7 @@ const SETTLED = 300; // ms without a change
 class LinkedView {
   // text: what was chosen before (state.js). before: the view that this one replaces, if any.
   constructor(root, { header, buffer }, text, onChoice, before) {
-    const { state, parts } = readState(text);
+    const { state, cards: chosen } = readState(text);
     Object.assign(
       this,
       { root, id: header.id, words: header.words, tall: header.options.tall, onChoice, told: text ?? "" },
@@ -23,27 +21,13 @@ class LinkedView {
     );
     root.replaceChildren();
     const bar = add(root, "div", "bar");
-    this.cards = add(root, "div", header.parts.length > 1 ? "cards two" : "cards");
-    const seen = {};
-    this.names = header.parts.map(({ type }) => {
-      seen[type] = (seen[type] ?? 0) + 1;
-      return seen[type] > 1 ? type + seen[type] : type;
-    });
-    const elsewhere = Object.entries(parts).filter(([name]) => !this.names.includes(name));
+    this.room = add(root, "div", header.cards.length > 1 ? "cards two" : "cards");
+    const names = header.cards.map(({ name }) => name),
+      elsewhere = Object.entries(chosen).filter(([name]) => !names.includes(name));
     this.others = Object.fromEntries(elsewhere); // cards of another page, kept in the link
-    this.parts = header.parts.map(
-      (part, x) =>
-        new { image: Picture, sentence: Sentence, text: Passage }[part.type](part, buffer, this, parts[this.names[x]]),
-    );
-    this.parts.forEach((part, x) => {
-      const old = before?.parts[x];
-      if (old && old.signature() !== part.signature()) part.locked = "";
-    });
-    new Bar(
-      this,
-      bar,
-      header.parts.map((p) => p.type),
-    );
+    this.cards = header.cards.map((one) => new Card(one, buffer, this, chosen[one.name]));
+    for (const card of this.cards) card.keep(before?.cards.find(({ name }) => name === card.name));
+    new Bar(this, bar);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(root);
     this.draw();
@@ -57,7 +41,7 @@ class LinkedView {
   }
   get text() {
     const others = Object.entries(this.others).map(([name, value]) => `${name}_${value}`);
-    return [writeState(this, Object.fromEntries(this.parts.map((part, x) => [this.names[x], part.choice]))), ...others]
+    return [writeState(this, Object.fromEntries(this.cards.map(({ name, choice }) => [name, choice]))), ...others]
       .filter(Boolean)
       .join("~");
   }
@@ -96,12 +80,12 @@ class LinkedView {
   }
 
   drawNow() {
-    const layers = this.parts
-      .flatMap((part) => part.stacks)
-      .map(([name, trace]) => `${name} ${trace.layers[trace.at(this.depth)] + 1}/${trace.depth}`);
+    const layers = this.cards
+      .flatMap(({ leads }) => leads)
+      .map(({ name, trace }) => `${this.words[name]} ${trace.layers[trace.at(this.depth)] + 1}/${trace.depth}`);
     this.layers.textContent = [...new Set(layers)].join(", "); // two cards of a kind have the same
     this.drawScale();
-    this.parts.forEach((part) => part.draw());
+    this.cards.forEach((card) => card.draw());
   }
 }
 

@@ -4,17 +4,22 @@ import { add, fill } from "./dom.js";
 import { colourAt } from "./colour.js";
 
 export class Overview {
-  // stacks: [name, trace] pairs. thumbnail(trace, layer, head) -> canvas. card: whose heads are chosen.
-  constructor(parent, view, stacks, thumbnail, card) {
-    Object.assign(this, { view, stacks, thumbnail, card });
+  // card: whose traces these are, and whose heads are chosen. thumbnail(lead, layer, head) -> canvas.
+  constructor(parent, view, card, thumbnail) {
+    Object.assign(this, { view, card, thumbnail });
     this.root = add(parent, "div", "overview");
-    this.grids = stacks.map(([title, trace]) => {
-      const caption = add(this.root, "div", "caption");
-      caption.textContent = fill(view.words.stack, { name: title, layers: trace.depth, heads: trace.heads });
+    this.grids = card.leads.map((lead) => {
+      const { name, trace } = lead,
+        caption = add(this.root, "div", "caption");
+      caption.textContent = fill(view.words.stack, {
+        name: view.words[name],
+        layers: trace.depth,
+        heads: trace.heads,
+      });
       const canvas = add(this.root, "canvas", "", { tabIndex: 0, role: "application", ariaLabel: caption.textContent });
       canvas.onclick = (e) => this.select(trace, ...this.cell(e, canvas, trace));
       canvas.onpointermove = (e) => {
-        if (e.pointerType !== "touch") this.enlarge(canvas, trace, ...this.cell(e, canvas, trace));
+        if (e.pointerType !== "touch") this.enlarge(canvas, lead, ...this.cell(e, canvas, trace));
       };
       canvas.onpointerleave = () => {
         this.large.hidden = true;
@@ -36,8 +41,9 @@ export class Overview {
     ];
   }
 
-  enlarge(canvas, trace, l, h) {
-    const small = this.thumbnail(trace, l, h),
+  enlarge(canvas, lead, l, h) {
+    const { trace } = lead,
+      small = this.thumbnail(lead, l, h),
       side = 168,
       scale = side / Math.max(small.width, small.height),
       ratio = window.devicePixelRatio || 1;
@@ -94,21 +100,24 @@ export class Overview {
     g.fillText(value.toFixed(value < 9.95 ? 1 : 0).replace(/^0\./, "."), (h + 0.5) * side, (l + 0.5) * side);
   }
 
-  draw(current) {
+  draw() {
     clearTimeout(this.timer); // the picture under the pointer first, its thumbnails once it rests
     this.timer = setTimeout(
-      () => this.stacks.forEach(([, trace], x) => this.drawGrid(this.grids[x], trace, current[x])),
+      () => this.card.leads.forEach((lead, x) => this.drawGrid(this.grids[x], lead)),
       this.drawn ? 40 : 0,
     );
     this.drawn = true;
   }
 
-  drawGrid(canvas, trace, current) {
-    const rows = this.stacks.reduce((sum, [, t]) => sum + t.layers.length, 0),
+  drawGrid(canvas, lead) {
+    const { leads } = this.card,
+      { trace } = lead,
+      current = trace.at(this.view.depth),
+      rows = leads.reduce((sum, one) => sum + one.trace.layers.length, 0),
       gap = 2;
     const side = Math.max(
         14,
-        Math.min(44, this.root.clientWidth / trace.heads, (this.view.tall - 24 * this.stacks.length) / rows),
+        Math.min(44, this.root.clientWidth / trace.heads, (this.view.tall - 24 * leads.length) / rows),
       ),
       ratio = window.devicePixelRatio || 1;
     canvas.style.width = `${side * trace.heads}px`;
@@ -121,7 +130,7 @@ export class Overview {
       for (let h = 0; h < trace.heads; h++) {
         g.globalAlpha = this.card.heads.has(h) ? 1 : 0.35;
         if (this.view.grid === "maps")
-          g.drawImage(this.thumbnail(trace, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
+          g.drawImage(this.thumbnail(lead, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
         else this.drawNumber(g, trace, l, h, side, gap);
       }
     });

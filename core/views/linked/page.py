@@ -1,6 +1,6 @@
 """The linked view's code: its modules joined for a component, or one self-contained HTML file with a payload inside.
 
-In a notebook: `View([ImagePart(...), SentencePart(...)])` as the last line of a cell.
+In a notebook: `View([card_of(...), card_of(...)])` as the last line of a cell.
 """
 
 import base64
@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from core import wording
-from core.views.linked.payload import Part, pack
+from core.views.linked.cards import Card
+from core.views.linked.payload import pack
 from core.views.scripts import bundle
 from core.views.standalone import frame, page
 
@@ -40,16 +41,16 @@ mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("
 
 @dataclass(frozen=True)
 class View:
-    """Any parts side by side, in a notebook or as a file. start: what is chosen in it (state.py)."""
+    """Any cards side by side, in a notebook or as a file. start: what is chosen in it (state.py)."""
 
-    parts: Sequence[Part]
+    cards: Sequence[Card]
     language: str = "en"
     start: str = ""
     height: int = 760  # of a notebook's frame, px
 
     def html(self) -> str:
         words = wording.starting_with("view.", self.language)
-        return standalone(pack(list(self.parts), words), "Sidelight", self.start)
+        return standalone(pack(self.cards, words), "Sidelight", self.start)
 
     def save(self, path: Path | str) -> None:
         Path(path).write_text(self.html(), "utf-8")

@@ -7,8 +7,10 @@ Weights that a model formed by itself have no query and key (d = 0): their logar
 they are sent as they are, for a row may have lost a share to a sink.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -18,10 +20,13 @@ from core.attention.tape import NEVER, AttentionCall
 from core.attention.trace import AttentionTrace
 from core.views.linked.arrays import Arrays
 
+BUDGET = 40 * 2**20  # bytes of one trace that are sent whole; above it, one layer at a time
 ERROR = 0.01  # of the largest weight of its row: how far off a weight may be before a layer is sent in float32
 JUDGED = 64  # queries a head by which that is judged: those of the largest norm, whose scores rounding moves most
 NOTHING = -6e4  # logarithm of a weight too small for a number, of a key that is seen; float16 holds it
 ROWS = 1024  # queries whose weights are in memory at once
+
+_judged: WeakKeyDictionary[AttentionCall, dict[int, bool]] = WeakKeyDictionary()  # `holds_half` of an item
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,34 @@ def trace_header(trace: AttentionTrace, arrays: Arrays, layers: tuple[int, ...] 
     }
 
 
+def fits_budget(trace: AttentionTrace) -> bool:
+    """Whether all layers of a trace are sent at once. Which of them need float32 is asked only where it decides."""
+    if _bytes(trace, lambda call: 4) <= BUDGET:
+        return True
+    if _bytes(trace, lambda call: 2) > BUDGET:
+        return False
+    return _bytes(trace, lambda call: 2 if holds_half(call, trace.item) else 4) <= BUDGET
+
+
+def _bytes(trace: AttentionTrace, width: Callable[[AttentionCall], int]) -> int:
+    """What is sent of a trace. width: bytes of a number; a mask is counted once for all layers that share it."""
+    total, masks = 0, set()
+    for call in trace.calls:
+        (_, heads, queries, size), keys = call.query.shape, call.key.shape[2]
+        count = heads * size * (queries + keys)
+        if call.is_formed:
+            count += call.explicit[0].numel()
+        if call.mask is not None and call.mask.data_ptr() not in masks:
+            masks.add(call.mask.data_ptr())
+            count += call.mask[0].numel()
+        total += width(call) * count + 4 * heads * (2 * queries + keys)
+    return total
+
+
 def _layer(call: AttentionCall, item: int, arrays: Arrays, places: dict[tuple, dict[str, Any]]) -> dict[str, Any]:
-    exact = scores_of(call, item)
-    scores = exact.rounded()
-    half = not _error(exact, scores) > ERROR  # an overflow gives no number, which `_error` turns into infinity
-    if not half:
-        scores = exact
+    scores = scores_of(call, item)
+    if half := holds_half(call, item, scores):
+        scores = scores.rounded()
     norms = _norms(call, item)
     lse, flow = _row_sums(scores, norms)
     put = arrays.half if half else arrays.single
@@ -141,6 +168,15 @@ def scores_of(call: AttentionCall, item: int) -> Scores:
     if triangle and bool((bias.expand(-1, len(query[0]), -1).tril() == 0).all()):
         return Scores(query, key, None, True)  # a plain triangle, which needs no numbers
     return Scores(query, key, bias if bool((bias != 0).any()) else None, call.is_causal)
+
+
+def holds_half(call: AttentionCall, item: int, scores: Scores | None = None) -> bool:
+    """Whether float16 holds the scores of a layer well enough (ERROR); judged once. scores: its own, where there."""
+    known = _judged.setdefault(call, {})
+    if item not in known:
+        exact = scores or scores_of(call, item)
+        known[item] = not _error(exact, exact.rounded()) > ERROR  # an overflow is an error without bounds
+    return known[item]
 
 
 def _error(exact: Scores, rounded: Scores) -> float:

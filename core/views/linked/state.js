@@ -32,12 +32,12 @@ export const CHOICES = {
 // Unknown names and values that cannot be are left at their defaults: a link may be old or damaged.
 export function readState(text) {
   const state = { ...DEFAULTS },
-    parts = {};
+    cards = {};
   for (const pair of (text ?? "").split("~")) {
     const cut = pair.indexOf("_"),
       name = pair.slice(0, cut),
       value = pair.slice(cut + 1);
-    if (/^(image|sentence|text)\d*$/.test(name)) parts[name] = value;
+    if (/^(image|sentence|text|caption)\d*$/.test(name)) cards[name] = value;
     else if (!Object.hasOwn(DEFAULTS, name)) continue;
     else if (typeof DEFAULTS[name] === "number") {
       const number = Number.parseFloat(value);
@@ -45,11 +45,11 @@ export function readState(text) {
     } else if (typeof DEFAULTS[name] === "boolean") state[name] = value === "yes";
     else if (CHOICES[name].includes(value)) state[name] = value;
   }
-  return { state, parts };
+  return { state, cards };
 }
 
-// parts: name -> { at: "57" or "t2", heads: [0, 2] or null for all }, or null where nothing was chosen
-export function writeState(state, parts) {
+// cards: name -> { at: "57" or "t2", heads: [0, 2] or null for all }, or null where nothing was chosen
+export function writeState(state, cards) {
   const pairs = Object.keys(DEFAULTS)
     .filter((name) => state[name] !== DEFAULTS[name])
     .map((name) => {
@@ -58,13 +58,13 @@ export function writeState(state, parts) {
       if (typeof value === "boolean") return `${name}_${value ? "yes" : "no"}`;
       return `${name}_${value}`;
     });
-  for (const [name, part] of Object.entries(parts))
-    if (part) pairs.push(`${name}_${[part.at, ...(part.heads ?? [])].join(".")}`);
+  for (const [name, card] of Object.entries(cards))
+    if (card) pairs.push(`${name}_${[card.at, ...(card.heads ?? [])].join(".")}`);
   return pairs.join("~");
 }
 
 // "t2.0.1" -> { at: "t2", heads: the set {0, 1}, all where none is named }
-export function readPart(value, count) {
+export function readCard(value, count) {
   const [at = "", ...named] = (value ?? "").split("."),
     heads = named.map(Number).filter((h) => Number.isInteger(h) && h >= 0 && h < count);
   return { at, heads: new Set(heads.length ? heads : Array(count).keys()) };

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 DEPTH = 0.91  # where a view starts, as in state.js
 LONGEST = 500  # characters of a state that are read
+CARD = re.compile(r"(image|sentence|text|caption)\d*", re.ASCII)  # what a card is called, as in state.js
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """depth: 0 first layer, 1 last. at: per part ("image", "sentence", "text", "image2", ...) its locked position, a
-    number for an image or a text, "s3" or "t0" for a sentence. heads: per part those that are on; a part that is
-    missing has all.
+    """depth: 0 first layer, 1 last. at: per card ("image", "sentence", "text", "image2", ...) its locked position, as
+    `Card.place` reads it: "57", "s3". heads: per card those that are on; a card that is missing has all.
     """
 
     depth: float = DEPTH
@@ -22,22 +22,17 @@ class Chosen:
     def layer(self, layers: int) -> int:
         return round(self.depth * (layers - 1))
 
-    def heads_of(self, part: str, count: int) -> list[int]:
-        found = [head for head in self.heads.get(part, ()) if head < count]
+    def heads_of(self, card: str, count: int) -> list[int]:
+        found = [head for head in self.heads.get(card, ()) if head < count]
         return found or list(range(count))
 
-    def position(self, part: str, count: int) -> int:
-        """Of an image: the locked position, the first where none is locked."""
-        text = self.at.get(part, "")
-        return int(text) if text.isascii() and text.isdigit() and int(text) < count else 0
 
-
-def with_head(text: str, depth: float, parts: Sequence[str], head: int) -> str:
-    """The same choice at this depth, with one head on in each of these parts."""
+def with_head(text: str, depth: float, cards: Sequence[str], head: int) -> str:
+    """The same choice at this depth, with one head on in each of these cards."""
     kept = dict(pair.split("_", 1) for pair in text[:LONGEST].split("~") if "_" in pair)
     kept.pop("depth", None)
-    at = {name: kept.pop(name, "").partition(".")[0] for name in parts}
-    shown = {"depth": f"{depth:.3f}".rstrip("0").rstrip(".")} | kept | {n: f"{at[n]}.{head}" for n in parts}
+    at = {name: kept.pop(name, "").partition(".")[0] for name in cards}
+    shown = {"depth": f"{depth:.3f}".rstrip("0").rstrip(".")} | kept | {n: f"{at[n]}.{head}" for n in cards}
     return "~".join(f"{name}_{value}" for name, value in shown.items())
 
 
@@ -48,7 +43,7 @@ def read(text: str) -> Chosen:
         name, _, value = pair.partition("_")
         if name == "depth" and re.fullmatch(r"\d(\.\d{1,6})?", value, re.ASCII):
             depth = min(1.0, float(value))
-        elif re.fullmatch(r"(image|sentence|text)\d*", name, re.ASCII):
+        elif CARD.fullmatch(name):
             at[name], *chosen = value.split(".")
             heads[name] = tuple(int(head) for head in chosen if re.fullmatch(r"\d{1,3}", head, re.ASCII))
     return Chosen(depth, at, heads)
