@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from core.errors import SidelightError
 from core.models import catalogue, hub, loading
+from core.models.evidence import Enough
 from core.models.vision.model import VisionModel
 from core.models.vision.timm_adapter import add_registers, from_timm, new_head
 from core.models.vision.transformers_adapter import open_transformers
@@ -59,7 +60,8 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
             add_registers(module, changed["reg_token"].shape[1])
         loading.load_part(module, changed, name)
     learnt = model.with_module(module.eval().to(loading.device()))
-    return replace(learnt, name=name, classes=tuple(named["classes"]), temperature=named["temperature"])
+    enough = Enough(**named["evidence"]) if named.get("evidence") else None
+    return replace(learnt, name=name, classes=tuple(named["classes"]), temperature=named["temperature"], enough=enough)
 
 
 def _hub_name(name: str) -> str:

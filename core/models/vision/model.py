@@ -20,6 +20,7 @@ from core.attention.axes import PatchAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
+from core.models.evidence import Enough, is_thin
 from core.models.images import Fit, FittedImage, fit_image
 from core.models.vision.weights import WeightGroup, weight_groups
 
@@ -39,7 +40,8 @@ class VisionResult:
     """traces: "encoder"; empty where the model's attention did not pass through fused calls that fit its patches.
 
     features: of each patch after the last layer, (rows, columns, D). probabilities: of all classes, or empty;
-    predictions: the likeliest. reader: (N,), sums to 1: the positions that the answer is read from.
+    predictions: the likeliest. reader: (N,), sums to 1: the positions that the answer is read from. is_thin: whether
+    none of the classes may fit; False where the model has no measure of it.
     """
 
     fitted: FittedImage
@@ -49,6 +51,7 @@ class VisionResult:
     probabilities: Tensor
     predictions: tuple[Prediction, ...]
     reader: Tensor
+    is_thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class VisionModel(ABC):
     """module: the library's own model, in eval mode. sizes: input sides in px that it takes; prefix: names of the
     tokens before the patches; classes: names, or empty for a model that answers with an embedding.
 
-    temperature: what its logits are divided by, so that its probabilities are as often right as they say.
+    temperature: what its logits are divided by, so that its probabilities are as often right as they say. enough: how
+    much evidence pictures of its classes give, where that was measured.
     In the shapes below N counts the prefix and the patches, D is `width`.
     """
 
@@ -79,6 +83,7 @@ class VisionModel(ABC):
     default_size: int
     classes: tuple[str, ...] = ()
     temperature: float = 1.0
+    enough: Enough | None = None
     _rate: float = 0.0  # multiply-adds a second
 
     # What an adapter fills
@@ -177,7 +182,8 @@ class VisionModel(ABC):
         features = tokens[0, len(self.prefix) :].reshape(*fitted.grid, -1)
         chances = self._chances(output)
         traces, reader = self._traces(tape.calls, axis), self._reader(head.calls, tokens)
-        return VisionResult(fitted, axis, traces, features, chances, self._predictions(chances), reader)
+        thin = is_thin(self, fitted.pixels)
+        return VisionResult(fitted, axis, traces, features, chances, self._predictions(chances), reader, thin)
 
     def probabilities(self, fitted: FittedImage) -> Tensor:
         """Of every class, seen by whichever tape is active: (classes,), empty for a model without them."""
