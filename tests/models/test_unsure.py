@@ -1,0 +1,40 @@
+"""What a translator is unsure of, by words and by sentence, and what of it the reference lacks."""
+
+import math
+
+import pytest
+
+from core.models import unsure
+from core.models.catalogue import default
+from core.models.translation import load_translator
+
+
+def test_words_and_sentences_have_the_probabilities_of_their_pieces() -> None:
+    found = load_translator(default("translation").key).translate("Angela Merkel is running.", "deu", beams=1)
+    words = unsure.words(found)
+    assert " ".join(word for word, _ in words).replace(" ", "") == found.text.rstrip(".").replace(" ", "")
+    for number, (word, chance) in enumerate(words):
+        pieces = [i for i, mark in enumerate(found.target.special) if not mark and found.target.words[i] == number]
+        if pieces:
+            assert chance == pytest.approx(math.prod(found.steps[i].probability for i in pieces), rel=1e-5), word
+    mean = math.exp(sum(math.log(step.probability) for step in found.steps) / len(found.steps))
+    assert unsure.mean_probability(found) == pytest.approx(mean, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("said", "reference", "lacks"),
+    [
+        (["Ein", "Hund", "rennt"], "ein Hund läuft.", [False, False, True]),
+        (["l'homme", "dort"], "L'homme dort.", [True, False]),
+        (["我们", "狗"], "我喜欢狗。", [True, False]),
+        ([], "x", []),
+    ],
+)
+def test_what_the_reference_lacks(said: list[str], reference: str, lacks: list[bool]) -> None:
+    assert unsure.missing(said, reference) == lacks
+
+
+def test_only_a_measured_model_says_it() -> None:
+    measure = unsure.measure_of(default("translation").key)
+    assert measure is not None and measure.missing > 2 * measure.missing_else and measure.bad > 3 * measure.bad_else
+    assert unsure.measure_of("no model") is None and unsure.measure_of(default("vision").key) is None
