@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.attention.statistics import effective_keys
 from core.errors import SidelightError
-from core.ui import inputs, linked, work
+from core.ui import doubts, inputs, linked, readable, work
 from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.language import say, show_error
@@ -21,6 +21,7 @@ with left:
     title, image = inputs.choose_photo()
 with right:
     sentence, target = inputs.choose_sentence(translator.targets, translator.sources)
+    readable.tell(translator, sentence, target)
 
 vision = translation = None
 cards: list[Card | None] = []
@@ -33,6 +34,8 @@ except SidelightError as error:
 try:
     translation = work.translate(translation_name, sentence, target)
     cards.append(linked.card(translation.traces, linked.sentence_title(target), written=translation.target))
+    with right:
+        doubts.tell(translation_name, translation)
 except SidelightError as error:
     with right:
         show_error(error)

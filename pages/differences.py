@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, link
+from core.ui import inputs, link, readable
 from core.ui.columns import beside
 from core.ui.differences import quiz
 from core.ui.differences.lesson import prepare
@@ -21,6 +21,7 @@ with left:
     photo = inputs.choose_photo()
 with right:
     sentence = inputs.choose_sentence(translation[1].targets, translation[1].sources)
+    readable.tell(translation[1], *sentence)
 
 section = inputs.choose_section("section", list(SECTIONS), "differences")
 left, right = st.columns([2, 1])

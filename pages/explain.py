@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, link
+from core.ui import inputs, link, readable
 from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.explain import ablation, arithmetic, heads, maps, sides
@@ -26,6 +26,7 @@ with left:
     photo = inputs.choose_photo()
 with right:
     sentence = inputs.choose_sentence(translation[1].targets, translation[1].sources)
+    readable.tell(translation[1], *sentence)
 
 section = inputs.choose_section("explain", list(SECTIONS), "explain")
 with link.of_section():

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from core.errors import SidelightError
-from core.ui import inputs, linked, work
+from core.ui import doubts, inputs, linked, readable, work
 from core.ui.copyable import copyable
 from core.ui.entry import enter
 from core.ui.language import say, show_error
+from core.ui.plain import piece_text
 from core.views.charts import entropy_bars
 
 enter("pages/translation.py")
@@ -22,6 +23,7 @@ with st.expander(say("translation.settings"), icon=":material/tune:"):
 
 name, model = work.translator_or_bundled(name)
 sentence, target = inputs.choose_sentence(model.targets, model.sources)
+readable.tell(model, sentence, target)
 try:
     translation = work.translate(name, sentence, target, beams, limit, top_k)
 except SidelightError as error:
@@ -29,22 +31,23 @@ except SidelightError as error:
     st.stop()
 
 copyable(translation.text, "translation_text")
-if translation.stopped_by_limit:
-    st.warning(say("translation.stopped", limit=limit))
+doubts.tell(name, translation)
 card = linked.card(translation.traces, linked.sentence_title(target), written=translation.target)
 linked.show([card], "translation")
 
 st.subheader(say("translation.steps"))
 st.caption(say("translation.steps_help"))
-pieces = [step.piece for step in translation.steps]
+pieces = [piece_text(step.piece) for step in translation.steps]
 st.plotly_chart(entropy_bars(pieces, [step.entropy for step in translation.steps], say("translation.entropy")))
 rows = [
     {
         say("translation.step"): number,
-        say("translation.piece"): step.piece,
+        say("translation.piece"): piece_text(step.piece),
         say("translation.probability"): 100 * step.probability,
         say("translation.entropy"): step.entropy,
-        say("translation.alternatives"): " · ".join(f"{piece} {chance:.1%}" for piece, chance in step.alternatives),
+        say("translation.alternatives"): " · ".join(
+            f"{piece_text(piece)} {chance:.1%}" for piece, chance in step.alternatives
+        ),
     }
     for number, step in enumerate(translation.steps, 1)
 ]

@@ -5,9 +5,10 @@ import streamlit as st
 from core.errors import SidelightError
 from core.models.images import Fit
 from core.models.vision import estimate
-from core.ui import foreground, inputs, linked, work
+from core.ui import evidence, foreground, inputs, linked, work
 from core.ui.entry import enter
 from core.ui.language import class_name, say, show_error
+from core.ui.plain import plain
 from core.views.charts import probability_bars
 
 FITS: tuple[Fit, ...] = ("crop", "letterbox", "stretch", "native")
@@ -56,7 +57,10 @@ st.subheader(say("vision.predictions"))
 if result.predictions:
     labels = [class_name(prediction.label) for prediction in result.predictions]
     if len(model.classes) <= FEW:
-        st.caption(say("vision.few_classes", names=", ".join(class_name(label) for label in model.classes)))
+        st.caption(
+            say("vision.few_classes", names=say("list.comma").join(plain(class_name(label)) for label in model.classes))
+        )
+    evidence.tell(model, result)
     st.plotly_chart(probability_bars(labels, [prediction.probability for prediction in result.predictions]))
 else:
     st.info(say("vision.no_head"))

@@ -19,11 +19,13 @@ from core.ui.explain.ablation import marked
 from tests.pages.test_pages import opened as page
 
 CLASSIFIER = "vision-cifar10"
+CAT = next(photo.path for photo in samples.photos() if photo.path.stem == "cat")
 SECTIONS = ("maps", "heads", "ablation", "arithmetic")
 
 
 def opened(section: str, language: str = "en", **state: object) -> AppTest:
-    return page("explain", lang=language, explain=section, **state)
+    """On a photo of one of the model's classes, so that a class is asked for."""
+    return page("explain", lang=language, explain=section, **{"photo": CAT.stem} | state)
 
 
 def settled(app: AppTest, seconds: float = 120) -> AppTest:
@@ -80,7 +82,7 @@ def test_every_map_is_checked_on_this_input() -> None:
 def test_each_verdict_stands_beside_its_own_method_and_the_best_one_leads() -> None:
     app = settled(opened("maps"))
     told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][: len(METHODS)]
-    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    model, photo = load_vision(CLASSIFIER), open_image(CAT.read_bytes())
     first = model.run(photo, 112, "crop").predictions[0].label
     asked = photo_subject(model, photo, 112, "crop", model.classes.index(first))
     orders = [order(torch.nan_to_num(explain(asked, name)), asked.units) for name in METHODS]
@@ -131,7 +133,7 @@ def test_heads_that_are_off_are_told_and_can_be_put_back() -> None:
 
 def test_classes_with_heads_off_stand_beside_those_with_all_on() -> None:
     app = settled(opened("ablation"))
-    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    model, photo = load_vision(CLASSIFIER), open_image(CAT.read_bytes())
     whole = model.run(photo, 112, "crop")
     off = [("encoder", layer, head) for layer in range(8, 12) for head in range(6)]
     app.session_state[f"off_photo_{CLASSIFIER}"] = off
@@ -157,7 +159,7 @@ def test_pruning_takes_the_least_important_heads_first(monkeypatch: pytest.Monke
     app = settled(opened("ablation"))
     next(button for button in app.button if "held-out pictures" in button.label).click()
     settled(app.run())
-    model, photo = load_vision(CLASSIFIER), open_image(samples.photos()[0].path.read_bytes())
+    model, photo = load_vision(CLASSIFIER), open_image(CAT.read_bytes())
     first = model.run(photo, 112, "crop").predictions[0].label
     worth = importance(photo_subject(model, photo, 112, "crop", model.classes.index(first)))["encoder"]
     least, chance = taken[:2]

@@ -120,7 +120,7 @@ def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[
     photo = open_image(photos()[0].path.read_bytes())
     share = float(load_vision(CLASSIFIER).run(photo, 224, "crop").traces["encoder"].row(*place, 0)[1:].sum())
     assert f"Layer {place[0] + 1}, head {place[1] + 1}" in texts(test)
-    assert wording.text("heads.photo_scale", "en", share=f"{share:.0%}") in texts(test)
+    assert wording.text("heads.photo_scale", "en", query="CLS", share=f"{share:.0%}") in texts(test)
 
 
 def test_each_statistic_kind_and_order_is_drawn() -> None:

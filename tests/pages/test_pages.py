@@ -97,3 +97,25 @@ def test_a_picture_that_was_brightened_says_so() -> None:
     assert not any(sentence in caption.value for caption in test.caption)
     test.file_uploader(key="upload").upload("dark.png", dark_grey(), "image/png").run()
     assert not test.exception and any(sentence in caption.value for caption in test.caption)
+
+
+def test_names_that_may_not_fit_are_told_and_not_asked_for_at_first() -> None:
+    def told(test: AppTest) -> bool:
+        assert not test.exception
+        return any("None of its 10 classes may fit" in text.value for text in test.markdown)
+
+    assert told(opened("vision", lang="en", vision_model="vision-cifar10", photo="astronaut"))
+    assert not told(opened("vision", lang="en", vision_model="vision-cifar10", photo="cat"))
+    for photo, first in (("astronaut", -1), ("cat", 3)):
+        test = opened("explain", lang="en", explain="ablation", photo=photo)
+        assert told(test) is (photo == "astronaut")
+        (asked,) = (box for box in test.selectbox if str(box.key).startswith("explain_class_"))
+        assert asked.value == first and ("none may fit" in asked.label) is (photo == "astronaut")
+
+
+@pytest.mark.parametrize("page", ["compare", "translation", "explain"])
+def test_a_sentence_in_another_script_is_told_before_it_is_translated(page: str) -> None:
+    test = opened(page, lang="en", sentence="我喜欢狗。", explain="arithmetic")
+    assert not test.exception
+    told = [text.value for text in test.text if text.value.startswith("⚠")]
+    assert len(told) == 1 and "reads English" in told[0] and "opus-mt-zh-en" in told[0]

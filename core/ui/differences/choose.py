@@ -7,9 +7,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.differences import chooser
 from core.ui import link
-from core.ui.differences.lesson import Lesson, note, plain
+from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import large, table
 from core.ui.language import say
+from core.ui.plain import plain
 
 
 def show(lesson: Lesson) -> None:

@@ -17,8 +17,9 @@ from core.models.segmentation import Segmentation
 from core.models.translation import Translation
 from core.ui import background, inputs, linked, work
 from core.ui.copyable import copyable
-from core.ui.differences.lesson import Lesson, plain
+from core.ui.differences.lesson import Lesson
 from core.ui.language import say, show_error
+from core.ui.plain import plain
 from core.views.charts import QUIET, probability_bars
 from core.views.differences.figures import piece_bars
 from core.views.linked.cards import Named

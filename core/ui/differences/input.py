@@ -7,10 +7,11 @@ from core.differences.inputs import Pieces
 from core.ui import link
 from core.ui.columns import beside
 from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson, plain
+from core.ui.differences.lesson import Lesson
 from core.ui.differences.pick import choose_patch, place
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
+from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET
 from core.views.differences import figures
 
@@ -81,7 +82,7 @@ def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     st.markdown(f"**{say('lesson_input.lookup')}**")
     st.latex(r"\mathbf{z}_i = s\,E_{\mathrm{id}_i}")
     st.plotly_chart(
-        figures.strips(pieces.embeddings, [name or "␣" for name in axis.pieces]), key="lesson_lookup", config=QUIET
+        figures.strips(pieces.embeddings, [piece_text(name) for name in axis.pieces]), key="lesson_lookup", config=QUIET
     )
     width = pieces.embeddings.shape[1]
     values = {"vocabulary": f"{pieces.vocabulary:,}", "width": width, "scale": f"{pieces.scale:g}"}
@@ -114,7 +115,7 @@ def _places(lesson: Lesson, patch: int, pieces: Pieces) -> None:
             st.info(say("lesson_input.no_order"))
             return
         alike = inputs.cosines(pieces.positions)
-        names = [name or "␣" for name in lesson.translation.source.pieces]
+        names = [piece_text(name) for name in lesson.translation.source.pieces]
         st.latex(r"\mathbf{x}_i = \mathbf{z}_i + \mathbf{p}_i,\qquad \cos(\mathbf{p}_i,\mathbf{p}_j)")
         st.plotly_chart(figures.matrix(alike, names, names, -1, 1, 380), key="lesson_order", config=QUIET)
         near, far = float(alike.diagonal(1).mean()) if len(names) > 1 else 1.0, float(alike[0, -1])

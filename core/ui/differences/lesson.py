@@ -1,7 +1,6 @@
 """What every section of the page on differences is shown on: two loaded models and one run of each."""
 
 import hashlib
-import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +15,7 @@ from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.ui import background, work
 from core.ui.language import say, show_error
-
-MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
-
+from core.ui.plain import piece_text, plain
 
 Result = TypeVar("Result")
 
@@ -110,19 +107,9 @@ def prepare(
     return Lesson(vision[0], *photo, translation[0], *sentence)
 
 
-def plain(text: str) -> str:
-    """What was typed, or what a model wrote, inside Markdown: it stays text."""
-    return MARKUP.sub(r"\\\1", text)
-
-
 def piece_name(text: str) -> str:
     """A piece in Markdown; a piece that is only a word's start gets a sign."""
-    return plain(text) or "␣"
-
-
-def minus(number: str) -> str:
-    """A formatted number with a minus, not a hyphen."""
-    return number.replace("-", "−")
+    return plain(piece_text(text))
 
 
 def ink() -> str:

@@ -7,10 +7,11 @@ import streamlit as st
 from core.differences import limits
 from core.models.vision import VisionResult
 from core.ui import link
-from core.ui.differences.lesson import Lesson, note, plain
+from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
+from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
 from core.views.differences.figures import patch_picture

@@ -14,10 +14,12 @@ from core.models.images import fit_image
 from core.models.pieces import clean
 from core.models.vision import VisionModel
 from core.ui import background, link, work
-from core.ui.differences.lesson import Lesson, minus, note, piece_name, plain
+from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_option, ask_word
 from core.ui.language import class_name, say, show_error
+from core.ui.numbers import minus
+from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.differences.charts import against_target, pairs_of_bars, piece_losses
 from core.views.differences.figures import grid_map

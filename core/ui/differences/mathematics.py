@@ -9,6 +9,7 @@ from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
+from core.ui.numbers import power_of_ten
 
 FORMULA = (
     r"Q = X W_Q, \quad K = X W_K, \quad V = X W_V",
@@ -66,7 +67,7 @@ def _scaling(lesson: Lesson) -> None:
             [say("maths.uniform"), *(f"{one.uniform:.2f}" for one in found.values())],
             [say("maths.largest"), *(f"{one.largest_plain:.0%} → {one.largest:.0%}" for one in found.values())],
             [say("maths.total"), *(f"{one.total:.4f}" for one in found.values())],
-            [say("maths.deviation"), *(f"{one.deviation:.0e}" for one in found.values())],
+            [say("maths.deviation"), *(power_of_ten(one.deviation, 0) for one in found.values())],
         ],
     )
     note(say("maths.scaling_note"))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.ui.differences.lesson import plain
 from core.ui.language import say
+from core.ui.plain import plain
 
 SCROLL = """<style>
 [data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }

@@ -4,10 +4,11 @@ import streamlit as st
 
 from core.differences import mistakes
 from core.ui import background, link
-from core.ui.differences.lesson import Lesson, minus, note
+from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, number, table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
+from core.ui.numbers import minus
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
 

@@ -13,9 +13,10 @@ from core.differences.pipeline import TextWalk, VisionWalk
 from core.ui import link, work
 from core.ui.differences import quiz
 from core.ui.differences.architecture import tree
-from core.ui.differences.lesson import Lesson, piece_name, plain
+from core.ui.differences.lesson import Lesson, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say
+from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.differences import charts, figures
 

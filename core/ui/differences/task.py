@@ -11,14 +11,15 @@ from core.errors import SidelightError
 from core.models import foreground
 from core.models.translation import LONGEST
 from core.models.vision import VisionResult
-from core.ui import link, work
+from core.ui import evidence, link, work
 from core.ui.copyable import copyable
 from core.ui.differences import hub_tasks, quiz
-from core.ui.differences.lesson import Lesson, piece_name, plain
+from core.ui.differences.lesson import Lesson, piece_name
 from core.ui.differences.measure import table
 from core.ui.differences.pick import choose_patch, place, sample_photo, sample_titles
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
+from core.ui.plain import plain
 from core.views.charts import AMBER, QUIET, probability_bars
 from core.views.differences import figures
 from core.views.masks import masked_photo
@@ -68,6 +69,7 @@ def _label(lesson: Lesson) -> None:
         return
     figure = probability_bars(names, [prediction.probability for prediction in top])
     st.plotly_chart(figure, key="lesson_label", config=QUIET)
+    evidence.tell(model, result)
     st.caption(say("lesson_task.label_by", name=plain(model.name), count=len(model.classes)))
 
 

@@ -8,9 +8,11 @@ import torch
 from core.differences.beams import BeamTree
 from core.ui import link
 from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson, ink, minus, piece_name, plain
+from core.ui.differences.lesson import Lesson, ink, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
+from core.ui.numbers import minus
+from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET, probability_bars
 from core.views.differences import diagrams, figures
 
@@ -82,7 +84,7 @@ def _scrub(lesson: Lesson) -> None:
     names, chances = zip(*step.alternatives, strict=True)
     left.plotly_chart(probability_bars(names, chances), key="lesson_alternatives", config=QUIET)
     right.markdown(f"**{say('lesson_arch.read')}**")
-    labels = [piece or "␣" for piece in translation.source.pieces]
+    labels = [piece_text(piece) for piece in translation.source.pieces]
     figure = figures.piece_bars(labels, _reading(lesson, number - 1), say("lesson_arch.share"))
     right.plotly_chart(figure, key="lesson_reading", config=QUIET)
 
@@ -110,6 +112,7 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
     values = {
         "beams": count,
         "nodes": len(found.nodes),
+        "best": len(best),
         "score": minus(f"{score:.2f}"),
         "mean": minus(f"{score / len(best):.2f}"),
     }

@@ -19,6 +19,7 @@ from core.ui.explain import sides
 from core.ui.explain.pruning import prune
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import class_name, say
+from core.ui.plain import plain
 from core.views import explain as figures
 from core.views.charts import QUIET
 
@@ -85,7 +86,7 @@ def _photo(side: PhotoSide, asked: Subject, off: list[Head]) -> None:
     st.plotly_chart(figure, key="ablation_classes", config=QUIET)
     first, now_first = (class_name(side.model.classes[int(one.argmax())]) for one in (before, now))
     if first != now_first:
-        st.warning(say("ablation.class_changed", before=first, after=now_first))
+        st.warning(say("ablation.class_changed", before=plain(first), after=plain(now_first)))
 
 
 def _sentence(side: SentenceSide, asked: Subject, off: list[Head]) -> None:

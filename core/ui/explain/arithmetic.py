@@ -12,6 +12,7 @@ from core.ui.differences.lesson import piece_name
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
 from core.ui.explain.sides import Pair
 from core.ui.language import say
+from core.ui.numbers import power_of_ten
 from core.views import arithmetic as written
 from core.views.arithmetic import SHOWN, number
 from core.views.charts import QUIET, probability_bars
@@ -169,7 +170,7 @@ def _output(one: Shown) -> None:
     )
     st.code(f"o[1] = {text}", language=None, wrap_lines=True)
     st.code(written.vector("o", found.output), language=None, wrap_lines=True)
-    st.caption(say("arith.checked", away=f"{one.away:.1e}", deviation=f"{found.deviation:.1e}"))
+    st.caption(say("arith.checked", away=power_of_ten(one.away), deviation=power_of_ten(found.deviation)))
     with st.container(horizontal=True):
         files = {
             "csv": lambda: written.steps_csv(found, one.labels).encode(),

@@ -19,6 +19,7 @@ from core.ui.columns import beside
 from core.ui.explain import sides as both
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
+from core.ui.plain import piece_text
 from core.views.film import film_sentence
 from core.views.heads import head_grid, head_rows, head_table
 from core.views.light import lit_photo, times_even
@@ -67,6 +68,7 @@ def _choices() -> tuple[bool, str, bool]:
             NAMES,
             format_func=titles.__getitem__,
             required=True,
+            wrap=True,
             **link.widget("statistic", "heads_statistic", NAMES, "entropy"),
         )
         ordered = st.toggle(
@@ -215,7 +217,8 @@ def _photo_map(side: PhotoSide, place: Place) -> None:
     on_patches = weights[first:]
     lit = lit_photo(side.result.fitted.pixels, times_even(on_patches.reshape(axis.grid)))
     st.image(lit, width=448)
-    st.caption(say("heads.photo_scale", share=f"{float(on_patches.sum()):.0%}"))
+    name = say("heads.query_mean") if query == "mean" else query
+    st.caption(say("heads.photo_scale", query=name, share=f"{float(on_patches.sum()):.0%}"))
 
 
 def _piece_map(side: SentenceSide, place: Place) -> None:
@@ -230,7 +233,7 @@ def _piece_map(side: SentenceSide, place: Place) -> None:
 
 
 def _named(pieces: tuple[str, ...]) -> list[str]:
-    return [piece or "␣" for piece in pieces]
+    return [piece_text(piece) for piece in pieces]
 
 
 def _to_linked(side: Side, place: Place) -> dict[str, str]:

@@ -13,6 +13,7 @@ from core.ui.differences.lesson import piece_name
 from core.ui.explain.heads import choose_kind
 from core.ui.explain.sides import PhotoSide, SentenceSide, Side
 from core.ui.language import say
+from core.ui.plain import piece_text
 from core.views import arithmetic as written
 from core.views.charts import AMBER, TEAL
 from core.views.differences.figures import patch_picture
@@ -120,5 +121,5 @@ def choose_in_sentence(side: SentenceSide) -> Shown:
     )  # fmt: skip
     if kind != "encoder":
         st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
-    labels = [f"{n + 1} · {piece or '␣'}" for n, piece in enumerate(trace.key_axis.labels)]
+    labels = [f"{n + 1} · {piece_text(piece)}" for n, piece in enumerate(trace.key_axis.labels)]
     return _shown(side, kind, place, position, labels, asks[position] or "␣")

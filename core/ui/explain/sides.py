@@ -21,8 +21,9 @@ from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.store import store
-from core.ui import background, link, work
+from core.ui import background, evidence, link, work
 from core.ui.language import class_name, say, show_error
+from core.ui.plain import piece_text
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
@@ -76,19 +77,22 @@ class PhotoSide:
         return vision_subject(self.model, self.result, None if target == WHOLE else target)
 
     def choose_target(self) -> int:
-        """A class, the likeliest first; of a model without classes its representation."""
+        """A class, the likeliest first; the representation of a model without classes, and at first where none may
+        fit."""
         if not self.model.classes:
             st.caption(say("explain.representation"))
             return WHOLE
+        evidence.tell(self.model, self.result)
         likely = [self.model.classes.index(one.label) for one in self.result.predictions]
         texts = self._class_texts()
         shown = {self.model.classes.index(one.label): f" {one.probability:.1%}" for one in self.result.predictions}
         rest = [number for number in range(len(self.model.classes)) if number not in shown]
+        first = WHOLE if self.result.is_thin else likely[0]  # no class is asked for that may not be there
         return st.selectbox(
-            say("explain.class"), [*likely, *rest, WHOLE],
+            say("explain.class_thin" if self.result.is_thin else "explain.class"), [*likely, *rest, WHOLE],
             format_func=lambda n: say("explain.whole_photo") if n == WHOLE
             else class_name(self.model.classes[n]) + shown.get(n, ""),
-            **link.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], likely[0],
+            **link.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], first,
                           lambda n: texts.get(n, "")),
         )  # fmt: skip
 
@@ -146,7 +150,7 @@ class SentenceSide:
         return st.selectbox(
             say("explain.piece"), [WHOLE, *range(len(pieces))],
             format_func=lambda n: f"{self.translation.text} ({say('explain.whole_sentence')})" if n == WHOLE
-            else f"{n + 1} · {pieces[n]}" if n < len(pieces) else "–",
+            else f"{n + 1} · {piece_text(pieces[n])}" if n < len(pieces) else "–",
             **link.widget("piece", f"explain_piece_{self.name}", [WHOLE, *range(len(pieces))], WHOLE, link.from_one),
         )  # fmt: skip
 

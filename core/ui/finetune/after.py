@@ -20,6 +20,7 @@ from core.ui.finetune.chosen import metrics_of
 from core.ui.finetune.live import duration
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
+from core.ui.plain import plain
 from core.wording import ASSETS
 
 
@@ -66,7 +67,7 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
     st.markdown(say(f"after.before_{job.task}") + " " + _forgetting(job, result))
     if said := _calibration(result):
         st.markdown(said)
-    st.caption(say("after.data", title=_text(job.title), hash=result.data))
+    st.caption(say("after.data", title=plain(job.title), hash=result.data))
 
 
 def _change(metric: Metric, result: Result) -> str | None:
@@ -99,11 +100,6 @@ def _forgetting(job: Job, result: Result) -> str:
         return say("after.not_measured" if side(job.task).moves_attention(job.method) else "after.untouched")
     values = {f"{name}_{when}": f"{value:.1f}" for when, names in found.items() for name, value in names.items()}
     return say(f"after.forgetting_{job.task}", **values)
-
-
-def _text(text: str) -> str:
-    """Typed text in a caption stays text."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>~:$" else letter for letter in text)
 
 
 def _take_away(folder: Path, job: Job) -> None:
@@ -172,4 +168,4 @@ def _unpack() -> None:
         st.session_state.result_error = SidelightError("training.disk", reason=error.strerror or str(error))
         return
     st.session_state.result_run = run
-    st.session_state.result_said = say("after.uploaded", title=_text(read_job(run).title))
+    st.session_state.result_said = say("after.uploaded", title=plain(read_job(run).title))

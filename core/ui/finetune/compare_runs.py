@@ -16,6 +16,7 @@ from core.ui.finetune.live import duration
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
 from core.ui.language import say, show_error
+from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.finetune import curve
 
@@ -100,7 +101,7 @@ def _curves(job: Job, runs: dict[str, Path]) -> None:
     logs = {name: read_log(run) for name, run in runs.items()}
     missing = [name for name, events in logs.items() if not events]
     for name in missing:
-        st.caption(say("after.no_log", name=name))
+        st.caption(say("after.no_log", name=plain(name)))
     losses = {name: [(event.step, event.loss) for event in events] for name, events in logs.items() if events}
     main = TASKS[job.task].main
     measured = {

@@ -20,6 +20,7 @@ from core.ui.finetune.chosen import metrics_of, plot
 from core.ui.finetune.setup import method_name
 from core.ui.finetune.sides import SIDES
 from core.ui.language import language, say
+from core.ui.plain import plain
 from core.views.finetune import curve
 
 EVERY, EVERY_FIGURES = 3.0, 15.0  # seconds between two looks at a run that moves; drawing costs what it learns on
@@ -79,7 +80,7 @@ def _state(folder: Path, job: Job, now: Status, events: list[Event]) -> None:
         share = events[-1].step / events[-1].steps if events else 0.0
         st.progress(share, _progress_text(folder, now, events))
     elif now.state == "failed" and now.error:
-        st.error(SidelightError(now.error[0], **now.error[1]).sentence(language()))
+        st.error(plain(SidelightError(now.error[0], **now.error[1]).sentence(language())))
         trace = folder / "error.txt"
         if trace.exists():
             st.download_button(say("finetune.error_file"), trace.read_text("utf-8"), "error.txt", on_click="ignore")

@@ -19,6 +19,7 @@ from core.ui.finetune import drift
 from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest, plot
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import class_name, say
+from core.ui.plain import plain
 from core.views.film import Film, film_photo
 from core.views.finetune import confusion
 
@@ -101,7 +102,7 @@ class PictureSide(Side[PictureData, VisionModel]):
                 mark = "✓" if sample["output"] == sample["reference"] else "✗"
                 place = row.container(width=96)
                 place.image(image.resize((96, 96)), width=96)
-                place.caption(f"{mark} {class_name(sample['output'])} {sample['probability']:.0%}")
+                place.caption(f"{mark} {plain(class_name(sample['output']))} {sample['probability']:.0%}")
         names = [class_name(name) for name in data.train.classes]
         figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
         plot(right, figure, f"confusion_{folder.name}")
@@ -122,7 +123,7 @@ class PictureSide(Side[PictureData, VisionModel]):
         ]
         if after.predictions:
             best = after.predictions[0]
-            st.caption(say("after.says", label=class_name(best.label), share=f"{best.probability:.0%}"))
+            st.caption(say("after.says", label=plain(class_name(best.label)), share=f"{best.probability:.0%}"))
         if None in cards:
             return
         drift.view(cards)

@@ -11,6 +11,7 @@ from core.models.catalogue import runs_folder
 from core.ui import keep
 from core.ui.finetune.setup import method_name, owner
 from core.ui.language import say
+from core.ui.plain import plain
 
 NEW = ""
 EVERY = 3.0  # seconds between two looks at the queue while something is in it
@@ -76,4 +77,4 @@ def _queue(shown: str, moving: bool) -> None:
     for mark, run in found:
         if run.name != shown:
             mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
-            st.caption(f"{mark} {_title(run)} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")
+            st.caption(f"{mark} {plain(_title(run))} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")

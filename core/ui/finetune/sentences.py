@@ -13,11 +13,12 @@ from core.finetune.job import Job
 from core.finetune.parallel import TAGS
 from core.models.tokenizing import unknown_letters
 from core.models.translation import Translation, Translator
-from core.ui import inputs, linked, work
+from core.ui import inputs, linked, readable, work
 from core.ui.finetune import drift
 from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import say
+from core.ui.plain import plain
 from core.views.film import Film, film_sentence
 
 TABLE_TYPES = ["csv", "tsv", "tab", "txt", "jsonl", "json", "tmx", "gz", "zip", "en", *TAGS]
@@ -87,7 +88,7 @@ class SentenceSide(Side[PairData, Translator]):
         share, examples = unknown_letters(model.tokenizer, [pair.target for pair in data.train])
         if share > UNKNOWN:
             said = f"{share:.0%}" if share >= 0.1 else f"{share:.2%}"
-            st.warning(say("finetune.unknown_pieces", share=said, examples=" ".join(examples[:8])))
+            st.warning(say("finetune.unknown_pieces", share=said, examples=plain(" ".join(examples[:8]))))
 
     def settings(self, job: Job, model: Translator, place: Any) -> Job:
         return job
@@ -111,6 +112,7 @@ class SentenceSide(Side[PairData, Translator]):
         language = found.target if found else ""
         targets = work.translator(job.base).targets
         sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
+        readable.tell(work.translator(job.base), sentence, target)
         before = work.translate(job.base, sentence, target)
         after = work.translate(folder.name, sentence, target)
         for place, name, one in zip(st.columns(2), ("before", "after"), (before, after), strict=True):

@@ -66,6 +66,7 @@ def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, ch
         default="lora" if "lora" in counts else "full",
         key=f"method_{task}",
         required=True,
+        wrap=True,
     )
     if left_out := [method_name(key, task) for key in METHODS if key not in counts]:
         st.caption(say("finetune.not_for_model", names=", ".join(left_out)))

@@ -1,0 +1,21 @@
+"""The one way to show a person's text, or a model's, where Streamlit reads Markdown: captions, labels, titles, alerts.
+
+What `st.text`, `st.code`, selectboxes and tables of data show is text already.
+"""
+
+import re
+
+from core.ui.language import say
+
+MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    """It stays text: neither Markdown, nor HTML, nor LaTeX, nor Streamlit's colours and icons. On one line."""
+    return MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def piece_text(text: str) -> str:
+    """What a piece is called where it stands alone: the end mark by one name, a piece that is only a word's start by a
+    sign. It is text, not Markdown."""
+    return say("view.end_mark") if text == "</s>" else text or "␣"

@@ -1,0 +1,62 @@
+"""What people call things (classes, runs, files, sentences), full of Markdown, HTML and LaTeX: each page shows it as
+text."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.finetune import results
+from core.ui.inputs import OWN, OwnPhoto
+from core.ui.plain import plain
+from tests.pages.test_pages import opened
+
+NAME = "<b>*x*</b> $y_1$ :red[z] `q` [l](u) # ~~s~~"
+READS_MARKDOWN = ("markdown", "caption", "title", "header", "subheader", "info", "success", "warning", "error")
+LABELS = ("button", "checkbox", "toggle", "expander", "radio", "pills", "button_group", "tab")
+
+
+@pytest.fixture(scope="module")
+def runs(trained_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained runs, with such names wherever a person gives one."""
+    root = tmp_path_factory.mktemp("named") / "runs"
+    shutil.copytree(trained_runs, root)
+    for run in root.iterdir():
+        for file in [run / "job.json", run / "result" / "job.json", run / "result" / "card.json"]:
+            found = json.loads(file.read_text("utf-8"))
+            file.write_text(json.dumps(found | {"title": f"{found['task']} {NAME}"[:60]}), "utf-8")
+        if (classes := run / "result" / "classes.json").exists():
+            found = json.loads(classes.read_text("utf-8"))
+            classes.write_text(json.dumps(found | {"classes": [NAME, "ship"]}), "utf-8")
+    return root
+
+
+def markdown(test: AppTest) -> list[str]:
+    """Everything on the page that Streamlit reads as Markdown."""
+    found = [str(one.value) for kind in READS_MARKDOWN for one in test.get(kind) if hasattr(one, "value")]
+    return found + [str(one.label) for kind in LABELS for one in test.get(kind) if getattr(one, "label", None)]
+
+
+PAGES = ("compare", "vision", "translation", "explain", "differences", "finetune", "models")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_name_is_text_wherever_it_stands(page: str, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDELIGHT_RUNS", str(runs))
+    (vision,) = (run.name for run, *_ in results.finished("vision"))
+    chosen = {"vision_model": vision, "explain_model": vision, "sentence": NAME, "run": vision, "photo": OWN}
+    own = OwnPhoto(NAME, Image.new("RGB", (64, 64), "teal"))
+    test = opened(page, lang="en", own_photo=own, section="task", explain="ablation", quiz_all=True, **chosen)
+    assert not test.exception
+    shown = markdown(test)
+    for part in ("*x*", "<b>", "$y_1$", ":red[", "[l](u)", "~~s~~"):
+        assert not [text for text in shown if part in text and plain(part) not in text], part
+    assert shown
+
+
+def test_what_is_plain_has_no_markup_left() -> None:
+    assert plain("*a*\n# b") == r"\*a\* \# b"
+    assert plain(r"\*") == r"\\\*" and plain("猫 é 1") == "猫 é 1"

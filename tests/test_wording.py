@@ -1,0 +1,116 @@
+"""Wording and code agree: every key that the code can ask for exists, also where a part of it is a value, and no text
+stands in the files that nobody asks for."""
+
+import ast
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from core import wording
+from core.attention.axes import MARKS
+from core.attention.methods import METHODS
+from core.attention.statistics import NAMES
+from core.differences import chooser
+from core.finetune.data import COLLECTIONS, bundled_classes
+from core.models.vision import timm_adapter, transformers_adapter
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "core").rglob("*.py"))]
+GAP = "{}"  # a value within a key
+ASKING = {"say": "", "wording.text": "", "SidelightError": "error."}  # what takes a key, and what it puts before it
+BROWSER = "view."  # the linked view is given all of these at once, and fills them itself
+
+# What stands in the gap of a key that registries fill; other gaps are told by the keys that there are.
+VALUES: dict[str, Iterable[str]] = {
+    "method.{}": METHODS,
+    "method.{}_help": METHODS,
+    "heads.{}": NAMES,
+    "heads.{}_help": NAMES,
+    "heads.sink_{}": {
+        *timm_adapter.TOKENS.values(),
+        *transformers_adapter.TOKENS.values(),
+        *MARKS.values(),
+        "start",
+        "end",
+        "mark",
+    },
+    "class.{}": bundled_classes(),
+    "lesson_arch.name_{}": ("positions", "patch_embed", "embed_tokens", "norm", "head", "lm_head"),  # parts of models
+    "finetune.collection_{}": COLLECTIONS,
+    "finetune.collection_{}_help": COLLECTIONS,
+    "choose.method_{}": set(chooser.METHODS.values()),
+}
+
+
+@cache
+def strings() -> tuple[frozenset[str], frozenset[str]]:
+    """All texts in the code as they stand, which may be keys in tables; and the keys with gaps that are asked for, or
+    looked for before they are."""
+    plain, gapped = set(), set()
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                plain |= {node.value, f"error.{node.value}"}
+            if isinstance(node, ast.Assign):
+                gapped |= {key for part in with_values(node.value) if (key := pattern(part)) in VALUES}
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            if (name := ast.unparse(node.func)) in ASKING:
+                gapped |= {ASKING[name] + pattern(part) for part in with_values(node.args[0])}
+    return frozenset(plain), frozenset(gapped)
+
+
+def with_values(node: ast.AST) -> list[ast.JoinedStr]:
+    """The outermost f-strings: one within a value's place is no key of its own."""
+    if isinstance(node, ast.JoinedStr):
+        return [node]
+    return [found for child in ast.iter_child_nodes(node) for found in with_values(child)]
+
+
+def pattern(text: ast.JoinedStr) -> str:
+    return "".join(str(one.value) if isinstance(one, ast.Constant) else GAP for one in text.values)
+
+
+def fillings(key: str, gapped: str) -> list[tuple[str, ...]]:
+    """What may stand in the gaps; none where the key is another."""
+    head, gap, rest = gapped.partition(GAP)
+    if not key.startswith(head):
+        return []
+    left = key.removeprefix(head)
+    if not gap:
+        return [] if left else [()]
+    return [(left[:n], *more) for n in range(1, len(left) + 1) for more in fillings(left[n:], rest)]
+
+
+@pytest.mark.parametrize("gapped", sorted(strings()[1]))
+def test_a_key_with_a_gap_exists_for_what_can_fill_it(gapped: str) -> None:
+    assert any(fillings(key, gapped) for key in wording.entries())
+    for value in VALUES.get(gapped, ()):
+        assert gapped.replace(GAP, value) in wording.entries()
+
+
+def test_the_table_of_values_names_keys_that_the_code_asks_for() -> None:
+    assert VALUES.keys() <= strings()[1]
+
+
+def test_every_text_can_be_asked_for() -> None:
+    """As it stands, or with words of the code (or of `VALUES`) in its gaps."""
+    plain, gapped = strings()
+    known = plain | {gap.replace(GAP, value) for gap, values in VALUES.items() for value in values}
+
+    def is_asked(key: str) -> bool:
+        filled = (parts for one in gapped for parts in fillings(key, one))
+        return key in known or key.startswith(BROWSER) or any(map(plain.issuperset, filled))
+
+    assert not [key for key in wording.entries() if not is_asked(key)]
+
+
+def test_the_linked_view_asks_for_all_of_its_texts() -> None:
+    """By their names, or by names that it joins from what it chooses among ("scale_" and "raw")."""
+    files = [path for kind in ("*.js", "*.py") for path in (ROOT / "core" / "views").rglob(kind)]
+    words = set(re.findall(r"[A-Za-z]+", "\n".join(path.read_text("utf-8") for path in files).replace("_", " ")))
+    names = {key.removeprefix(BROWSER) for key in wording.entries() if key.startswith(BROWSER)}
+    assert not [name for name in names if not words.issuperset(re.findall("[A-Za-z]+", name))]
