@@ -9,12 +9,11 @@ from core.differences import cost, precision
 from core.models.vision import VisionModel
 from core.ui import background, link
 from core.ui.differences import choose
-from core.ui.differences.lesson import Lesson, note
+from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import large, table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
 from core.ui.numbers import power_of_ten
-from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.differences.charts import lines, pairs_of_bars, powers
 
@@ -236,7 +235,7 @@ def _precision(lesson: Lesson) -> None:
     asked = 10 * precision.ASKED
     count = asked + (0 if own else 10 * precision.KNOWN)
     seconds = 4 + 2 * count * model.operations((side // model.patch) ** 2 + 1) / model.rate()
-    st.markdown(f"**{plain(lesson.vision_model.name)}**")
+    st.markdown(f"**{piece_name(lesson.vision_model.name)}**")
     seen = background.result(
         ("vision_precision", lesson.vision_name), title("vision_precision", seconds),
         lambda on_step: precision.vision_quality(model, names, background.shares(on_step)), (lesson.vision_name,),
@@ -248,7 +247,7 @@ def _precision(lesson: Lesson) -> None:
             say("cost.by_classes" if own else "cost.by_neighbours", count=asked, known=10 * precision.KNOWN, side=side)
         )
         _noise(seen)
-    st.markdown(f"**{plain(lesson.translator.name)}**")
+    st.markdown(f"**{piece_name(lesson.translator.name)}**")
     judged = precision.judged_pairs(lesson.target)
     if judged is None:
         st.info(say("cost.no_pairs"))
