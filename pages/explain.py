@@ -5,12 +5,14 @@ import streamlit as st
 from core.ui import inputs, link, readable
 from core.ui.columns import beside
 from core.ui.entry import enter
-from core.ui.explain import ablation, arithmetic, heads, maps, sides
+from core.ui.explain import ablation, arithmetic, authors, heads, layers, maps, sides
 from core.ui.language import say
 
 SECTIONS = {
     "maps": maps.show,
     "heads": heads.show,
+    "layers": layers.show,
+    "authors": authors.show,
     "ablation": ablation.show,
     "arithmetic": arithmetic.show,
 }

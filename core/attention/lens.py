@@ -19,7 +19,7 @@ class States:
     """The residual stream of one run, and how the model reads it.
 
     states: before the first layer and after each, (L + 1, N, D), the model's last norm applied to all of them.
-    head: (N, D) -> logits (N, answers), each position by itself. answers: what to look for at each position, (N,).
+    head: (N, D) -> logits (N, answers), each position by itself. answers: what is answered at last at each, (N,).
     """
 
     states: Tensor
@@ -56,6 +56,13 @@ def lens(run: States, temperature: float = 1.0, top: int = TOP) -> Lens:
         last = _log_probabilities(run.head(run.states[-1]), temperature)  # (N, answers)
         layers = [_layer(run, state, last, temperature, top) for state in run.states]
     return Lens(*(torch.stack(part).cpu() for part in zip(*layers, strict=True)))
+
+
+def chances_of(run: States, answers: Tensor, temperature: float = 1.0) -> Tensor:
+    """The probabilities of some answers (k,) after each layer: (L + 1, N, k)."""
+    with torch.inference_mode():
+        layers = [_log_probabilities(run.head(state), temperature).exp() for state in run.states]
+        return torch.stack([layer[:, answers.to(layer.device)] for layer in layers]).cpu()
 
 
 def _layer(run: States, state: Tensor, last: Tensor, temperature: float, top: int) -> tuple[Tensor, ...]:

@@ -66,6 +66,11 @@ class Subject:
         return "cross" if "cross" in self.traces else "encoder"
 
     @property
+    def writes(self) -> tuple[Kind, ...]:
+        """The kinds that add to the stream which ends in the answer: of a translator its decoder's two."""
+        return tuple(kind for kind in self.traces if kind != "encoder") or ("encoder",)
+
+    @property
     def depth(self) -> dict[Kind, int]:
         """Layers of each kind."""
         return {kind: trace.layers for kind, trace in self.traces.items()}

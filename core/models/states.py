@@ -13,27 +13,34 @@ from core.models.vision import VisionModel, VisionResult
 TOLERANCE = 1e-3  # of the largest: how far what is read of the last state may be from the model's own
 
 
-def vision_states(model: VisionModel, result: VisionResult) -> States:
-    """Every position answers for itself: its state stands in all places that the head may read.
+def vision_states(model: VisionModel, result: VisionResult) -> tuple[States, States]:
+    """The stream as the head reads it, one position (all tokens in a row), and every token by itself, put in all places
+    that the head may read.
 
     Raises SidelightError `lens.no_head` for a model without classes, `lens.not_known` for one whose last norm is not
     known.
     """
     if not model.classes:
         raise SidelightError("lens.no_head", name=model.name)
-    places = len(model.prefix) + 1
+    places, width = len(model.prefix) + 1, model.width
 
-    def head(state: Tensor) -> Tensor:
+    def whole(state: Tensor) -> Tensor:
+        return model.logits(state.reshape(1, -1, width))
+
+    def each(state: Tensor) -> Tensor:
         return model.logits(state[:, None].expand(-1, places, -1))
 
     with torch.inference_mode():
         found = model.states(model.pixels(result.fitted.pixels))
-        norm = found and _read_as(model, found[-1], result)
-        if not norm:
+        norm = _read_as(model, found[-1], result) if found else None
+        if norm is None:
             raise SidelightError("lens.not_known", name=model.name)
         states = torch.cat([norm(state) for state in found])
-        answers = head(states[-1]).argmax(-1)
-    return States(states, head, answers)
+        joined = states.reshape(len(states), 1, -1)
+        return (
+            States(joined, whole, whole(joined[-1]).argmax(-1)),
+            States(states, each, each(states[-1]).argmax(-1)),
+        )
 
 
 def _read_as(model: VisionModel, last: Tensor, result: VisionResult) -> nn.Module | None:

@@ -31,7 +31,7 @@ def map_table(trace: AttentionTrace, layer: int, heads: Sequence[int], outputs: 
     return as_csv(["layer", *columns, *names], lines)
 
 
-def as_csv(header: list[str], lines: list[list[object]]) -> str:
+def as_csv(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
     """With a byte order mark: spreadsheets then read it as UTF-8. What would start a formula there is set in quotes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -73,6 +73,7 @@ def test_a_translator_s_parts_pass_through_the_norms_that_follow_them() -> None:
                 piece = translator.tokenizer.convert_tokens_to_ids("w5")
                 wanted = float(translator.module.lm_head.weight[piece] @ part)
                 assert float(found.heads["cross"][layer, head]) == pytest.approx(wanted, abs=1e-4)
+    assert subject.writes == ("decoder", "cross") and planted.colour_subject(3, 0).writes == ("encoder",)
     assert written and not found.heads["encoder"].any(), "the encoder writes nothing into the decoder's stream itself"
     assert total(found) == pytest.approx(found.total, abs=1e-4)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.attention.lens import States, lens
+from core.attention.lens import States, chances_of, lens
 
 LOGITS = torch.tensor([[[2.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]], [[3.0, 0.0, 0.0]], [[0.0, 4.0, 0.0]]])  # (4, 1, 3)
 
@@ -42,3 +42,8 @@ def test_an_answer_that_can_never_be_has_no_share_in_the_distance() -> None:
     logits = torch.tensor([[[0.0, 1.0, -math.inf]], [[1.0, 0.0, -math.inf]]])
     found = lens(States(logits, lambda state: state, torch.tensor([0])))
     assert torch.isfinite(found.distance).all()
+
+
+def test_some_answers_are_followed_through_all_layers() -> None:
+    found = chances_of(run(), torch.tensor([2, 0]), temperature=2.0)
+    torch.testing.assert_close(found[:, 0], (LOGITS[:, 0] / 2).softmax(-1)[:, [2, 0]])

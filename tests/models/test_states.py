@@ -28,12 +28,13 @@ def translated(translator: Translator, sentence: str = "w3 w1 w4") -> tuple:
 def test_every_patch_is_read_as_the_head_reads_its_own_place(more: dict) -> None:
     model = planted.random_vision(**more)
     result = model.run(planted.random_photo(), planted.SIDE, "stretch")
-    found = lens(vision_states(model, result), top=5)
-    assert len(found.top) == 4, "the embedding and three layers"
-    if not more.get("global_pool"):
-        own = result.probabilities[found.top[-1, 0]]
-        torch.testing.assert_close(found.chances[-1, 0], own, rtol=1e-4, atol=1e-5)
-    assert not found.distance[-1].any() and not found.rank[-1].any()
+    whole, each = (lens(run, model.temperature) for run in vision_states(model, result))
+    assert whole.top.shape == (4, 1, 5), "the embedding and three layers"
+    torch.testing.assert_close(whole.chances[-1, 0], result.probabilities[whole.top[-1, 0]])
+    if not more.get("global_pool"):  # CLS stands where the head reads
+        torch.testing.assert_close(whole.chances[:, 0], each.chances[:, 0], rtol=1e-4, atol=1e-5)
+    assert each.top.shape == (4, len(result.axis), 5)
+    assert not each.distance[-1].any() and not each.rank[-1].any()
 
 
 def test_a_model_without_classes_has_nothing_to_answer() -> None:

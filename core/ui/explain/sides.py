@@ -44,6 +44,7 @@ class PhotoSide:
     image: Image.Image
     place: tuple[str, ...]
     kind: str = "photo"
+    whole_is_sum: bool = False  # a representation is no sum of logits
 
     @property
     def model(self) -> VisionModel:
@@ -112,6 +113,7 @@ class SentenceSide:
     language: str | None
     place: tuple[str, ...]
     kind: str = "sentence"
+    whole_is_sum: bool = True  # of its pieces' logits
 
     @property
     def model(self) -> Translator:

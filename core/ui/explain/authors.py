@@ -1,0 +1,152 @@
+"""Who wrote it: the answer's logit as the sum of what the embedding, each head and each MLP put into the stream, beside
+what switching the same heads off says."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+import torch
+
+from core.attention.ablation import importance
+from core.attention.agreement import spearman
+from core.attention.direct import Direct, direct
+from core.attention.subject import Subject
+from core.attention.trace import Kind
+from core.ui import background, link
+from core.ui.clickable import clickable
+from core.ui.columns import beside
+from core.ui.explain import sides
+from core.ui.explain.sides import WHOLE, Pair, Side
+from core.ui.language import say
+from core.views import layers as figures
+from core.views.charts import QUIET, plain
+from core.views.heads import head_grid
+from core.views.tables import as_csv
+
+RAMP = "BrBG"  # brown against the answer, teal for it
+NAMED = 5  # positions that are named
+
+
+def show(pair: Pair) -> None:
+    st.markdown(say("authors.lead"))
+    columns = beside("authors")
+    for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
+        if side is not None:
+            with column:
+                st.fragment(_side)(side)
+
+
+def _side(side: Side) -> None:
+    target = side.choose_target()
+    asked = sides.subject_of(side, target)
+    if target == WHOLE and not side.whole_is_sum:
+        st.info(say("authors.needs_class"))
+        return
+    found = _direct(side.name, side.place, target, asked)
+    names, values = _parts(asked, found)
+    st.plotly_chart(figures.parts(names, values, say("authors.logit")), key=f"authors_{side.kind}", config=QUIET)
+    st.caption(
+        say("authors.sum", total=f"{found.total:+.3f}", start=f"{found.start:+.3f}", biases=f"{found.biases:+.3f}")
+    )
+    written = {kind: found.heads[kind] for kind in asked.writes}
+    reach = max(0.01, *(float(heads.abs().max()) for heads in written.values()))
+    opened = _opened(side, written)
+    for kind, heads in written.items():
+        _grid(side, kind, heads, reach, opened)
+    _positions(asked, found, opened)
+    _beside_ablation(side, target, asked, written)
+    head = [say("authors.part"), say("authors.logit")]
+    rows = [*zip(names, values, strict=True), *_head_rows(written)]
+    st.download_button(
+        say("heads.download"),
+        lambda: as_csv(head, [[name, f"{value:.5f}"] for name, value in rows]).encode(),
+        f"parts_{side.kind}.csv",
+        "text/csv",
+        key=f"authors_csv_{side.kind}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _direct(name: str, place: tuple[str, ...], target: int, _asked: Subject) -> Direct:
+    with st.spinner(say("authors.running")):
+        return direct(_asked)
+
+
+def _parts(asked: Subject, found: Direct) -> tuple[list[str], list[float]]:
+    """In the order in which they were added: the start, then attention and MLP of each layer, then the biases."""
+    names, values = [say("authors.start")], [found.start]
+    for layer in range(len(found.mlps)):
+        for kind, heads in found.heads.items():
+            if kind in asked.writes:
+                names.append(say(f"authors.attention_{kind}", layer=layer + 1))
+                values.append(float(heads[layer].sum()))
+        names.append(say("authors.mlp", layer=layer + 1))
+        values.append(float(found.mlps[layer]))
+    return [*names, say("authors.biases")], [*values, found.biases]
+
+
+def _head_rows(written: dict[Kind, torch.Tensor]) -> list[tuple[str, float]]:
+    return [
+        (say("ablation.head", kind=say(f"ablation.{kind}"), layer=layer + 1, head=head + 1), float(heads[layer, head]))
+        for kind, heads in written.items()
+        for layer, head in np.ndindex(*heads.shape)
+    ]
+
+
+def _opened(side: Side, written: dict[Kind, torch.Tensor]) -> tuple[Kind, int, int]:
+    """The head that was clicked; at first the one that wrote most of the answer."""
+    places = [(kind, *place) for kind, heads in written.items() for place in np.ndindex(*heads.shape)]
+    most = max(places, key=lambda place: float(written[place[0]][place[1], place[2]]))
+    return link.read(f"{side.kind}_author", {sides.head_text(side.kind, place): place for place in places}, most)
+
+
+def _grid(side: Side, kind: Kind, heads: torch.Tensor, reach: float, opened: tuple[Kind, int, int]) -> None:
+    words = {
+        "layer": say("heads.layer"),
+        "head": say("heads.head"),
+        "cell": say("heads.cell", layer="{layer}", head="{head}", value="{value}"),  # the figure fills it
+    }
+    title = say("authors.grid", kind=say(f"ablation.{kind}"))
+    figure = head_grid(
+        heads,
+        title,
+        words=words,
+        low=-reach,
+        high=reach,
+        ramp=RAMP,
+        sign="+",
+        chosen=opened[1:] if opened[0] == kind else None,
+    )
+    clickable(figure, f"authors_{side.kind}_{kind}", partial(_open, side.kind, kind))
+
+
+def _open(of: str, kind: Kind, marks: list[list[int]]) -> None:
+    layer, head = marks[0]
+    link.write(f"{of}_author", sides.head_text(of, (kind, int(layer), int(head))), "")
+
+
+def _positions(asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> None:
+    """From which positions one head took what it wrote."""
+    kind, layer, head = opened
+    keys, axis = found.keys[kind][layer, head], asked.traces[kind].key_axis
+    strongest = keys.abs().argsort(descending=True)[:NAMED].tolist()
+    said = " · ".join(f"{plain(axis.labels[key])} {float(keys[key]):+.2f}" for key in strongest)
+    wrote = f"{float(keys.sum()):+.2f}"
+    kind_name = say(f"ablation.{kind}")
+    st.caption(say("authors.taken", kind=kind_name, layer=layer + 1, head=head + 1, value=wrote, positions=said))
+
+
+def _beside_ablation(side: Side, target: int, asked: Subject, written: dict[Kind, torch.Tensor]) -> None:
+    """How far what heads wrote and what the answer loses without them go together."""
+    grids = background.result(
+        ("importance", side.name, side.place, target),
+        say("authors.ablating"),
+        lambda on_step: importance(asked, on_step=on_step),
+        wait=True,
+    )
+    if grids is not None:
+        wrote, lost = (torch.cat([one[kind].flatten() for kind in written]) for one in (written, grids))
+        st.markdown(say("authors.agree", value=f"{float(spearman(torch.stack([wrote, lost]))[0, 1]):.2f}"))
+        st.caption(say("authors.agree_help"))

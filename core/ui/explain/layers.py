@@ -1,0 +1,164 @@
+"""When does it know: what each model would already answer after each of its layers, side by side over their depth."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+import torch
+
+from core.attention.lens import Lens, States, chances_of, lens
+from core.errors import SidelightError
+from core.models.states import translation_states, vision_states
+from core.ui import link
+from core.ui.columns import beside
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide
+from core.ui.language import class_name, say, show_error
+from core.views import layers as figures
+from core.views.charts import QUIET
+from core.views.light import lit_photo
+from core.views.tables import as_csv
+
+WATCHED = 5  # classes in the river: the answer, those that were likeliest on the way, then those that were near it
+SIDE = 448  # px of the picture
+
+
+def show(pair: Pair) -> None:
+    st.markdown(say("layers.lead"))
+    distances: dict[str, list[float]] = {}
+    for column, side in zip(beside("layers"), (pair.photo, pair.sentence), strict=True):
+        if side is None:
+            continue
+        with column:
+            try:
+                found: Lens = side.either(_photo, _sentence)
+                distances[say(f"heads.side_{side.kind}")] = found.distance.mean(1).tolist()
+            except SidelightError as error:
+                show_error(error)
+    if distances:
+        st.markdown(f"##### {say('layers.distance')}")
+        st.plotly_chart(
+            figures.distances(distances, say("layers.depth"), say("layers.nats")), key="layers_distance", config=QUIET
+        )
+        st.caption(say("layers.distance_help"))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _photo_states(name: str, place: tuple[str, ...], _side: PhotoSide) -> tuple[States, States]:
+    with st.spinner(say("layers.running")):
+        return vision_states(_side.model, _side.result)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _sentence_states(name: str, place: tuple[str, ...], _side: SentenceSide) -> States:
+    source, _ = _side.model.source_pieces(_side.text, _side.language)
+    with st.spinner(say("layers.running")):
+        return translation_states(_side.model, source, _side.translation)
+
+
+def _photo(side: PhotoSide) -> Lens:
+    """The answer as a river over the layers, and one class on every patch of one layer."""
+    whole, each = _photo_states(side.name, side.place, side)
+    heat, classes = side.model.temperature, side.model.classes
+    found = lens(whole, heat)
+    on_the_way = found.top[:, 0, 0].flip(0).tolist()  # the last layer's first
+    watched = list(dict.fromkeys([*on_the_way, *found.top[-1, 0].tolist()]))[:WATCHED]
+    names, layers = [class_name(classes[number]) for number in watched], _layers(len(found.top))
+    st.markdown(f"##### {say('layers.answer', answer=names[0])}")
+    st.markdown(_settled(int(found.settled), names[0], len(layers)))
+    place, picture = st.empty(), st.container()
+    with picture, st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.select_slider(
+            say("layers.layer"),
+            range(len(layers)),
+            format_func=layers.__getitem__,
+            **link.widget("lens_layer", "layers_layer", range(len(layers)), len(layers) - 1),
+        )
+        asked = st.selectbox(
+            say("layers.class"),
+            range(len(classes)),
+            format_func=lambda n: class_name(classes[n]),
+            **link.widget("lens_class", f"layers_class_{side.name}", range(len(classes)), watched[0], str),
+        )
+    place.plotly_chart(
+        figures.river(chances_of(whole, torch.tensor(watched), heat)[:, 0], names, layers, layer, say("layers.chance")),
+        key="layers_river",
+        config=QUIET,
+    )
+    with picture:
+        _patches(side, each, layer, asked, heat)
+    rows = [
+        [layers[n], class_name(classes[int(i)]), f"{float(p):.4f}"]
+        for n in range(len(layers))
+        for i, p in zip(found.top[n, 0], found.chances[n, 0], strict=True)
+    ]
+    _download("layers_photo", [say("layers.layer"), say("layers.class"), say("layers.chance")], rows)
+    return found
+
+
+def _patches(side: PhotoSide, each: States, layer: int, asked: int, temperature: float) -> None:
+    one = States(each.states[layer : layer + 1], each.head, each.answers)
+    first, grid = len(side.result.axis.prefix), side.result.axis.grid
+    chances = chances_of(one, torch.tensor([asked]), temperature)[0, first:, 0]
+    even = 1 / len(side.model.classes)
+    st.image(lit_photo(side.result.fitted.pixels, chances.reshape(grid) / even, SIDE), width=SIDE)
+    st.caption(
+        say(
+            "layers.patches",
+            answer=class_name(side.model.classes[asked]),
+            low=f"{float(chances.min()):.0%}",
+            high=f"{float(chances.max()):.0%}",
+            layer=_layers(len(each.states))[layer],
+        )
+    )
+
+
+def _sentence(side: SentenceSide) -> Lens:
+    """What the decoder would write at each place after each of its layers."""
+    found = lens(_sentence_states(side.name, side.place, side))
+    layers, pieces = _layers(len(found.top)), side.translation.target.pieces
+    names = [[side.model.pieces(ids) for ids in layer] for layer in found.top]  # (L + 1, n, k)
+    st.markdown(f"##### {say('layers.answer', answer=side.translation.text)}")
+    early = int((found.settled < len(layers) - 1).sum())
+    st.markdown(say("layers.settled_pieces", early=early, count=len(pieces), last=len(layers) - 1))
+    hovers = [
+        ["\n".join(_likeliest(names[row][n], found.chances[row, n].tolist())) for n in range(len(pieces))]
+        for row in range(len(layers))
+    ]
+    cells = [[one[0] or "␣" for one in row] for row in names]
+    written = [one or "␣" for one in pieces]
+    st.html(figures.pieces_by_layer(cells, found.chances[:, :, 0], hovers, written, layers))
+    st.caption(say("layers.pieces"))
+    rows = [
+        [layers[row], str(n + 1), pieces[n], name, f"{chance:.4f}"]
+        for row in range(len(layers))
+        for n in range(len(pieces))
+        for name, chance in zip(names[row][n], found.chances[row, n].tolist(), strict=True)
+    ]
+    heads = (say(f"layers.{name}") for name in ("layer", "position", "written", "would_write", "chance"))
+    _download("layers_sentence", list(heads), rows)
+    return found
+
+
+def _likeliest(names: Sequence[str], chances: Sequence[float]) -> list[str]:
+    return [f"{chance:.1%} {name or '␣'}" for name, chance in zip(names, chances, strict=True)]
+
+
+def _layers(count: int) -> list[str]:
+    return [say("layers.embedding"), *(say("layers.after", layer=layer) for layer in range(1, count))]
+
+
+def _settled(layer: int, answer: str, count: int) -> str:
+    if layer == count - 1:
+        return say("layers.settled_last", answer=answer)
+    return say("layers.settled", answer=answer, layer=layer)
+
+
+def _download(name: str, head: list[str], rows: list[list[str]]) -> None:
+    st.download_button(
+        say("heads.download"),
+        lambda: as_csv(head, rows).encode(),
+        f"{name}.csv",
+        "text/csv",
+        key=f"{name}_csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
