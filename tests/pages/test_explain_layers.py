@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -41,7 +42,7 @@ def test_every_layer_s_pieces_stand_in_the_table(layers: AppTest) -> None:
     translation = translator.translate(SENTENCE, "deu")
     found = lens(translation_states(translator, translator.source_pieces(SENTENCE, "deu")[0], translation))
     table = next(element.proto.body for element in layers.get("html") if "class='layers'" in element.proto.body)
-    cells = re.findall(r"<td style[^>]*>([^<]*)</td>", table)
+    cells = [unescape(cell) for cell in re.findall(r"<td style[^>]*>([^<]*)</td>", table)]
     wanted = [translator.pieces(layer[:, 0]) for layer in found.top]
     assert cells == [piece for layer in reversed(wanted) for piece in layer], "the last layer on top"
     early = int((found.settled < 3).sum())
