@@ -12,6 +12,7 @@ from core.attention.agreement import spearman
 from core.attention.direct import Direct, direct
 from core.attention.subject import Subject
 from core.attention.trace import Kind
+from core.store import store
 from core.ui import background, link
 from core.ui.clickable import clickable
 from core.ui.columns import beside
@@ -42,7 +43,7 @@ def _side(side: Side) -> None:
     if target == WHOLE and not side.whole_is_sum:
         st.info(say("authors.needs_class"))
         return
-    found = _direct(side.name, side.place, target, asked)
+    found = _direct(side, target)
     names, values = _parts(asked, found)
     st.plotly_chart(figures.parts(names, values, say("authors.logit")), key=f"authors_{side.kind}", config=QUIET)
     st.caption(
@@ -54,7 +55,7 @@ def _side(side: Side) -> None:
     for kind, heads in written.items():
         _grid(side, kind, heads, reach, opened)
     _positions(asked, found, opened)
-    _beside_ablation(side, target, asked, written)
+    _beside_ablation(side, target, written)
     head = [say("authors.part"), say("authors.logit")]
     rows = [*zip(names, values, strict=True), *_head_rows(written)]
     st.download_button(
@@ -68,10 +69,10 @@ def _side(side: Side) -> None:
     )
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _direct(name: str, place: tuple[str, ...], target: int, _asked: Subject) -> Direct:
+def _direct(side: Side, target: int) -> Direct:
+    key = ("direct", side.name, side.place, target)
     with st.spinner(say("authors.running")):
-        return direct(_asked)
+        return store().get(key, lambda: direct(sides.subject_of(side, target)), (side.name,))
 
 
 def _parts(asked: Subject, found: Direct) -> tuple[list[str], list[float]]:
@@ -138,12 +139,13 @@ def _positions(asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> 
     st.caption(say("authors.taken", kind=kind_name, layer=layer + 1, head=head + 1, value=wrote, positions=said))
 
 
-def _beside_ablation(side: Side, target: int, asked: Subject, written: dict[Kind, torch.Tensor]) -> None:
+def _beside_ablation(side: Side, target: int, written: dict[Kind, torch.Tensor]) -> None:
     """How far what heads wrote and what the answer loses without them go together."""
     grids = background.result(
         ("importance", side.name, side.place, target),
         say("authors.ablating"),
-        lambda on_step: importance(asked, on_step=on_step),
+        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step),
+        (side.name,),
         wait=True,
     )
     if grids is not None:

@@ -8,6 +8,7 @@ import torch
 from core.attention.lens import Lens, States, chances_of, lens
 from core.errors import SidelightError
 from core.models.states import translation_states, vision_states
+from core.store import store
 from core.ui import link
 from core.ui.columns import beside
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide
@@ -41,22 +42,24 @@ def show(pair: Pair) -> None:
         st.caption(say("layers.distance_help"))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _photo_states(name: str, place: tuple[str, ...], _side: PhotoSide) -> tuple[States, States]:
+def _photo_states(side: PhotoSide) -> tuple[States, States]:
     with st.spinner(say("layers.running")):
-        return vision_states(_side.model, _side.result)
+        key = ("states", side.name, side.place)
+        return store().get(key, lambda: vision_states(side.model, side.result), (side.name,))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _sentence_states(name: str, place: tuple[str, ...], _side: SentenceSide) -> States:
-    source, _ = _side.model.source_pieces(_side.text, _side.language)
+def _sentence_states(side: SentenceSide) -> States:
+    def make() -> States:
+        source, _ = side.model.source_pieces(side.text, side.language)
+        return translation_states(side.model, source, side.translation)
+
     with st.spinner(say("layers.running")):
-        return translation_states(_side.model, source, _side.translation)
+        return store().get(("states", side.name, side.place), make, (side.name,))
 
 
 def _photo(side: PhotoSide) -> Lens:
     """The answer as a river over the layers, and one class on every patch of one layer."""
-    whole, each = _photo_states(side.name, side.place, side)
+    whole, each = _photo_states(side)
     heat, classes = side.model.temperature, side.model.classes
     found = lens(whole, heat)
     on_the_way = found.top[:, 0, 0].flip(0).tolist()  # the last layer's first
@@ -113,7 +116,7 @@ def _patches(side: PhotoSide, each: States, layer: int, asked: int, temperature:
 
 def _sentence(side: SentenceSide) -> Lens:
     """What the decoder would write at each place after each of its layers."""
-    found = lens(_sentence_states(side.name, side.place, side))
+    found = lens(_sentence_states(side))
     layers, pieces = _layers(len(found.top)), side.translation.target.pieces
     names = [[side.model.pieces(ids) for ids in layer] for layer in found.top]  # (L + 1, n, k)
     st.markdown(f"##### {say('layers.answer', answer=side.translation.text)}")
