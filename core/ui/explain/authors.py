@@ -40,12 +40,10 @@ def show(pair: Pair) -> None:
 def _side(side: Side) -> None:
     target = side.choose_target()
     asked = sides.subject_of(side, target)
-    if target == WHOLE and not side.whole_is_sum:
-        st.info(say("authors.needs_class"))
-        return
+    scale = say(side.whole_scale if target == WHOLE else "authors.logit")
     found = _direct(side, target)
     names, values = _parts(asked, found)
-    st.plotly_chart(figures.parts(names, values, say("authors.logit")), key=f"authors_{side.kind}", config=QUIET)
+    st.plotly_chart(figures.parts(names, values, scale), key=f"authors_{side.kind}", config=QUIET)
     st.caption(
         say("authors.sum", total=f"{found.total:+.3f}", start=f"{found.start:+.3f}", biases=f"{found.biases:+.3f}")
     )
@@ -56,7 +54,7 @@ def _side(side: Side) -> None:
         _grid(side, kind, heads, reach, opened)
     _positions(asked, found, opened)
     _beside_ablation(side, target, written)
-    head = [say("authors.part"), say("authors.logit")]
+    head = [say("authors.part"), scale]
     rows = [*zip(names, values, strict=True), *_head_rows(written)]
     st.download_button(
         say("heads.download"),

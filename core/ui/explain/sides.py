@@ -44,7 +44,7 @@ class PhotoSide:
     image: Image.Image
     place: tuple[str, ...]
     kind: str = "photo"
-    whole_is_sum: bool = False  # a representation is no sum of logits
+    whole_scale: str = "authors.length"  # of a representation, along which parts are measured
 
     @property
     def model(self) -> VisionModel:
@@ -113,7 +113,7 @@ class SentenceSide:
     language: str | None
     place: tuple[str, ...]
     kind: str = "sentence"
-    whole_is_sum: bool = True  # of its pieces' logits
+    whole_scale: str = "authors.logits"  # of all pieces, added up
 
     @property
     def model(self) -> Translator:
