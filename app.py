@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.ui import choices
 from core.ui.entry import run
 from core.ui.language import choose_language, say
 
@@ -13,6 +14,7 @@ h1 { font-size: 1.75rem !important; padding: 0 !important; }
 
 st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
 st.html(STYLE)
+choices.begin()
 choose_language()
 page = st.navigation(
     [

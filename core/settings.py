@@ -49,6 +49,8 @@ SETTINGS = {
     "KEEP_MB": Setting(None, _count, "500, 2000, 16000"),
     "BRING_BACK": Setting(True, _flag, "1, 0"),
     "DELETE": Setting(True, _flag, "1, 0"),
+    "UPLOAD_MEGABYTES": Setting(200, _count, "1, 2, 3, ..."),
+    "UPLOAD_HOURS": Setting(24, _count, "1, 2, 3, ..."),
 }
 
 

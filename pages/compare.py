@@ -10,7 +10,7 @@ from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.views.linked.cards import Card
 
-enter("pages/compare.py")
+enter()
 st.title(say("compare.title"))
 st.caption(say("compare.lead"))
 

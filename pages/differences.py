@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, link, readable
+from core.ui import inputs, readable
 from core.ui.columns import beside
 from core.ui.differences import quiz
 from core.ui.differences.lesson import prepare
@@ -10,7 +10,7 @@ from core.ui.differences.sections import SECTIONS
 from core.ui.entry import enter
 from core.ui.language import say
 
-enter("pages/differences.py")
+enter()
 st.title(say("differences.title"))
 st.caption(say("differences.lead"))
 
@@ -29,7 +29,7 @@ tally = left.empty()
 with right:
     quiz.choose_all()
 if lesson := prepare(vision, photo, translation, sentence):
-    with st.container(key="section_body"), link.of_section():
+    with st.container(key="section_body"):
         SECTIONS[section](lesson)
 with tally:
     quiz.show_progress()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui import inputs, link, readable
+from core.ui import inputs, readable
 from core.ui.columns import beside
 from core.ui.entry import enter
 from core.ui.explain import ablation, arithmetic, authors, heads, layers, maps, sides
@@ -17,7 +17,7 @@ SECTIONS = {
     "arithmetic": arithmetic.show,
 }
 
-enter("pages/explain.py")
+enter()
 st.title(say("explain.title"))
 st.caption(say("explain.lead"))
 
@@ -31,5 +31,4 @@ with right:
     readable.tell(translation[1], *sentence)
 
 section = inputs.choose_section("explain", list(SECTIONS), "explain")
-with link.of_section():
-    SECTIONS[section](sides.pair(vision, photo, translation, sentence))
+SECTIONS[section](sides.pair(vision, photo, translation, sentence))

@@ -10,8 +10,8 @@ from core.ui.finetune import after, data, live, runs, setup
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 
-enter("pages/finetune.py")
 live.ensure_worker()
+enter()
 st.title(say("finetune.title"))
 st.caption(say("finetune.lead"))
 

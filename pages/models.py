@@ -7,7 +7,7 @@ from core.ui.entry import enter
 from core.ui.finetune import compare_runs
 from core.ui.language import language, say
 
-enter("pages/models.py")
+enter()
 st.title(say("models.title"))
 st.caption(say("models.lead"))
 

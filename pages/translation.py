@@ -3,23 +3,28 @@
 import streamlit as st
 
 from core.errors import SidelightError
-from core.ui import doubts, inputs, linked, readable, work
+from core.ui import choices, doubts, inputs, linked, readable, work
 from core.ui.copyable import copyable
 from core.ui.entry import enter
 from core.ui.language import say, show_error
 from core.ui.plain import piece_text
 from core.views.charts import entropy_bars
 
-enter("pages/translation.py")
+# Name, least, most, usual.
+SLIDERS = (("beams", 1, 10, work.BEAMS), ("limit", 10, 200, work.LIMIT), ("top_k", 2, 10, work.TOP))
+
+enter()
 st.title(say("translation.title"))
 st.caption(say("translation.lead"))
 
 with st.expander(say("translation.settings"), icon=":material/tune:"):
     name = inputs.choose_model("translation", "translation_model")
-    columns = st.columns(3)
-    beams = columns[0].slider(say("translation.beams"), 1, 10, 5, key="beams", bind="query-params")
-    limit = columns[1].slider(say("translation.limit"), 10, 200, 128, key="limit", bind="query-params")
-    top_k = columns[2].slider(say("translation.top_k"), 2, 10, 5, key="top_k", bind="query-params")
+    beams, limit, top_k = (
+        column.slider(
+            say(f"translation.{name}"), least, most, **choices.widget(name, name, range(least, most + 1), usual)
+        )
+        for column, (name, least, most, usual) in zip(st.columns(3), SLIDERS, strict=True)
+    )
 
 name, model = work.translator_or_bundled(name)
 sentence, target = inputs.choose_sentence(model.targets, model.sources)

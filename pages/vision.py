@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from core import wording
 from core.errors import SidelightError
 from core.models.images import Fit
 from core.models.vision import estimate
-from core.ui import evidence, foreground, inputs, linked, work
+from core.ui import choices, evidence, foreground, inputs, linked, work
 from core.ui.entry import enter
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import plain
@@ -15,7 +16,7 @@ FITS: tuple[Fit, ...] = ("crop", "letterbox", "stretch", "native")
 FEW = 20  # classes that are listed, since a model that knows so few is forced to choose among them
 ASK_ABOVE = 5.0  # seconds of estimated time above which the run waits for a click
 
-enter("pages/vision.py")
+enter()
 st.title(say("vision.title"))
 st.caption(say("vision.lead"))
 
@@ -28,13 +29,15 @@ with right:
 name, model = work.vision_or_bundled(name)
 framing, sizing = st.columns(2)
 fit_names = {name: say(f"vision.fit_{name}") for name in FITS}
+older = {wording.text(f"vision.fit_{name}", one): name for name in FITS for one in wording.LANGUAGES}  # links said this
 fit = framing.segmented_control(
-    say("vision.fit"), FITS, format_func=fit_names.__getitem__, key="fit", default="crop",
-    bind="query-params", required=True, help=say("vision.fit_help"),
+    say("vision.fit"), FITS, format_func=fit_names.__getitem__, required=True, help=say("vision.fit_help"),
+    **choices.widget("fit", "fit", FITS, "crop", also=older),
 )  # fmt: skip
 size = sizing.select_slider(
-    say("vision.size"), model.sizes, value=model.default_size, key=f"size_{name}", help=say("vision.size_help")
-)
+    say("vision.size"), model.sizes, help=say("vision.size_help"),
+    **choices.widget("size", f"size_{name}", model.sizes, model.default_size),
+)  # fmt: skip
 cost = estimate(model, size, fit, image.size)
 st.caption(say("vision.estimate", tokens=cost.tokens, seconds=f"{cost.seconds:.1f}", megabytes=f"{cost.megabytes:.0f}"))
 

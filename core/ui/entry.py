@@ -1,32 +1,39 @@
-"""The way in: every page is reached through app.py, which sets the language and the navigation."""
+"""The frame of every run: app.py draws it, and the chosen page inside."""
+
+import runpy
+import threading
+from pathlib import Path
 
 import streamlit as st
 
 from core import settings
 from core.errors import SidelightError
-from core.ui import keep
+from core.ui import choices
 from core.ui.language import show_error
 
+APP = Path(__file__).parents[2] / "app.py"
+_framed = threading.local()  # whether app.py draws around what this thread runs
 
-def enter(path: str) -> None:
-    """Called first by each page. When a file under pages/ is the first thing asked of a new server, Streamlit runs it
-    by itself, without app.py; go there, and come back."""
-    if "entered" not in st.session_state:
-        choices = st.query_params.to_dict()
-        st.session_state.destination = (path, {key: value for key, value in choices.items() if key != "lang"})
-        st.switch_page("app.py", query_params=choices)  # which reads the language, and keeps it
-    keep.enter(path)
+
+def enter() -> None:
+    """Called first by each page. Where a file under pages/ is the first thing that a new server is asked for, Streamlit
+    runs it by itself; then app.py is run in its place, and the page in it."""
+    if not getattr(_framed, "by_app", False):
+        runpy.run_path(str(APP))
+        st.stop()
 
 
 def run(page: st.Page) -> None:
-    """Run the chosen page, or go on to the one that asked for the way in. A wrong setting is told instead."""
+    """Run the chosen page. A wrong setting is told instead."""
     try:
         settings.check()
     except SidelightError as error:
         show_error(error)
         st.stop()
-    st.session_state.entered = True
-    destination = st.session_state.pop("destination", None)
-    if destination:
-        st.switch_page(destination[0], query_params=destination[1])
-    page.run()
+    choices.navigated()
+    _framed.by_app = True
+    try:
+        page.run()
+    finally:
+        _framed.by_app = False
+    choices.end()

@@ -1,21 +1,24 @@
-"""The interface language: a switch in the sidebar, kept in the URL so that it survives a reload and a shared link."""
+"""The interface language: a switch in the sidebar."""
 
 import streamlit as st
 
 from core import wording
 from core.errors import SidelightError
+from core.ui import choices
+
+OLD = {name: code for code, name in wording.LANGUAGES.items()}  # as older links say it
 
 
 def choose_language() -> None:
-    """Draw the switch. A first visit starts in the browser's language."""
+    """Draw the switch. A first visit starts in the browser's language, which is no part of a link: its reader has his
+    own."""
+    default = "zh" if (st.context.locale or "").startswith("zh") else "en"
     st.sidebar.segmented_control(
         "Language · 语言",
         list(wording.LANGUAGES),
-        format_func=wording.LANGUAGES.get,
-        key="lang",
-        default="zh" if (st.context.locale or "").startswith("zh") else "en",
-        bind="query-params",
+        format_func=wording.LANGUAGES.__getitem__,
         required=True,
+        **choices.widget("lang", "lang", wording.LANGUAGES, default, also=OLD),
     )
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from core import wording
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.trace import AttentionTrace, Traces
-from core.ui import background, keep
+from core.ui import background, choices
 from core.ui.inputs import target_name
 from core.ui.language import language, say
 from core.views.linked import page, payload, state
@@ -57,11 +57,11 @@ def chosen() -> state.Chosen:
 
 
 def _view_text() -> str:
-    return keep.restore_parameter("view")[: state.LONGEST]
+    return (choices.said("view") or "")[: state.LONGEST]
 
 
 def _take(key: str) -> None:
-    keep.set_parameter("view", str(st.session_state[key].view)[: state.LONGEST])
+    choices.write("view", str(st.session_state[key].view)[: state.LONGEST], "")
 
 
 def _packed(cards: tuple[Card, ...], tall: int) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.ui import link
+from core.ui import choices
 from core.ui.language import say
 
 Grid = tuple[int, int]  # rows, columns
@@ -19,8 +19,8 @@ def linked(name: str, grid: Grid) -> tuple[int, Callable[[int], None]]:
     """The patch that the link has under `name` as row,column, else the middle one; and what chooses another."""
     rows, columns = grid
     numbers = [f"{row},{column}" for row in range(1, rows + 1) for column in range(1, columns + 1)]
-    chosen = link.read(name, {number: patch for patch, number in enumerate(numbers)}, middle(grid))
-    return chosen, lambda patch: link.write(name, numbers[patch], numbers[middle(grid)])
+    chosen = choices.read(name, {number: patch for patch, number in enumerate(numbers)}, middle(grid))
+    return chosen, lambda patch: choices.write(name, numbers[patch], numbers[middle(grid)])
 
 
 def row_and_column(chosen: int, grid: Grid, key: str, take: Callable[[int], None]) -> None:

@@ -46,7 +46,7 @@ def unseen(head: Path) -> Path:
 
 def after(run: Path, language: str = "en") -> AppTest:
     """The Fine-tune page with this run open."""
-    test = opened("finetune", lang=language, run_chosen=run.name)
+    test = opened("finetune", lang=language, run=run.name)
     assert not test.exception
     return test
 
@@ -134,7 +134,7 @@ def test_two_runs_stand_beside_each_other(head: Path, runs: Path) -> None:
 
 def test_the_ways_out_name_the_model(head: Path) -> None:
     links = {link.page: link.query_string for link in (element.proto for element in after(head).page_link)}
-    assert links == dict.fromkeys(("vision", "compare"), f"vision_model={head.name}")
+    assert links == dict.fromkeys(("vision", ""), f"vision_model={head.name}")
 
 
 def test_a_run_is_deleted_after_a_second_click(head: Path) -> None:

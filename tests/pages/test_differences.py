@@ -14,7 +14,7 @@ from tests.pages.test_pages import opened
 OTHER = {
     "photo": "cat",
     "sentence": "Two children are playing football in the park near the river.",
-    "target": "fra",
+    "to": "fr",
     "vision_model": "vision-cifar10",
 }
 
@@ -24,12 +24,12 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
     "input": {
         "photo": ("lesson_patch_chart", "lesson_pixels", "lesson_embedding", "588 numbers", "One convolution"),
         "sentence": ("lesson_lookup", "lesson_order", "lesson_sentence_length", "A vector for the", "Amber: your run"),
-        "target": ("lesson_lookup",),
+        "to": ("lesson_lookup",),
     },
     "task": {
         "photo": ("lesson_label", "lesson_match_chart", "lesson_match_map", "By where", "By the main", "Over"),
         "sentence": ("lesson_steps", "13 steps", "The same question"),
-        "target": ("lesson_steps", "13 steps", "The same question"),
+        "to": ("lesson_steps", "13 steps", "The same question"),
         "vision_model": ("lesson_match_map", "By where CLS", "Over the whole"),
     },
     "architecture": {
@@ -38,13 +38,13 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             "lesson_causal_encoder", "lesson_causal_decoder", "lesson_ripple_0", "lesson_ripple_1",
             "lesson_alternatives", "lesson_reading", "lesson_tree", "The amber piece", "Step 3", "Each column",
         ),
-        "target": ("lesson_causal_decoder", "lesson_alternatives", "lesson_reading", "lesson_tree", "Each column"),
+        "to": ("lesson_causal_decoder", "lesson_alternatives", "lesson_reading", "lesson_tree", "Each column"),
         "vision_model": ("lesson_diagram", "Vision model:"),
     },
     "pipeline": {
         "photo": ("The photo", "lesson_depth", "Without labels", "How much of"),
         "sentence": ("Rows of a table", "3 layers", "Cross-entropy of", "lesson_depth", "98,688 numbers"),
-        "target": ("Cross-entropy of", "lesson_depth", "How much of"),
+        "to": ("Cross-entropy of", "lesson_depth", "How much of"),
         "vision_model": ("One vector", "lesson_depth", "How much of"),
     },
 }  # fmt: skip
@@ -138,7 +138,7 @@ def test_an_answer_counts_once_is_told_and_another_sentence_asks_again() -> None
 
 
 def test_a_wrong_answer_is_told_and_does_not_count_as_right() -> None:
-    test = opened("differences", lang="en", kept={"section": "input"})
+    test = opened("differences", lang="en", section="input")
     pills = next(one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id)
     pills.set_value("32").run()
     assert not test.exception and not test.success
@@ -167,12 +167,12 @@ def test_a_link_names_the_section_in_any_language_and_an_unknown_one_opens_the_f
 @pytest.mark.parametrize("section", CHANGES)
 @pytest.mark.parametrize("sentence", ["!", "<b>bold</b> & *stars* :red[x] $y$", "🐕 runs", "word " * 90])
 def test_odd_sentences_are_shown(section: str, sentence: str) -> None:
-    test = shown(section, sentence=sentence, target="cmn_Hans", vision_model="vision-cifar10")
+    test = shown(section, sentence=sentence, to="zh", vision_model="vision-cifar10")
     assert len(sentences(test)) > 10
 
 
 def test_a_link_for_a_lecture_shows_everything_at_once() -> None:
-    test = opened("differences", lang="en", kept={"section": "architecture", "answers": "shown"})
+    test = opened("differences", lang="en", section="architecture", answers="shown")
     assert "shown" in test.query_params["answers"]
     assert test.toggle(key="answers_shown").value and not test.exception
     assert not [button for button in test.button if str(button.key).startswith("skip_")], "nothing is asked"

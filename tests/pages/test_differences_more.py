@@ -11,9 +11,9 @@ from tests.pages.test_pages import opened
 
 PARTS = {
     "mathematics": ("mistake", ("softmax", "classifier", "one_hot", "order")),
-    "loss": ("loss_part", ("classes", "sequence", "patches", "scores")),
-    "cost": ("cost_part", ("now", "growth", "fused", "precision", "choose")),
-    "limits": ("limits_kind", ("noise", "blur", "contrast")),
+    "loss": ("loss", ("classes", "sequence", "patches", "scores")),
+    "cost": ("cost", ("now", "growth", "fused", "precision", "choose")),
+    "limits": ("kind", ("noise", "blur", "contrast")),
     "reading": ("", ("",)),
 }
 EVERY = [(section, key, part) for section, (key, parts) in PARTS.items() for part in parts]
@@ -24,25 +24,25 @@ CHANGES = {
     ("mathematics", "softmax", "sentence"): ("L H N N", "Vision / Encoder", "Layer in the middle"),
     ("mathematics", "softmax", "vision_model"): ("Vision / Encoder", "Layer in the middle"),
     ("mathematics", "classifier", "sentence"): ("What is asked", "One classification"),
-    ("mathematics", "classifier", "target"): ("What is asked",),
+    ("mathematics", "classifier", "to"): ("What is asked",),
     ("mathematics", "classifier", "vision_model"): ("What is asked",),
     ("mathematics", "one_hot", "photo"): ("one_hot", "shade lighter"),
     ("mathematics", "order", "photo"): ("Cosine with the picture", "Each column"),
     ("mathematics", "order", "sentence"): ("| Source |",),
-    ("mathematics", "order", "target"): ("| Source |",),
+    ("mathematics", "order", "to"): ("| Source |",),
     ("mathematics", "order", "vision_model"): ("Cosine with the picture", "Each column"),
     ("loss", "classes", "photo"): ("class_loss", "−ln p(y)", "The model gives"),
     ("loss", "sequence", "sentence"): ("sequence_loss", "Mean −ln p", "Must write"),
-    ("loss", "sequence", "target"): ("sequence_loss", "Mean −ln p", "Must write"),
+    ("loss", "sequence", "to"): ("sequence_loss", "Mean −ln p", "Must write"),
     ("loss", "patches", "photo"): ("regression", "regression_map"),
     ("loss", "patches", "vision_model"): ("regression", "regression_map"),
     ("loss", "scores", "sentence"): ("In the reference",),
-    ("loss", "scores", "target"): ("BLEU", "chrf", "In the reference"),
+    ("loss", "scores", "to"): ("BLEU", "chrf", "In the reference"),
     ("cost", "now", "sentence"): ("FLOP, counted",),
     ("limits", "noise", "photo"): ("limits_photo_curve", "limits_before", "limits_after", "Features keep"),
     ("limits", "noise", "vision_model"): ("limits_photo_curve", "limits_after", "Features keep"),
     ("limits", "noise", "sentence"): ("limits_sentence_curve", "Misspelt", "Made to write"),
-    ("limits", "noise", "target"): ("limits_sentence_curve", "Misspelt", "Made to write"),
+    ("limits", "noise", "to"): ("limits_sentence_curve", "Misspelt", "Made to write"),
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_numbers_follow_what_is_put_in(first, section: str, part: str, change: s
 
 
 def test_another_label_costs_something_else() -> None:
-    test = part_of("loss", "loss_part", "classes", vision_model="vision-cifar10")
+    test = part_of("loss", "loss", "classes", vision_model="vision-cifar10")
     before = found(test, "−ln p(y)")
     label = next(one for one in test.selectbox if str(one.key).startswith("loss_label"))
     label.set_value((label.value + 1) % 10).run()
@@ -92,7 +92,7 @@ def test_another_label_costs_something_else() -> None:
 @pytest.mark.parametrize("part", ["sequence", "scores"])
 @pytest.mark.parametrize("text", ["", "  \u200b", "Haus " * 190, "<b>*x*</b> | $y$ ` :red[z]", "我不知道"])
 def test_any_reference_gets_an_answer_or_a_sentence(part: str, text: str) -> None:
-    test = part_of("loss", "loss_part", part)
+    test = part_of("loss", "loss", part)
     field = next(one for one in test.text_input if str(one.key).startswith("loss_reference"))
     field.set_value(text).run()
     assert not test.exception
@@ -112,14 +112,14 @@ def test_what_is_slow_waits_and_is_kept() -> None:
 
 
 def test_time_and_memory_are_measured_by_the_button() -> None:
-    test = part_of("cost", "cost_part", "now", photo="coffee")
+    test = part_of("cost", "cost", "now", photo="coffee")
     assert not found(test, "Most memory")
     measure(test, "here")
     assert "ms" in found(test, "Most memory")[0]
 
 
 def test_the_chooser_answers_each_condition() -> None:
-    test = part_of("cost", "cost_part", "choose")
+    test = part_of("cost", "cost", "choose")
 
     def listed() -> str:
         return next(text for text in sentences(test) if "| Model |" in text).replace("\\", "")
@@ -146,7 +146,7 @@ def test_every_paper_is_named_with_its_place() -> None:
 def test_a_model_surer_than_the_smoothed_target_asks_would_be_held_back() -> None:
     said = {}
     for smoothing in (0.0, 0.3):
-        test = opened("differences", lang="en", photo="cat", kept={"section": "loss"})
+        test = opened("differences", lang="en", photo="cat", section="loss")
         test.slider(key="loss_smoothing").set_value(smoothing).run()
         texts = [element.value for element in [*test.markdown, *test.caption]]
         said[smoothing] = next(text for text in texts if "The derivative with respect to a logit" in text)

@@ -115,7 +115,7 @@ def test_the_scale_makes_rows_flatter(seen: VisionResult, translation: Translati
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_the_loss_of_a_class_is_smoothed_by_what_the_slider_says(smoothing: float) -> None:
-    test = part_of("loss", "loss_part", "classes", vision_model="vision-cifar10")
+    test = part_of("loss", "loss", "classes", vision_model="vision-cifar10")
     test.slider(key="loss_smoothing").set_value(smoothing).run()
     model = load_vision("vision-cifar10")
     fitted = model.run(open_image(PHOTO.path.read_bytes()), 224, "crop").fitted
@@ -130,13 +130,13 @@ def test_the_loss_of_a_class_is_smoothed_by_what_the_slider_says(smoothing: floa
 
 
 def test_the_models_own_translation_has_its_own_perplexity(translation: Translation) -> None:
-    test = part_of("loss", "loss_part", "sequence")
+    test = part_of("loss", "loss", "sequence")
     assert found(test, "Of the model's own translation") == [f"{math.exp(-translation.score):,.3f}"]
     assert found(test, "Perplexity of the reference") != found(test, "Of the model's own translation")
 
 
 def test_positions_are_those_of_the_run(seen: VisionResult, translation: Translation) -> None:
-    row = found(part_of("cost", "cost_part", "now"), "FLOP, counted")[0].splitlines()[2]
+    row = found(part_of("cost", "cost", "now"), "FLOP, counted")[0].splitlines()[2]
     both = f"{len(translation.source)} + {len(translation.target)}"
     assert row == f"| Positions (source + target) | {len(seen.axis)} | {both} | {both} |"
 
@@ -144,7 +144,7 @@ def test_positions_are_those_of_the_run(seen: VisionResult, translation: Transla
 def test_half_of_the_words_are_misspelt_and_translated_so(
     translator: Translator, translation: Translation, vision: VisionModel, seen: VisionResult
 ) -> None:
-    test = part_of("limits", "limits_kind", "noise")
+    test = part_of("limits", "kind", "noise")
     changed, shift = limits.sentence_shift(translator, translation, PHOTO.caption, TARGET, 0.5)
     row = next(line for line in found(test, "Misspelt")[0].splitlines() if "Misspelt" in line)
     assert [cell.strip().replace("\\", "").replace("**", "") for cell in row.split("|")[2:4]] == [changed, shift.said]

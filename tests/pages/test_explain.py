@@ -16,6 +16,7 @@ from core.models.subjects import photo_subject
 from core.models.vision import load_vision
 from core.ui import background, work
 from core.ui.explain.ablation import marked
+from core.ui.explain.sides import head_text
 from tests.pages.test_pages import opened as page
 
 CLASSIFIER = "vision-cifar10"
@@ -122,12 +123,13 @@ def test_an_empty_sentence_leaves_the_photo_explained() -> None:
 def test_heads_that_are_off_are_told_and_can_be_put_back() -> None:
     app = settled(opened("ablation"))
     before, key = texts(app), "off_sentence_translation-en-de-fr-cs-zh"
-    app.session_state[key] = [("cross", layer, head) for layer in range(3) for head in range(8)]
+    app.query_params["sentence_off"] = ",".join(
+        f"cross-{layer}-{head}" for layer in range(1, 4) for head in range(1, 9)
+    )
     app.run()
     assert not app.exception and "The translation changes" in texts(app)
     assert "<del>" in "".join(str(element.proto) for element in app.get("html"))
-    app.session_state[key] = []
-    app.run()
+    app.multiselect(key=key).set_value([]).run()
     assert not app.exception and texts(app) == before
 
 
@@ -136,7 +138,7 @@ def test_classes_with_heads_off_stand_beside_those_with_all_on() -> None:
     model, photo = load_vision(CLASSIFIER), open_image(CAT.read_bytes())
     whole = model.run(photo, 112, "crop")
     off = [("encoder", layer, head) for layer in range(8, 12) for head in range(6)]
-    app.session_state[f"off_photo_{CLASSIFIER}"] = off
+    app.query_params["photo_off"] = ",".join(head_text("photo", head) for head in off)
     app.run()
     assert not app.exception
     chart = next(one for one in app.get("plotly_chart") if one.proto.id.endswith("ablation_classes"))

@@ -45,9 +45,10 @@ def page(section: str) -> None:
 
     from core.models.images import open_image
     from core.samples import photos
-    from core.ui import inputs, work
+    from core.ui import choices, inputs, work
     from core.ui.explain import sides
 
+    choices.begin()
     model = st.session_state.get("model", sides.CLASSIFIER)
     photo = open_image(photos()[0].path.read_bytes())
     name = inputs.bundled("translation")
@@ -57,9 +58,10 @@ def page(section: str) -> None:
 
 
 def opened(section: str, **state: object) -> AppTest:
+    """state: what the link says by its name, and what else the session has."""
     test = AppTest.from_function(page, default_timeout=60, kwargs={"section": section})
     for key, value in state.items():
-        test.session_state[key] = value
+        test.session_state[key] = test.query_params[key] = value
     test.run()
     assert not test.exception
     return test
@@ -116,7 +118,7 @@ def test_the_table_of_heads_has_the_runs_numbers() -> None:
 
 @pytest.mark.parametrize("place", [(11, 3), (2, 0)])
 def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[int, int]) -> None:
-    test = opened("heads", lang="en", heads_at_photo=("encoder", *place))
+    test = opened("heads", lang="en", photo_open=f"{place[0] + 1}-{place[1] + 1}")
     photo = open_image(photos()[0].path.read_bytes())
     share = float(load_vision(CLASSIFIER).run(photo, 224, "crop").traces["encoder"].row(*place, 0)[1:].sum())
     assert f"Layer {place[0] + 1}, head {place[1] + 1}" in texts(test)
@@ -126,17 +128,17 @@ def test_the_opened_head_says_how_much_of_its_weight_is_on_patches(place: tuple[
 def test_each_statistic_kind_and_order_is_drawn() -> None:
     test = opened("heads", lang="en")
     before = [chart.proto.spec for chart in test.get("plotly_chart")]
-    for key, value in (("heads_statistic", "sink"), ("heads_kind", "decoder"), ("heads_ordered", True)):
-        test.session_state[key] = value
+    for key, value in (("statistic", "sink"), ("attention", "decoder"), ("sorted", "1")):
+        test.query_params[key] = value
         test.run()
         assert not test.exception
         now = [chart.proto.spec for chart in test.get("plotly_chart")]
         assert now != before, key
         before = now
-    test.session_state.heads_at_sentence = ("decoder", 1, 5)
+    test.query_params["sentence_open"] = "decoder-2-6"
     test.run()
     assert "Layer 2, head 6" in texts(test) and "start mark" in texts(test)
-    test.session_state.heads_at_sentence = ("decoder", 99, 5)  # of a larger model that was here before
+    test.query_params["sentence_open"] = "decoder-100-6"  # of a larger model that was here before
     assert not test.run().exception
 
 
@@ -148,7 +150,7 @@ def test_averages_come_with_progress_and_are_kept(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(background, "result", at_once)
     one = opened("heads", lang="en").dataframe[0].value
-    test = opened("heads", lang="en", heads_over="samples")
+    test = opened("heads", lang="en", over="samples")
     assert told[:7] == [(n, 7) for n in range(7)] and len(told) > 15
     assert "averages" in texts(test)
     average = test.dataframe[0].value
@@ -158,10 +160,8 @@ def test_averages_come_with_progress_and_are_kept(monkeypatch: pytest.MonkeyPatc
 def test_the_steps_of_a_word_are_the_models() -> None:
     test = opened("arithmetic", lang="en")
     trace = load_translator(default("translation").key).translate("A dog is running.", "deu").traces["decoder"]
-    test.session_state.arith_kind = "decoder"
-    test.session_state.arith_layer_sentence_decoder = 1
-    test.session_state.arith_head_sentence_decoder = 4
-    test.session_state.arith_piece_decoder = 2
+    chosen = {"attention": "decoder", "sentence_layer": "2", "sentence_head": "5", "word": "3"}
+    test.query_params.update(chosen)
     test.run()
     assert not test.exception
     found, said = arithmetic(trace, 1, 4, 2), texts(test)
@@ -173,13 +173,13 @@ def test_the_steps_of_a_word_are_the_models() -> None:
 
 
 def test_a_query_is_a_patch_or_cls() -> None:
-    test = opened("arithmetic", lang="en", arith_show="photo")
+    test = opened("arithmetic", lang="en", show="photo")
     patch = texts(test)
     assert "query: row 9, column 9" in patch
     test.query_params["patch"] = "2,2"
     test.run()
     assert "query: row 2, column 2" in texts(test)
-    test.session_state.arith_asks = "CLS"
+    test.query_params["asks"] = "CLS"
     test.run()
     assert not test.exception and "query: CLS" in texts(test) and texts(test) != patch
 
@@ -188,9 +188,7 @@ def test_a_query_is_a_patch_or_cls() -> None:
 def test_an_opened_head_goes_to_the_linked_view_with_its_model(photo: str) -> None:
     """Also where the link already names a photo, which is no default: that was a traceback."""
     test = opened_page("explain", lang="en")
-    test.query_params["explain"] = test.session_state.explain = "heads"
-    test.session_state.heads_at_photo = ("encoder", 11, 2)
-    test.session_state.photo = photo
+    test.query_params.update({"explain": "heads", "photo_open": "12-3", "photo": photo})
     test.run()
     assert not test.exception
     chosen = dict(parse_qsl(test.get("page_link")[0].proto.query_string))
@@ -205,12 +203,10 @@ def test_an_opened_head_goes_to_the_linked_view_with_its_model(photo: str) -> No
 
 def test_what_was_chosen_in_a_longer_sentence_or_another_model_does_no_harm() -> None:
     test = opened("arithmetic", lang="en", sentence="A brown dog and a white cat are running in the park.")
-    test.session_state.arith_piece_cross = 9
-    test.session_state.arith_layer_photo_encoder = 11
+    test.query_params.update({"word": "10", "photo_layer": "11"})
     test.run()
     assert not test.exception
-    test.session_state.sentence = "Dog."
-    test.session_state.heads_at_photo = ("encoder", 40, 40)
-    test.query_params["patch"] = "99,99"
+    test.session_state.sentence = test.query_params["sentence"] = "Dog."
+    test.query_params.update({"photo_open": "41-41", "patch": "99,99"})
     test.run()
     assert not test.exception and "query: row 9, column 9" in texts(test)

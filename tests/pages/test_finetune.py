@@ -77,7 +77,7 @@ def refused(test: AppTest) -> None:
     """There is one sentence, in the language of the page, and nothing to press. A file can be sent in English alone:
     AppTest names the options of a menu in English when it sends them back."""
     for language in ("en", "zh"):
-        test.session_state.lang = language
+        test.query_params["lang"] = language
         test.run()
         assert not test.exception and say("start", language) not in labels(test)
         (sentence,) = [text.value for text in test.text if text.value.startswith("⚠")]
@@ -192,7 +192,7 @@ def waiting(root: Path, state: str) -> Path:
 )  # fmt: skip
 def test_the_buttons_of_a_run_do_what_they_say(runs: Path, state: str, button: str, then: str) -> None:
     folder = waiting(runs, state)
-    test = page(run_chosen=folder.name)
+    test = page(run=folder.name)
     assert say(f"state_{state}") in said(test)
     test.button(key=f"{button}_{folder.name}").click().run()
     assert not test.exception and status(folder).state == then
@@ -201,14 +201,14 @@ def test_the_buttons_of_a_run_do_what_they_say(runs: Path, state: str, button: s
 
 def test_a_run_that_was_cut_off_is_shown_as_paused(runs: Path) -> None:
     folder = waiting(runs, "running")
-    test = page(run_chosen=folder.name)
+    test = page(run=folder.name)
     assert say("state_paused") in said(test) and say("resume") in labels(test)
 
 
 def test_a_run_that_is_being_trained_can_be_asked(runs: Path) -> None:
     folder = waiting(runs, "running")
     with worker._locked(folder / ".lock", 0):
-        test = page(run_chosen=folder.name)
+        test = page(run=folder.name)
         assert labels(test) >= {say("pause"), say("finish"), say("cancel")}
         test.button(key=f"finish_{folder.name}").click().run()
         assert not test.exception and (folder / "request").read_text() == "finish"
@@ -218,7 +218,7 @@ def test_a_run_that_failed_says_why(runs: Path) -> None:
     folder = waiting(runs, "failed")
     set_status(folder, "failed", error=("training.not_finite", {"rate": "0.5"}))
     (folder / "error.txt").write_text("Traceback")
-    test = page(run_chosen=folder.name)
+    test = page(run=folder.name)
     assert any("the learning rate 0.5 is too high" in error.value for error in test.error)
 
 
@@ -234,14 +234,14 @@ def with_log(folder: Path, steps: int = 20, seconds: float = 1.0, judged: int = 
 def test_what_is_judged_on_the_way_says_of_how_many(runs: Path) -> None:
     for judged, wording_key in ((24, "interim_some_vision"), (36, "interim_all_vision")):
         folder = with_log(waiting(runs, "paused"), judged=judged)
-        text = said(page(run_chosen=folder.name))
+        text = said(page(run=folder.name))
         assert wording.text(f"finetune.{wording_key}", "en", count=f"{judged}", all="36") in text
 
 
 @pytest.mark.parametrize(("seconds", "speed"), [(1.0, "12/s"), (30.0, "0.4/s")])
 def test_the_speed_after_the_end_is_that_of_the_run(runs: Path, seconds: float, speed: str) -> None:
     folder = with_log(waiting(runs, "paused"), seconds=seconds)
-    (found,) = [metric.value for metric in page(run_chosen=folder.name).metric if metric.label == "Pictures"]
+    (found,) = [metric.value for metric in page(run=folder.name).metric if metric.label == "Pictures"]
     assert found == speed
 
 
@@ -251,7 +251,7 @@ def test_time_goes_on_between_two_steps(runs: Path) -> None:
     set_status(folder, "running", stage="training", started=1.0)
     os.utime(folder / "log.jsonl", times=(time.time() - 60,) * 2)
     with worker._locked(folder / ".lock", 0):
-        (text,) = [element.proto.text for element in page(run_chosen=folder.name).get("progress")]
+        (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
     gone = int(text.split(" s gone")[0].split()[-1])
     assert 80 <= gone < 89 and "about 1 s left" in text
 
@@ -259,10 +259,10 @@ def test_time_goes_on_between_two_steps(runs: Path) -> None:
 def test_the_queue_says_nothing_of_the_run_that_is_shown(runs: Path) -> None:
     """It has its own words below, which are looked at later: the two would disagree when it ends."""
     shown, other = waiting(runs, "queued"), waiting(runs, "queued")
-    captions = [caption.value for caption in page(run_chosen=shown.name).caption if caption.value.startswith("○")]
+    captions = [caption.value for caption in page(run=shown.name).caption if caption.value.startswith("○")]
     assert len(captions) == 1 and say("state_queued") in captions[0]
     set_status(other, "finished")
-    assert not [c for c in page(run_chosen=shown.name).caption if c.value.startswith(("○", "◐"))]
+    assert not [c for c in page(run=shown.name).caption if c.value.startswith(("○", "◐"))]
 
 
 def test_a_line_that_a_kill_cut_off_leaves_the_page_whole(runs: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_line_that_a_kill_cut_off_leaves_the_page_whole(runs: Path) -> None:
     for name in ("log.jsonl", "probes.jsonl"):
         with (folder / name).open("ab") as file:
             file.write(b'{"step": 21, "confu')
-    assert say("state_paused") in said(page(run_chosen=folder.name))
+    assert say("state_paused") in said(page(run=folder.name))
 
 
 @pytest.mark.parametrize(("known", "new", "told"), [(0.1, 0.9, True), (0.28, 0.3, False), (0.01, 0.02, False)])
@@ -279,7 +279,7 @@ def test_losses_that_came_apart_are_told(runs: Path, known: float, new: float, t
     metrics = {"accuracy": 0.5, "macro_f1": 0.5, "loss": new, "training_loss": known}
     log_event(folder, Event(1, 2, 0, 0.5, 1e-3, 1.0, metrics, 12, 500.0))
     sentence = say("loss_gap", training=f"{known:.2f}", validation=f"{new:.2f}")
-    assert (sentence in said(page(run_chosen=folder.name))) == told
+    assert (sentence in said(page(run=folder.name))) == told
 
 
 @pytest.mark.parametrize(("sizes", "first"), [((16, 16), "accuracy"), ((30, 4), "macro_f1")])
@@ -289,4 +289,4 @@ def test_uneven_classes_are_told_by_the_mean_over_classes(runs: Path, sizes: tup
     head = json.loads((folder / "data" / "data.json").read_text())
     head["report"]["counts"] = {f"class {n}": (size, 2) for n, size in enumerate(sizes)}
     write_json(folder / "data" / "data.json", head)
-    assert page(run_chosen=folder.name).metric[0].label == say(first)
+    assert page(run=folder.name).metric[0].label == say(first)

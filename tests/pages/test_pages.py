@@ -8,13 +8,16 @@ from streamlit.testing.v1 import AppTest
 
 from core import wording
 from core.models.catalogue import BUNDLED
+from core.ui.choices import Choices
 from tests.models.test_deep_images import dark_grey
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def opened(page: str, **state: object) -> AppTest:
+    """state: texts that were chosen before, by their names in the link; and what else the session has."""
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.session_state.choices = Choices({name: text for name, text in state.items() if isinstance(text, str)})
     for key, value in state.items():
         test.session_state[key] = value
     test.run()
@@ -95,7 +98,7 @@ def test_a_picture_that_was_brightened_says_so() -> None:
     test = opened("vision", lang="en")
     sentence = wording.text("input.brightened")
     assert not any(sentence in caption.value for caption in test.caption)
-    test.file_uploader(key="upload").upload("dark.png", dark_grey(), "image/png").run()
+    test.file_uploader(key="upload_0").upload("dark.png", dark_grey(), "image/png").run()
     assert not test.exception and any(sentence in caption.value for caption in test.caption)
 
 

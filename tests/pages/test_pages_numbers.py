@@ -28,7 +28,7 @@ def captions(test: AppTest) -> list[str]:
 
 @pytest.mark.parametrize("view", ["", "depth_0~image_.5~sentence_.0.7", "depth_1~image_.0~sentence_t2.3"])
 def test_the_home_page_counts_the_keys_of_the_chosen_layer_and_heads(view: str) -> None:
-    test = opened("compare", lang="en", kept={"view": view})
+    test = opened("compare", lang="en", view=view)
     chosen, vision = state.read(view), seen()
     translation = load_translator(TRANSLATOR).translate(PHOTO.caption, "deu")
     layer, cross = chosen.layer(12), chosen.layer(3)
@@ -94,7 +94,7 @@ def test_the_steps_of_a_translation_are_its_own_and_a_limit_that_cuts_it_off_is_
 @pytest.mark.parametrize("page", ["compare", "vision"])
 def test_a_file_that_is_no_picture_is_told_and_the_last_photo_stays(page: str) -> None:
     test = opened(page, lang="en")
-    test.file_uploader(key="upload").upload("photo.png", b"no picture").run()
+    test.file_uploader(key="upload_0").upload("photo.png", b"no picture").run()
     assert not test.exception
     assert any(text.value.startswith("⚠") for text in test.text)
     assert test.selectbox(key="photo").value == PHOTO.path.stem and views(test)

@@ -8,7 +8,7 @@ from core.attention.tape import AttentionCall
 from core.differences import beams, structure
 from core.differences.beams import BeamTree
 from core.differences.structure import Part, Ripple
-from core.ui import link, work
+from core.ui import choices, work
 from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.differences import quiz, writing
@@ -64,13 +64,12 @@ def _diagram(lesson: Lesson) -> None:
     names = {key: _name(part) for key, part in parts.items()}
     titles = [say(f"lesson_arch.stack_{stack}") for stack in diagrams.STACKS]
     first = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
-    chosen = link.widget("part", "lesson_part", parts, first)
+    chosen = choices.widget("part", "lesson_part", parts, first)
     words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink()}
     figure = diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
 
     def take(marks: list[str]) -> None:
-        st.session_state.lesson_part = marks[0]
-        chosen["on_change"]()
+        choices.write("part", marks[0], first)
 
     clickable(figure, "lesson_diagram", take)
     left, right = st.columns(2, gap="large")

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.differences import chooser
-from core.ui import link
+from core.ui import choices
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import large, table
 from core.ui.language import say
@@ -53,7 +53,7 @@ def _ask(place: DeltaGenerator, name: str, options: Sequence[str]) -> str:
         say(f"choose.{name}"),
         options,
         format_func=lambda option: say(f"choose.{name}_{option}"),
-        **link.widget(name, f"choose_{name}", options, options[0]),
+        **choices.widget(name, f"choose_{name}", options, options[0]),
     )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from core.differences import cost, precision
 from core.models.vision import VisionModel
-from core.ui import background, link
+from core.ui import background, choices
 from core.ui.differences import choose
 from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import large, table, title
@@ -24,7 +24,7 @@ def show(lesson: Lesson) -> None:
     st.markdown(say("cost.lead"))
     chosen = st.segmented_control(
         say("cost.parts"), PARTS, format_func=lambda name: say(f"cost.{name}"), default=None, required=True,
-        label_visibility="collapsed", **link.widget("cost", "cost_part", PARTS, PARTS[0]),
+        label_visibility="collapsed", **choices.widget("cost", "cost_part", PARTS, PARTS[0]),
     )  # fmt: skip
     parts = {"now": _now, "growth": _growth, "fused": _fused, "precision": _precision, "choose": choose.show}
     parts[chosen or PARTS[0]](lesson)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.differences import inputs
 from core.differences.inputs import Pieces
-from core.ui import link
+from core.ui import choices
 from core.ui.columns import beside
 from core.ui.differences import quiz
 from core.ui.differences.lesson import Lesson
@@ -42,7 +42,7 @@ def _picture(lesson: Lesson) -> int:
     names = {name: say(f"lesson_input.{name}") for name in CHANNELS}
     colour = st.segmented_control(
         say("lesson_input.numbers"), list(names), format_func=names.__getitem__, default=None, required=True,
-        label_visibility="collapsed", **link.widget("channel", "lesson_channel", names, "red"),
+        label_visibility="collapsed", **choices.widget("channel", "lesson_channel", names, "red"),
     ) or "red"  # fmt: skip
     pixels = inputs.raw_patch(lesson.vision_model, lesson.vision, patch)  # (p, p, 3)
     st.plotly_chart(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.differences import limits
 from core.models.vision import VisionResult
-from core.ui import link
+from core.ui import choices
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, table
 from core.ui.differences.quiz import Verdict, ask_option
@@ -48,7 +48,7 @@ def _photo(lesson: Lesson) -> None:
     st.markdown(f"**{say('limits.photo')}**")
     kind = st.segmented_control(
         say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=None, required=True,
-        label_visibility="collapsed", **link.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
+        label_visibility="collapsed", **choices.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
     ) or limits.KINDS[0]  # fmt: skip
 
     def shifted(strength: float) -> limits.Photo:
@@ -143,7 +143,7 @@ def _sentence(lesson: Lesson) -> None:
 
 def _share(name: str) -> float:
     """A slider over 0 to 100 %."""
-    chosen = link.widget(name, f"limits_{name}", range(0, 101, 5), 50)
+    chosen = choices.widget(name, f"limits_{name}", range(0, 101, 5), 50)
     return st.slider(say(f"limits.{name}"), 0, 100, step=5, format="%d%%", **chosen) / 100
 
 

@@ -13,7 +13,7 @@ from core.errors import SidelightError
 from core.models.images import fit_image
 from core.models.pieces import clean
 from core.models.vision import VisionModel
-from core.ui import background, link, work
+from core.ui import background, choices, work
 from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_option, ask_word
@@ -33,7 +33,7 @@ def show(lesson: Lesson) -> None:
     st.markdown(say("loss.lead"))
     chosen = st.segmented_control(
         say("loss.parts"), PARTS, format_func=lambda name: say(f"loss.{name}"), default=None, required=True,
-        label_visibility="collapsed", **link.widget("loss", "loss_part", PARTS, PARTS[0]),
+        label_visibility="collapsed", **choices.widget("loss", "loss_part", PARTS, PARTS[0]),
     )  # fmt: skip
     parts = {"classes": _classes, "sequence": _sequence, "patches": _patches, "scores": _scores}
     try:
@@ -63,7 +63,7 @@ def _classes(lesson: Lesson) -> None:
         st.image(lesson.vision.fitted.pixels, width=200)
         label = st.selectbox(
             say("loss.label"), every, format_func=lambda c: class_name(classes[c]),
-            help=say("loss.label_help"), **link.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
+            help=say("loss.label_help"), **choices.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
         )  # fmt: skip
         smoothing = _smoothing()
         found = loss.class_loss(logits, label, smoothing)
@@ -92,7 +92,7 @@ def _classes(lesson: Lesson) -> None:
 
 
 def _smoothing() -> float:
-    chosen = link.widget("smoothing", "loss_smoothing", [step / 20 for step in range(7)], 0.1)
+    chosen = choices.widget("smoothing", "loss_smoothing", [step / 20 for step in range(7)], 0.1)
     return st.slider(say("loss.smoothing"), 0.0, 0.3, step=0.05, **chosen)
 
 
@@ -190,9 +190,8 @@ def _own(lesson: Lesson) -> torch.Tensor:
 def _patches(lesson: Lesson) -> None:
     st.latex(r"\mathrm{MSE} = \frac{1}{|M|\,3p^2}\sum_{i \in M} \lVert \hat{x}_i - x_i \rVert^2")
     note(say("loss.patches_why"))
-    share = st.slider(
-        say("loss.hidden"), 15, 75, step=5, format="%d%%", **link.widget("hidden", "loss_hidden", range(15, 76, 5), 40)
-    ) / 100  # fmt: skip
+    chosen = choices.widget("hidden", "loss_hidden", range(15, 76, 5), 40)
+    share = st.slider(say("loss.hidden"), 15, 75, step=5, format="%d%%", **chosen) / 100
     found = lesson.of_picture(
         ("regression", share),
         lambda: loss.masked_regression(lesson.vision_model, lesson.vision.fitted, share),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.differences import mistakes
-from core.ui import background, link
+from core.ui import background, choices
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, number, table, title
 from core.ui.differences.quiz import Verdict, ask_option
@@ -26,7 +26,7 @@ def show(lesson: Lesson) -> None:
         st.markdown(f"#### {say('mistakes.title')}")
         chosen = st.segmented_control(
             say("mistakes.title"), MISTAKES, format_func=lambda name: say(f"mistakes.{name}"), default=None,
-            required=True, label_visibility="collapsed", **link.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
+            required=True, label_visibility="collapsed", **choices.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
         )  # fmt: skip
         chosen = chosen or MISTAKES[0]
         note(say(f"mistakes.{chosen}_why"))

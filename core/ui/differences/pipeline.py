@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.differences import pipeline
 from core.differences.pipeline import TextWalk, VisionWalk
-from core.ui import link, work
+from core.ui import choices, work
 from core.ui.differences import quiz
 from core.ui.differences.architecture import tree
 from core.ui.differences.lesson import Lesson, piece_name
@@ -55,14 +55,14 @@ def _ask(lesson: Lesson, text: TextWalk) -> None:
     pieces, text_width = text.encoder[0].shape
     image, sentence = positions * width, pieces * text_width
     ratio = image / sentence
-    choices = {name: _round(ratio * factor) for name, factor in (("less", 0.1), ("right", 1.0), ("more", 10.0))}
+    guesses = {name: _round(ratio * factor) for name, factor in (("less", 0.1), ("right", 1.0), ("more", 10.0))}
     told = {
         "image": f"{image:,}", "positions": positions, "width": width, "text": f"{sentence:,}",
         "pieces": pieces, "text_width": text_width, "times": f"{ratio:.1f}",
     }  # fmt: skip
     quiz.ask_option(
         lesson, "pipe_ratio", say("lesson_pipe.ask"),
-        {name: say("lesson_pipe.times", times=times) for name, times in choices.items()},
+        {name: say("lesson_pipe.times", times=times) for name, times in guesses.items()},
         lambda choice: Verdict(choice == "right", say("lesson_pipe.tell", **told)),
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
             every = range(len(classes))
             label = st.selectbox(
                 say("lesson_pipe.label"), every, format_func=lambda index: class_name(classes[index]),
-                **link.widget("label", f"pipe_{lesson.run}", every, int(vision.logits.argmax())),
+                **choices.widget("label", f"pipe_{lesson.run}", every, int(vision.logits.argmax())),
             )  # fmt: skip
             values = {"loss": f"{pipeline.class_loss(vision, label):.3f}", "even": f"{math.log(len(classes)):.3f}"}
             st.markdown(say("lesson_pipe.loss_class", **values))

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.models.vision import VisionResult
-from core.ui import keep
+from core.ui import choices
 from core.ui.differences.lesson import Lesson, piece_name
 from core.ui.differences.pick import patch_chart
 from core.ui.language import say
@@ -84,11 +84,9 @@ def progress() -> tuple[int, int]:
 
 def choose_all() -> None:
     """Whether every answer is shown without asking, for who explains; the link carries it as `answers`."""
-    if "answers_shown" not in st.session_state:
-        st.session_state.answers_shown = keep.restore_parameter("answers") == SHOWN
     st.toggle(
-        say("quiz.all"), key="answers_shown", help=say("quiz.all_help"),
-        on_change=lambda: keep.set_parameter("answers", SHOWN if st.session_state.answers_shown else ""),
+        say("quiz.all"), help=say("quiz.all_help"),
+        **choices.widget("answers", "answers_shown", (False, True), False, lambda on: SHOWN if on else "hidden"),
     )  # fmt: skip
 
 

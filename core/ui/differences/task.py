@@ -11,7 +11,7 @@ from core.errors import SidelightError
 from core.models import foreground
 from core.models.translation import LONGEST
 from core.models.vision import VisionResult
-from core.ui import evidence, link, work
+from core.ui import choices, evidence, work
 from core.ui.copyable import copyable
 from core.ui.differences import hub_tasks, quiz
 from core.ui.differences.lesson import Lesson, piece_name
@@ -120,7 +120,7 @@ def _match(lesson: Lesson) -> None:
     st.subheader(say("lesson_task.match"))
     st.caption(say("lesson_task.match_help"))
     titles = {MIRROR: say("lesson_task.mirror"), **sample_titles()}
-    asked = link.widget("other", "lesson_other", titles, MIRROR)
+    asked = choices.widget("other", "lesson_other", titles, MIRROR)
     chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.__getitem__, **asked)
     image = tasks.mirrored(lesson.image) if chosen == MIRROR else sample_photo(chosen)
     other = _explained(lesson, image)

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from core.differences.beams import BeamTree
-from core.ui import link
+from core.ui import choices
 from core.ui.differences import quiz
 from core.ui.differences.lesson import Lesson, ink, piece_name
 from core.ui.differences.quiz import Verdict
@@ -65,7 +65,7 @@ def _scrub(lesson: Lesson) -> None:
     count = len(steps)
     number = 1
     if count > 1:
-        chosen = link.widget("step", f"lesson_step_{lesson.run}", range(1, count + 1), min(3, count))
+        chosen = choices.widget("step", f"lesson_step_{lesson.run}", range(1, count + 1), min(3, count))
         number = st.slider(say("lesson_arch.step"), 1, count, **chosen)
     step = steps[number - 1]
     pieces = [piece_name(one.piece) for one in steps]
@@ -92,7 +92,7 @@ def _scrub(lesson: Lesson) -> None:
 @st.fragment
 def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
     left, right = st.columns(2, gap="large")
-    chosen = link.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
+    chosen = choices.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
     count = left.slider(say("lesson_arch.beam_count"), 2, 5, **chosen)
     found = tree(lesson, count)
     best = [node for node in found.nodes if node.fate == "best"]
@@ -100,7 +100,7 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
     first = 0
     if last > COLUMNS:
         most = last - COLUMNS + 1
-        chosen = link.widget("from", f"lesson_from_{lesson.run}_{count}", range(1, most + 1), 1)
+        chosen = choices.widget("from", f"lesson_from_{lesson.run}_{count}", range(1, most + 1), 1)
         first = right.slider(say("lesson_arch.from_step"), 1, most, **chosen) - 1
     words = {fate: say(f"lesson_arch.fate_{fate}") for fate in ("best", "kept", "finished", "pruned")}
     words["cell"] = say("lesson_arch.beam_cell", piece="{piece}", chance="{chance}", score="{score}")

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.attention.ablation import Head, all_heads, importance, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
-from core.ui import background, link
+from core.ui import background, choices
 from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.explain import sides
@@ -43,7 +43,7 @@ def _side(side: Side) -> None:
     key = f"off_{side.kind}_{side.name}"
     names = {head: _head_name(head) for head in all_heads(asked)}
     texts = {sides.head_text(side.kind, head): head for head in names}
-    st.session_state[key] = link.read_several(f"{side.kind}_off", texts, st.session_state.get(key, []))
+    st.session_state[key] = choices.read_several(f"{side.kind}_off", texts, [])
     off: list[Head] = st.multiselect(
         say("ablation.off"), list(names), format_func=names.__getitem__, key=key, placeholder=say("ablation.none"),
         help=say("ablation.off_help"), on_change=_tell, args=(key, side.kind),
@@ -154,4 +154,4 @@ def _set(key: str, of: str, heads: list[Head]) -> None:
 
 
 def _tell(key: str, of: str) -> None:
-    link.write(f"{of}_off", ",".join(sides.head_text(of, head) for head in st.session_state[key]), "")
+    choices.write(f"{of}_off", ",".join(sides.head_text(of, head) for head in st.session_state[key]), "")

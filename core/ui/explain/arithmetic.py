@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 import torch
 
-from core.ui import link
+from core.ui import choices
 from core.ui.columns import beside
 from core.ui.differences.lesson import piece_name
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
@@ -35,7 +35,7 @@ def show(pair: Pair) -> None:
             list(names),
             format_func=names.__getitem__,
             required=True,
-            **link.widget("show", "arith_show", names, "both"),
+            **choices.widget("show", "arith_show", names, "both"),
         )
         sides = [side for side in sides if which in ("both", side.kind)]
     formed = [side for side in sides if any(trace.is_formed for trace in side.traces.values())]

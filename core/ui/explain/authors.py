@@ -13,7 +13,7 @@ from core.attention.direct import Direct, direct
 from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.store import store
-from core.ui import background, link
+from core.ui import background, choices
 from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.explain import sides
@@ -98,7 +98,7 @@ def _opened(side: Side, written: dict[Kind, torch.Tensor]) -> tuple[Kind, int, i
     """The head that was clicked; at first the one that wrote most of the answer."""
     places = [(kind, *place) for kind, heads in written.items() for place in np.ndindex(*heads.shape)]
     most = max(places, key=lambda place: float(written[place[0]][place[1], place[2]]))
-    return link.read(f"{side.kind}_author", {sides.head_text(side.kind, place): place for place in places}, most)
+    return choices.read(f"{side.kind}_author", {sides.head_text(side.kind, place): place for place in places}, most)
 
 
 def _grid(side: Side, kind: Kind, heads: torch.Tensor, reach: float, opened: tuple[Kind, int, int]) -> None:
@@ -123,7 +123,7 @@ def _grid(side: Side, kind: Kind, heads: torch.Tensor, reach: float, opened: tup
 
 def _open(of: str, kind: Kind, marks: list[list[int]]) -> None:
     layer, head = marks[0]
-    link.write(f"{of}_author", sides.head_text(of, (kind, int(layer), int(head))), "")
+    choices.write(f"{of}_author", sides.head_text(of, (kind, int(layer), int(head))), "")
 
 
 def _positions(asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> None:

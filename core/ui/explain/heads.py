@@ -13,7 +13,7 @@ from core.attention.trace import AttentionTrace, Kind, Traces
 from core.errors import SidelightError
 from core.models.images import open_image
 from core.store import store
-from core.ui import background, film, keep, link
+from core.ui import background, choices, film
 from core.ui.clickable import clickable, drawn, is_news
 from core.ui.columns import beside
 from core.ui.explain import sides as both
@@ -60,7 +60,7 @@ def _choices() -> tuple[bool, str, bool]:
         names = {name: say(f"heads.over_{name}") for name in ("input", "samples")}
         over = st.segmented_control(
             say("heads.over"), list(names), format_func=names.__getitem__, required=True, help=say("heads.over_help"),
-            **link.widget("over", "heads_over", names, "input"),
+            **choices.widget("over", "heads_over", names, "input"),
         )  # fmt: skip
         titles = {name: say(f"heads.{name}") for name in NAMES}
         statistic = st.segmented_control(
@@ -69,12 +69,12 @@ def _choices() -> tuple[bool, str, bool]:
             format_func=titles.__getitem__,
             required=True,
             wrap=True,
-            **link.widget("statistic", "heads_statistic", NAMES, "entropy"),
+            **choices.widget("statistic", "heads_statistic", NAMES, "entropy"),
         )
         ordered = st.toggle(
             say("heads.ordered"),
             help=say("heads.ordered_help"),
-            **link.widget("sorted", "heads_ordered", (False, True), False, lambda on: str(int(on))),
+            **choices.widget("sorted", "heads_ordered", (False, True), False, lambda on: str(int(on))),
         )
     return over == "samples", statistic, ordered
 
@@ -84,7 +84,7 @@ def choose_kind(key: str) -> Kind:
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
         say("heads.kind"), KINDS, format_func=names.__getitem__, required=True,
-        **link.widget("attention", key, KINDS, "cross"),
+        **choices.widget("attention", key, KINDS, "cross"),
     )  # fmt: skip
 
 
@@ -139,16 +139,15 @@ def _chosen(side: Side, kind: Kind, found: Found, statistic: str) -> Place:
     """The head that was clicked; at first the one with the largest number."""
     places = [(one, *at) for one, by in found.items() for at in np.ndindex(*by[statistic].shape)]
     offered = {both.head_text(side.kind, place): place for place in places}
-    key, values = f"heads_at_{side.kind}", found[kind][statistic]
-    place = st.session_state[key] = link.read(f"{side.kind}_open", offered, st.session_state.get(key))
-    if place in places and place[0] == kind:
+    values = found[kind][statistic]
+    place = choices.read(f"{side.kind}_open", offered, None)
+    if place and place[0] == kind:
         return place
     return kind, *divmod(int(values.argmax()), values.shape[1])
 
 
 def _remember(side: str, place: Place) -> None:
-    st.session_state[f"heads_at_{side}"] = place
-    link.write(f"{side}_open", both.head_text(side, place), "")
+    choices.write(f"{side}_open", both.head_text(side, place))
 
 
 def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, high: float, chosen: Place) -> None:
@@ -211,7 +210,7 @@ def _photo_map(side: PhotoSide, place: Place) -> None:
     options = [*axis.prefix[:1], "mean"]
     query = st.segmented_control(
         say("heads.query"), options, format_func=lambda name: say("heads.query_mean") if name == "mean" else name,
-        required=True, **link.widget("looks", f"heads_query_{bool(first)}", options, options[0]),
+        required=True, **choices.widget("looks", f"heads_query_{bool(first)}", options, options[0]),
     )  # fmt: skip
     weights = trace.map(*place[1:])[first:].mean(0) if query == "mean" else trace.row(*place[1:], 0)
     on_patches = weights[first:]
@@ -240,7 +239,7 @@ def _to_linked(side: Side, place: Place) -> dict[str, str]:
     """What the link to the Compare page says: this head and its model. The inputs are kept anyway."""
     kind, layer, head = place
     depth = layer / max(1, side.traces[kind].layers - 1)
-    view = state.with_head(keep.restore_parameter("view"), depth, [CARDS[side.kind]], head)
+    view = state.with_head(choices.remembered("view"), depth, [CARDS[side.kind]], head)
     return {"view": view} | side.chosen_model
 
 
@@ -259,8 +258,7 @@ def _table(sides: list[Side], found: dict[str, Found]) -> None:
             side, *place = places[selected[0]]
             _remember(side, tuple(place))
             if len(found[side]) > 1:
-                st.session_state.heads_kind = place[0]
-                link.write("attention", place[0], "cross")
+                choices.write("attention", place[0], "cross")
 
     st.caption(say("heads.table_help"))
     st.dataframe(

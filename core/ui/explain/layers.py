@@ -9,7 +9,7 @@ from core.attention.lens import Lens, States, chances_of, lens
 from core.errors import SidelightError
 from core.models.states import translation_states, vision_states
 from core.store import store
-from core.ui import link
+from core.ui import choices
 from core.ui.columns import beside
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide
 from core.ui.language import class_name, say, show_error
@@ -73,13 +73,13 @@ def _photo(side: PhotoSide) -> Lens:
             say("layers.layer"),
             range(len(layers)),
             format_func=layers.__getitem__,
-            **link.widget("lens_layer", "layers_layer", range(len(layers)), len(layers) - 1),
+            **choices.widget("lens_layer", "layers_layer", range(len(layers)), len(layers) - 1),
         )
         asked = st.selectbox(
             say("layers.class"),
             range(len(classes)),
             format_func=lambda n: class_name(classes[n]),
-            **link.widget("lens_class", f"layers_class_{side.name}", range(len(classes)), watched[0], str),
+            **choices.widget("lens_class", f"layers_class_{side.name}", range(len(classes)), watched[0], str),
         )
     place.plotly_chart(
         figures.river(chances_of(whole, torch.tensor(watched), heat)[:, 0], names, layers, layer, say("layers.chance")),

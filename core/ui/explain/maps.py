@@ -12,7 +12,7 @@ from core.attention.agreement import disagreement, spearman
 from core.attention.faithfulness import Control, Curves, Verdict, control, curves, order, per_unit, verdicts
 from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
-from core.ui import background, link
+from core.ui import background, choices
 from core.ui.columns import beside
 from core.ui.explain import painted, sides
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
@@ -54,7 +54,7 @@ def _options() -> Options:
         columns = st.columns(3)
         fusion = columns[0].segmented_control(
             say("explain.fusion"), FUSIONS, required=True,
-            **link.widget("fusion", "explain_fusion", FUSIONS, FUSIONS[0]),
+            **choices.widget("fusion", "explain_fusion", FUSIONS, FUSIONS[0]),
             format_func=lambda name: say(f"explain.fusion_{name}"), help=say("explain.fusion_help"),
         )  # fmt: skip
         discard = columns[1].slider(
@@ -64,7 +64,7 @@ def _options() -> Options:
             step=5,
             format="%d%%",
             help=say("explain.discard_help"),
-            **link.widget("discard", "explain_discard", range(0, 96, 5), 0),
+            **choices.widget("discard", "explain_discard", range(0, 96, 5), 0),
         )
         depth = columns[2].slider(
             say("explain.depth"),
@@ -72,7 +72,7 @@ def _options() -> Options:
             1.0,
             step=0.01,
             help=say("explain.depth_help"),
-            **link.widget("depth", "explain_depth", [step / 100 for step in range(101)], Options.depth),
+            **choices.widget("depth", "explain_depth", [step / 100 for step in range(101)], Options.depth),
         )
     return Options(fusion, discard / 100, depth)
 
@@ -82,7 +82,7 @@ def _choose_fill(side: Side, asked: Subject) -> str:
     return st.segmented_control(
         say(f"explain.fill_{side.kind}"), asked.fills, required=True, format_func=names.__getitem__,
         help=say("explain.fill_help"),
-        **link.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
+        **choices.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
         say("explain.method"),
         list(found),
         format_func=names.__getitem__,
-        **link.widget(f"{side.kind}_method", f"curves_{side.kind}_{best}", found, best),
+        **choices.widget(f"{side.kind}_method", f"curves_{side.kind}_{best}", found, best),
     )
     for place, what in zip(st.columns(2), ("deletion", "insertion"), strict=True):
         values, spread = getattr(drawn, what), getattr(chance.curves, what)

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import streamlit as st
 
 from core.attention.arithmetic import Arithmetic, arithmetic
 from core.attention.trace import Kind
-from core.ui import keep, link, patches
+from core.ui import choices, patches
 from core.ui.clickable import clickable
 from core.ui.differences.lesson import piece_name
 from core.ui.explain.heads import choose_kind
-from core.ui.explain.sides import PhotoSide, SentenceSide, Side
+from core.ui.explain.sides import PhotoSide, SentenceSide, Side, head_text
 from core.ui.language import say
 from core.ui.plain import piece_text
 from core.views import arithmetic as written
@@ -35,9 +36,9 @@ class Shown:
 
 def _place(side: Side, layers: int, heads: int, kind: str) -> tuple[int, int]:
     """Layer and head, at first those that are open in the section on heads."""
-    opened = st.session_state.get(f"heads_at_{side.kind}")
     first = (layers - 1, 0)
-    start = opened[1:] if opened and opened[0] == kind and opened[1] < layers and opened[2] < heads else first
+    offered = {head_text(side.kind, (kind, *place)): place for place in product(range(layers), range(heads))}
+    start = offered.get(choices.remembered(f"{side.kind}_open"), first)
     key = f"{side.kind}_{kind}"
     with st.container(horizontal=True):
         layer = _numbered("layer", f"{side.kind}_layer", f"arith_layer_{key}", layers, first[0], start[0])
@@ -47,12 +48,11 @@ def _place(side: Side, layers: int, heads: int, kind: str) -> tuple[int, int]:
 
 def _numbered(what: str, name: str, key: str, count: int, default: int, start: int) -> int:
     """start: where it stands at first here; a link that says nothing means `default`."""
-    if key not in st.session_state and not keep.restore_parameter(name):
-        st.session_state[key] = start
-        link.write(name, link.from_one(start), link.from_one(default))
+    if key not in st.session_state and choices.said(name) is None:
+        choices.write(name, choices.from_one(start), choices.from_one(default))
     return st.selectbox(
-        say(f"arith.{what}"), range(count), format_func=link.from_one,
-        **link.widget(name, key, range(count), default, link.from_one),
+        say(f"arith.{what}"), range(count), format_func=choices.from_one,
+        **choices.widget(name, key, range(count), default, choices.from_one),
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def choose_in_photo(side: PhotoSide) -> Shown:
     asks = [*axis.prefix, "patch"]
     who = st.pills(
         say("arith.query"), asks, format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
-        required=True, **link.widget("asks", "arith_asks", asks, "patch"),
+        required=True, **choices.widget("asks", "arith_asks", asks, "patch"),
     )  # fmt: skip
     holder = st.container()
     chosen, take = patches.linked("patch", axis.grid)
@@ -99,8 +99,7 @@ def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str, take_pat
 
     def take(marks: list[int]) -> None:
         take_patch(int(marks[0]))
-        st.session_state.arith_asks = "patch"
-        link.write("asks", "patch", "patch")
+        choices.write("asks", "patch", "patch")
 
     clickable(figure, "arith_picture", take)
     st.caption(say("arith.picture_help"))
@@ -117,7 +116,7 @@ def choose_in_sentence(side: SentenceSide) -> Shown:
     position = st.pills(
         say("arith.query_encoder" if kind == "encoder" else "arith.query_written"), range(len(asks)),
         format_func=lambda n: piece_name(asks[n]), required=True,
-        **link.widget("word", key, range(len(asks)), min(1, len(asks) - 1), link.from_one),
+        **choices.widget("word", key, range(len(asks)), min(1, len(asks) - 1), choices.from_one),
     )  # fmt: skip
     if kind != "encoder":
         st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))

@@ -21,7 +21,7 @@ from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.store import store
-from core.ui import background, evidence, link, work
+from core.ui import background, choices, evidence, work
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import piece_text
 
@@ -93,7 +93,7 @@ class PhotoSide:
             say("explain.class_thin" if self.result.is_thin else "explain.class"), [*likely, *rest, WHOLE],
             format_func=lambda n: say("explain.whole_photo") if n == WHOLE
             else class_name(self.model.classes[n]) + shown.get(n, ""),
-            **link.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], first,
+            **choices.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], first,
                           lambda n: texts.get(n, "")),
         )  # fmt: skip
 
@@ -149,11 +149,12 @@ class SentenceSide:
     def choose_target(self) -> int:
         """An output piece, or the whole translation."""
         pieces = self.translation.target.pieces
+        every = [WHOLE, *range(len(pieces))]
         return st.selectbox(
-            say("explain.piece"), [WHOLE, *range(len(pieces))],
+            say("explain.piece"), every,
             format_func=lambda n: f"{self.translation.text} ({say('explain.whole_sentence')})" if n == WHOLE
             else f"{n + 1} · {piece_text(pieces[n])}" if n < len(pieces) else "–",
-            **link.widget("piece", f"explain_piece_{self.name}", [WHOLE, *range(len(pieces))], WHOLE, link.from_one),
+            **choices.widget("piece", f"explain_piece_{self.name}", every, WHOLE, choices.from_one),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.attention.drift import head_drift
 from core.attention.trace import AttentionTrace
-from core.ui import keep, linked
+from core.ui import choices, linked
 from core.ui.clickable import clickable
 from core.ui.language import say
 from core.views.finetune import drift_grid
@@ -67,5 +67,5 @@ def _open_marked(layers: int, cards: tuple[str, str], marks: list[Any]) -> None:
 def _open(layer: int, head: int, layers: int, cards: tuple[str, str]) -> None:
     """Show one head in both cards: what else is chosen there stays."""
     depth = layer / max(1, layers - 1)
-    keep.set_parameter("view", state.with_head(keep.restore_parameter("view"), depth, cards, head))
+    choices.write("view", state.with_head(choices.remembered("view"), depth, cards, head))
     st.session_state.after_mounts = st.session_state.get("after_mounts", 0) + 1

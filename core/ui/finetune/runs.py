@@ -8,7 +8,7 @@ import streamlit as st
 from core.finetune import worker
 from core.finetune.job import read_job
 from core.models.catalogue import runs_folder
-from core.ui import keep
+from core.ui import choices
 from core.ui.finetune.setup import method_name, owner
 from core.ui.language import say
 from core.ui.plain import plain
@@ -20,25 +20,19 @@ EVERY = 3.0  # seconds between two looks at the queue while something is in it
 def choose() -> Path | None:
     """Draw the choice; None for a new run. The first visit opens what is being trained for this person, if anything."""
     found = {run.name: run for run in worker.runs()}
-    if not found:  # nothing is said to a box that is not drawn: it would be its value when it comes back
-        keep.set_parameter("run", NEW)
-        return None
-    if "run_chosen" not in st.session_state:
-        wanted = keep.restore_parameter("run") or _own_moving(found)
-        st.session_state.run_chosen = wanted if wanted in found else NEW
-    opened = st.session_state.pop("run_to_open", None)
-    if opened in found:
-        st.session_state.run_chosen = opened
-    if st.session_state.run_chosen not in (NEW, *found):
-        st.session_state.run_chosen = NEW
+    if not found:
+        return choices.read("run", {}, None)
+    if not st.session_state.setdefault("runs_seen", False):
+        st.session_state.runs_seen = True
+        if choices.said("run") is None:
+            choices.write("run", _own_moving(found), NEW)
     chosen = st.selectbox(
         say("finetune.run"),
         [NEW, *found],
-        key="run_chosen",
         format_func=lambda name: _title(found[name]) if name else say("finetune.new"),
         help=say("finetune.run_help", folder=str(runs_folder())),
+        **choices.widget("run", "run_chosen", [NEW, *found], NEW),
     )
-    keep.set_parameter("run", chosen)
     moving = bool(_moving())
     st.fragment(_queue, run_every=EVERY if moving else None)(chosen, moving)
     return found.get(chosen)
@@ -53,7 +47,7 @@ def _own_moving(found: dict[str, Path]) -> str:
 
 def open_run(folder: Path) -> None:
     """Show this run from the next rerun on, which comes now."""
-    st.session_state.run_to_open = folder.name
+    choices.write("run", folder.name)
     st.rerun()
 
 
