@@ -1,6 +1,7 @@
 """What people call things (classes, runs, files, sentences), full of Markdown, HTML and LaTeX: each page shows it as
 text."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.finetune import results
-from core.ui.inputs import OWN, OwnPhoto
+from core.ui import uploads
+from core.ui.inputs import OWN
 from core.ui.plain import plain
 from tests.pages.test_pages import opened
 
@@ -47,9 +49,11 @@ PAGES = ("compare", "vision", "translation", "explain", "differences", "finetune
 def test_a_name_is_text_wherever_it_stands(page: str, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIDELIGHT_RUNS", str(runs))
     (vision,) = (run.name for run, *_ in results.finished("vision"))
-    chosen = {"vision_model": vision, "explain_model": vision, "sentence": NAME, "run": vision, "photo": OWN}
-    own = OwnPhoto(NAME, Image.new("RGB", (64, 64), "teal"))
-    test = opened(page, lang="en", own_photo=own, section="task", explain="ablation", quiz_all=True, **chosen)
+    photo = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(photo, "PNG")
+    own = OWN + uploads.keep(NAME, photo.getvalue())
+    chosen = {"vision_model": vision, "explain_model": vision, "sentence": NAME, "run": vision, "photo": own}
+    test = opened(page, lang="en", section="task", explain="ablation", quiz_all=True, **chosen)
     assert not test.exception
     shown = markdown(test)
     for part in ("*x*", "<b>", "$y_1$", ":red[", "[l](u)", "~~s~~"):
