@@ -21,6 +21,15 @@ settings.load_profile("sidelight")
 PATIENCE = 240_000  # ms that a browser waits for what must come: a slow machine is no failure
 
 
+LONGEST = ("test_browser", "finetune/", "pages/", "differences/")  # files that take minutes, the longest first
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no process is left with one of them when the other has nothing more to do."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: min([places[name] for name in LONGEST if name in item.nodeid], default=len(LONGEST)))
+
+
 def missing(reason: str) -> None:
     """Skip where a person lacks the browser; in CI that is a failure."""
     if os.environ.get("CI"):

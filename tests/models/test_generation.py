@@ -1,5 +1,6 @@
 """Text generation: what is written is the model's own choice, its attention the model's own, whatever the tokenizer."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,9 @@ def test_pieces_joined_are_the_text_up_to_white_space(family: str, text: str) ->
     if not clean(text):
         return
     axis = text_axis(*covered(encode(tokenizer(family), text).encodings[0], [text]))
+    if all(axis.special):  # BERT's normaliser leaves nothing of a text that is all accents
+        assert family == "wordpiece" and all(unicodedata.category(sign) == "Mn" for sign in bare(clean(text)))
+        return
     joined = "".join(piece for piece, mark in zip(axis.pieces, axis.special, strict=True) if not mark)
     assert bare(joined.replace(HALF, "")) == bare(text)
     assert all(b - a in (0, 1) for a, b in zip(axis.words, axis.words[1:], strict=False)) and axis.words[0] == 0
