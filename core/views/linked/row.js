@@ -34,10 +34,13 @@ export class Row extends Axis {
   name(i) {
     const pieces = this.groups[i].map((x) => this.meta.pieces[x]).join(""),
       text = pieces.replaceAll("\ufffd", "") || pieces; // half characters, where the whole is there
-    return text === "</s>" ? this.view.words.end_mark : text || "▁";
+    return this.said(text);
+  }
+  said(piece) {
+    return piece === "</s>" ? this.view.words.end_mark : piece || "▁";
   }
   get markNames() {
-    return [...new Set(this.meta.pieces.filter((_, i) => this.special[i]))].join(" ");
+    return [...new Set(this.meta.pieces.filter((_, i) => this.special[i]))].map((piece) => this.said(piece)).join(" ");
   }
 
   // What is asked first: the answer, of what is written the second word, else the first one with content.
