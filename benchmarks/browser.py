@@ -41,20 +41,24 @@ ADDRESS = "http://127.0.0.1:8731"
 READY = ".sidelight .say b"
 BODY = ".st-key-section_body"
 # The first of a page's own content. Where there is a linked view, it is in a shadow root.
-OWN = {
-    "Compare": ("/", READY),
-    "Vision": ("/vision", READY),
-    "Translation": ("/translation", READY),
-    "Explain": ("/explain", "[data-testid=stImage] img"),
-    "Fine-tune": ("/finetune", "[data-testid=stMain] h3"),
-    "Models": ("/models", "[data-testid=stMain] h3"),
-} | {
-    f"Differences: {name}": (f"/differences?section={name}", f"{BODY} p, {BODY} h3, {BODY} .main-svg")
-    for name in SECTIONS
-} | {
-    f"Explain: {name}": (f"/explain?explain={name}", "[data-testid=stMain] .main-svg")
-    for name in ("heads", "ablation", "arithmetic")
-}  # fmt: skip
+OWN = (
+    {
+        "Compare": ("/", READY),
+        "Vision": ("/vision", READY),
+        "Translation": ("/translation", READY),
+        "Explain": ("/explain", "[data-testid=stImage] img"),
+        "Fine-tune": ("/finetune", "[data-testid=stMain] h3"),
+        "Models": ("/models", "[data-testid=stMain] h3"),
+    }
+    | {
+        f"Differences: {name}": (f"/differences?section={name}", f"{BODY} p, {BODY} h3, {BODY} .main-svg")
+        for name in SECTIONS
+    }
+    | {
+        f"Explain: {name}": (f"/explain?explain={name}", "[data-testid=stMain] .main-svg")
+        for name in ("heads", "ablation", "arithmetic")
+    }
+)
 # Runs before the page's own scripts. A change is timed at the end of the frame that shows it.
 WATCH = """(own) => {
   const times = (window.sidelightTimes = { first: 0, last: 0 });

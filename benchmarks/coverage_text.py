@@ -25,9 +25,16 @@ WORDS = ["The", "dog's", "café", "runs", "."]
 PIECES = 300  # of the tokenizer below
 LARGEST_ERROR = 2e-5  # of a weight
 WIDE = {
-    "vocab_size": PIECES, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
-    "max_position_embeddings": 130, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
-}  # fmt: skip
+    "vocab_size": PIECES,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 130,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
 GROUPED = WIDE | {"num_key_value_heads": 2}
 LABELS = {"id2label": {0: "bad", 1: "fair", 2: "good"}, "label2id": {"bad": 0, "fair": 1, "good": 2}}
 BOTH = {
@@ -37,9 +44,16 @@ BOTH = {
 }
 BART = {"vocab_size": PIECES, "d_model": 32, "max_position_embeddings": 130, "decoder_start_token_id": 2, **BOTH}
 T5 = {
-    "vocab_size": PIECES + 28, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4,
-    "decoder_start_token_id": 1, "pad_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
+    "vocab_size": PIECES + 28,
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+    "decoder_start_token_id": 1,
+    "pad_token_id": 1,
+    "eos_token_id": 2,
+}
 GPT2 = {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130}
 BERT = WIDE | {"is_decoder": True, "add_cross_attention": True}
 JOINED = {"encoder": WIDE | {"model_type": "bert"}, "decoder_start_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
@@ -73,15 +87,23 @@ TRANSLATORS: dict[str, Made] = {
     "PegasusX": ("PegasusXConfig", BART | {"num_global_tokens": 4, "block_size": 8}),
     "ProphetNet": (
         "ProphetNetConfig",
-        {"vocab_size": PIECES, "hidden_size": 32, "num_encoder_layers": 2, "num_decoder_layers": 2,
-         "num_encoder_attention_heads": 4, "num_decoder_attention_heads": 4, "encoder_ffn_dim": 64,
-         "decoder_ffn_dim": 64, "max_position_embeddings": 130},
+        {
+            "vocab_size": PIECES,
+            "hidden_size": 32,
+            "num_encoder_layers": 2,
+            "num_decoder_layers": 2,
+            "num_encoder_attention_heads": 4,
+            "num_decoder_attention_heads": 4,
+            "encoder_ffn_dim": 64,
+            "decoder_ffn_dim": 64,
+            "max_position_embeddings": 130,
+        },
     ),
     "SwitchTransformers": ("SwitchTransformersConfig", T5 | {"num_experts": 2, "num_decoder_layers": 2}),
     "T5": ("T5Config", T5),
     "T5, gated": ("T5Config", T5 | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     "UMT5": ("UMT5Config", T5),
-}  # fmt: skip
+}
 # Falcon with ALiBi is left out: transformers' eager way adds the bias twice, so that its logits are not those of the
 # fused way (0.18 apart here), and says nothing of what the model computes.
 GENERATORS: dict[str, Made] = {
@@ -94,7 +116,8 @@ GENERATORS: dict[str, Made] = {
     "Falcon": ("FalconConfig", WIDE),
     "GPT2": ("GPT2Config", {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130}),
     "GPTBigCode": (
-        "GPTBigCodeConfig", {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130},
+        "GPTBigCodeConfig",
+        {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130},
     ),
     "GPTJ": (
         "GPTJConfig",
@@ -102,8 +125,15 @@ GENERATORS: dict[str, Made] = {
     ),
     "GPTNeo": (
         "GPTNeoConfig",
-        {"vocab_size": PIECES, "hidden_size": 32, "num_layers": 2, "num_heads": 4,
-         "attention_types": [[["global", "local"], 1]], "window_size": 8, "max_position_embeddings": 130},
+        {
+            "vocab_size": PIECES,
+            "hidden_size": 32,
+            "num_layers": 2,
+            "num_heads": 4,
+            "attention_types": [[["global", "local"], 1]],
+            "window_size": 8,
+            "max_position_embeddings": 130,
+        },
     ),
     "GPTNeoX": ("GPTNeoXConfig", WIDE),
     "Gemma": ("GemmaConfig", GROUPED | {"head_dim": 8}),
@@ -121,11 +151,19 @@ GENERATORS: dict[str, Made] = {
     "OLMo2": ("Olmo2Config", GROUPED),
     "OPT": (
         "OPTConfig",
-        {"vocab_size": PIECES, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 64,
-         "word_embed_proj_dim": 32, "max_position_embeddings": 130},
+        {
+            "vocab_size": PIECES,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "ffn_dim": 64,
+            "word_embed_proj_dim": 32,
+            "max_position_embeddings": 130,
+        },
     ),
     "OpenAIGPT": (
-        "OpenAIGPTConfig", {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130},
+        "OpenAIGPTConfig",
+        {"vocab_size": PIECES, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130},
     ),
     "Persimmon": ("PersimmonConfig", WIDE),
     "Phi": ("PhiConfig", WIDE),
@@ -137,11 +175,17 @@ GENERATORS: dict[str, Made] = {
     "Starcoder2": ("Starcoder2Config", GROUPED | {"sliding_window": 4}),
     "XGLM": (
         "XGLMConfig",
-        {"vocab_size": PIECES, "d_model": 32, "num_layers": 2, "attention_heads": 4, "ffn_dim": 64,
-         "max_position_embeddings": 130},
+        {
+            "vocab_size": PIECES,
+            "d_model": 32,
+            "num_layers": 2,
+            "attention_heads": 4,
+            "ffn_dim": 64,
+            "max_position_embeddings": 130,
+        },
     ),
     "BERT, which reads whole texts": ("BertConfig", WIDE),
-}  # fmt: skip
+}
 DISTILBERT = {"vocab_size": PIECES, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
 READERS: dict[str, Made] = {
     "Albert": ("AlbertConfig", WIDE | {"embedding_size": 16}),
@@ -170,7 +214,7 @@ READERS: dict[str, Made] = {
     "Roberta": ("RobertaConfig", WIDE),
     "XLM": ("XLMConfig", {"vocab_size": PIECES, "emb_dim": 32, "n_layers": 2, "n_heads": 4, "pad_index": 1}),
     "XLMRoberta": ("XLMRobertaConfig", WIDE),
-}  # fmt: skip
+}
 
 
 def _tokenizer() -> hf.PreTrainedTokenizerFast:
@@ -183,9 +227,14 @@ def _tokenizer() -> hf.PreTrainedTokenizerFast:
         "<s> $A </s>", "<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return hf.PreTrainedTokenizerFast(
-        tokenizer_object=found, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-        cls_token="<s>", sep_token="</s>",
-    )  # fmt: skip
+        tokenizer_object=found,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        cls_token="<s>",
+        sep_token="</s>",
+    )
 
 
 def _laid_out(folder: Path, kind: Any, made: Made, **more: Any) -> None:

@@ -24,22 +24,65 @@ from core.models.vision.windows import windowed_trace
 
 SIDE, PATCH, LABELS = 64, 8, {0: "owl", 1: "wren", 2: "finch"}
 SMALL = {
-    "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 64, "image_size": SIDE,
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 64,
+    "image_size": SIDE,
     "patch_size": PATCH,
-}  # fmt: skip
+}
 NAMES = {"id2label": LABELS, "label2id": {name: number for number, name in LABELS.items()}}
 WORDS = {key: SMALL[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")}
 REGISTERS = tuple(f"register {number}" for number in range(1, 5))
 LARGEST_ERROR = 2e-5  # of a weight
 # Modules of timm in which tokens of a picture attend to one another.
 FAMILIES = (
-    "beit", "cait", "coat", "convit", "crossvit", "davit", "deepseek_vit", "deit", "edgenext", "efficientformer",
-    "efficientformer_v2", "efficientvit_mit", "efficientvit_msra", "eva", "gcvit", "gemma4_vit", "hiera",
-    "hieradet_sam2", "iformer", "levit", "maxxvit", "metaformer", "mobilevit", "mvitv2", "naflexvit", "nest", "nextvit",
-    "pit", "pvt_v2", "qwen3_vit", "swiftformer", "swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr",
-    "tiny_vit", "tnt", "twins", "visformer", "vision_transformer", "vision_transformer_hybrid",
-    "vision_transformer_relpos", "vision_transformer_sam", "vitamin", "volo", "xcit",
-)  # fmt: skip
+    "beit",
+    "cait",
+    "coat",
+    "convit",
+    "crossvit",
+    "davit",
+    "deepseek_vit",
+    "deit",
+    "edgenext",
+    "efficientformer",
+    "efficientformer_v2",
+    "efficientvit_mit",
+    "efficientvit_msra",
+    "eva",
+    "gcvit",
+    "gemma4_vit",
+    "hiera",
+    "hieradet_sam2",
+    "iformer",
+    "levit",
+    "maxxvit",
+    "metaformer",
+    "mobilevit",
+    "mvitv2",
+    "naflexvit",
+    "nest",
+    "nextvit",
+    "pit",
+    "pvt_v2",
+    "qwen3_vit",
+    "swiftformer",
+    "swin_transformer",
+    "swin_transformer_v2",
+    "swin_transformer_v2_cr",
+    "tiny_vit",
+    "tnt",
+    "twins",
+    "visformer",
+    "vision_transformer",
+    "vision_transformer_hybrid",
+    "vision_transformer_relpos",
+    "vision_transformer_sam",
+    "vitamin",
+    "volo",
+    "xcit",
+)
 
 
 def _made(kind: Any, config: Any, **settings: Any) -> Callable[[], nn.Module]:
@@ -56,10 +99,12 @@ TRANSFORMERS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...] | None]] 
     "ViTForImageClassification": (_made(hf.ViTForImageClassification, hf.ViTConfig, **SMALL, **NAMES), ("CLS",)),
     "ViTModel": (_made(hf.ViTModel, hf.ViTConfig, **SMALL), ("CLS",)),
     "DeiTForImageClassification": (
-        _made(hf.DeiTForImageClassification, hf.DeiTConfig, **SMALL, **NAMES), ("CLS", "distillation"),
+        _made(hf.DeiTForImageClassification, hf.DeiTConfig, **SMALL, **NAMES),
+        ("CLS", "distillation"),
     ),
     "DeiTForImageClassificationWithTeacher": (
-        _made(hf.DeiTForImageClassificationWithTeacher, hf.DeiTConfig, **SMALL, **NAMES), ("CLS", "distillation"),
+        _made(hf.DeiTForImageClassificationWithTeacher, hf.DeiTConfig, **SMALL, **NAMES),
+        ("CLS", "distillation"),
     ),
     "BeitForImageClassification": (
         _made(hf.BeitForImageClassification, hf.BeitConfig, use_relative_position_bias=True, **SMALL, **NAMES),
@@ -67,30 +112,37 @@ TRANSFORMERS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...] | None]] 
     ),
     "Data2VecVisionForImageClassification": (
         _made(
-            hf.Data2VecVisionForImageClassification, hf.Data2VecVisionConfig, use_relative_position_bias=True,
-            **SMALL, **NAMES,
+            hf.Data2VecVisionForImageClassification,
+            hf.Data2VecVisionConfig,
+            use_relative_position_bias=True,
+            **SMALL,
+            **NAMES,
         ),
         ("CLS",),
     ),
     "ViTMAEModel": (_made(hf.ViTMAEModel, hf.ViTMAEConfig, **SMALL), ("CLS",)),
     "ViTMSNForImageClassification": (
-        _made(hf.ViTMSNForImageClassification, hf.ViTMSNConfig, **SMALL, **NAMES), ("CLS",),
+        _made(hf.ViTMSNForImageClassification, hf.ViTMSNConfig, **SMALL, **NAMES),
+        ("CLS",),
     ),
     "IJepaModel": (_made(hf.IJepaModel, hf.IJepaConfig, **SMALL), ()),
     "IJepaForImageClassification": (_made(hf.IJepaForImageClassification, hf.IJepaConfig, **SMALL, **NAMES), ()),
     "Dinov2Model": (_made(hf.Dinov2Model, hf.Dinov2Config, **SMALL), ("CLS",)),
     "Dinov2ForImageClassification": (
-        _made(hf.Dinov2ForImageClassification, hf.Dinov2Config, **SMALL, **NAMES), ("CLS",),
+        _made(hf.Dinov2ForImageClassification, hf.Dinov2Config, **SMALL, **NAMES),
+        ("CLS",),
     ),
     "Dinov2WithRegistersModel": (
-        _made(hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig, **SMALL), ("CLS", *REGISTERS),
+        _made(hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig, **SMALL),
+        ("CLS", *REGISTERS),
     ),
     "Dinov2WithRegistersForImageClassification": (
         _made(hf.Dinov2WithRegistersForImageClassification, hf.Dinov2WithRegistersConfig, **SMALL, **NAMES),
         ("CLS", *REGISTERS),
     ),
     "DINOv3ViTModel": (
-        _made(hf.DINOv3ViTModel, hf.DINOv3ViTConfig, num_register_tokens=4, **SMALL), ("CLS", *REGISTERS),
+        _made(hf.DINOv3ViTModel, hf.DINOv3ViTConfig, num_register_tokens=4, **SMALL),
+        ("CLS", *REGISTERS),
     ),
     "CLIPModel": (_pair(hf.CLIPModel, hf.CLIPConfig), ("CLS",)),
     "CLIPVisionModel": (_made(hf.CLIPVisionModel, hf.CLIPVisionConfig, **SMALL), ("CLS",)),
@@ -99,20 +151,45 @@ TRANSFORMERS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...] | None]] 
     "SiglipVisionModel": (_made(hf.SiglipVisionModel, hf.SiglipVisionConfig, **SMALL), ()),
     "SiglipForImageClassification": (_pair(hf.SiglipForImageClassification, hf.SiglipConfig), ()),
     "SwinForImageClassification": (
-        _made(hf.SwinForImageClassification, hf.SwinConfig, image_size=SIDE, embed_dim=24, depths=[1, 1],
-              num_heads=[1, 2], window_size=4, **NAMES), None,
+        _made(
+            hf.SwinForImageClassification,
+            hf.SwinConfig,
+            image_size=SIDE,
+            embed_dim=24,
+            depths=[1, 1],
+            num_heads=[1, 2],
+            window_size=4,
+            **NAMES,
+        ),
+        None,
     ),
     "Swinv2ForImageClassification": (
-        _made(hf.Swinv2ForImageClassification, hf.Swinv2Config, image_size=SIDE, embed_dim=24, depths=[1, 1],
-              num_heads=[1, 2], window_size=4, **NAMES), None,
+        _made(
+            hf.Swinv2ForImageClassification,
+            hf.Swinv2Config,
+            image_size=SIDE,
+            embed_dim=24,
+            depths=[1, 1],
+            num_heads=[1, 2],
+            window_size=4,
+            **NAMES,
+        ),
+        None,
     ),
     "PvtV2ForImageClassification": (_made(hf.PvtV2ForImageClassification, hf.PvtV2Config, **NAMES), None),
     "SegformerForImageClassification": (_made(hf.SegformerForImageClassification, hf.SegformerConfig, **NAMES), None),
     "HieraForImageClassification": (
-        _made(hf.HieraForImageClassification, hf.HieraConfig, image_size=[SIDE, SIDE], embed_dim=24,
-              depths=[1, 1, 1, 1], **NAMES), None,
+        _made(
+            hf.HieraForImageClassification,
+            hf.HieraConfig,
+            image_size=[SIDE, SIDE],
+            embed_dim=24,
+            depths=[1, 1, 1, 1],
+            **NAMES,
+        ),
+        None,
     ),
-}  # fmt: skip
+}
 
 
 def photo(side: int) -> Image.Image:
@@ -233,7 +310,7 @@ def _check_windows(name: str) -> None:
         {"embed_dim": 24, "depths": (2, 2, 2, 2), "num_heads": (1, 2, 4, 8)},
         {"embed_dim": (32, 64, 64, 64), "depths": (1, 1, 1, 1)},
         {"embed_dims": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "num_heads": (1, 2, 2, 2)},
-    )  # fmt: skip
+    )
     for options in thin:
         with suppress(TypeError, ValueError, AssertionError, RuntimeError, AttributeError, IndexError, KeyError):
             module = random_weights(timm.create_model(name, **options))

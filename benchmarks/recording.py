@@ -114,9 +114,13 @@ def translation() -> None:
     def generate_with_attentions() -> None:
         with torch.inference_mode():
             eager.generate(
-                input_ids=ids, num_beams=1, min_new_tokens=40, max_new_tokens=40,
-                output_attentions=True, return_dict_in_generate=True,
-            )  # fmt: skip
+                input_ids=ids,
+                num_beams=1,
+                min_new_tokens=40,
+                max_new_tokens=40,
+                output_attentions=True,
+                return_dict_in_generate=True,
+            )
 
     seconds = take_turns(
         {

@@ -105,13 +105,26 @@ def run_variant(
         train = [pair.reversed if i % 2 else pair for i, pair in enumerate(train)]
         held_out = held_out + [pair.reversed for pair in held_out]
     task = TranslationTask(
-        module, tokenizer, train, [], variant.seed, budget.tokens, variant.smoothing, variant.varied,
-        variant.rdrop, variant.piece_dropout,
-    )  # fmt: skip
+        module,
+        tokenizer,
+        train,
+        [],
+        variant.seed,
+        budget.tokens,
+        variant.smoothing,
+        variant.varied,
+        variant.rdrop,
+        variant.piece_dropout,
+    )
     settings = Settings(
-        steps=budget.steps, rate=budget.rate, warmup=budget.steps // 10, every=budget.steps, seed=variant.seed,
-        average=budget.average, precision="bf16",
-    )  # fmt: skip
+        steps=budget.steps,
+        rate=budget.rate,
+        warmup=budget.steps // 10,
+        every=budget.steps,
+        seed=variant.seed,
+        average=budget.average,
+        precision="bf16",
+    )
     run = Run(task, settings, folder)
     for event in run.train():
         if event.step % 10 == 0:

@@ -100,9 +100,16 @@ def main() -> None:
         print(f"  {' '.join(name)}: {share(below)}; others: {share([row.bad for row in own if row.mean >= sentence])}")
     if options.write:
         found = unsure.Measure(
-            word, round(mean(unsure_words), 3), round(mean(sure), 3), sentence, round(mean(marked), 3),
-            round(mean(rest), 3), CHRF, CHRF_ZH, len(others),
-        )  # fmt: skip
+            word,
+            round(mean(unsure_words), 3),
+            round(mean(sure), 3),
+            sentence,
+            round(mean(marked), 3),
+            round(mean(rest), 3),
+            CHRF,
+            CHRF_ZH,
+            len(others),
+        )
         (card.folder / unsure.FILE).write_text(json.dumps(asdict(found), indent=2) + "\n", "utf-8")
 
 

@@ -31,13 +31,19 @@ framing, sizing = st.columns(2)
 fit_names = {name: say(f"vision.fit_{name}") for name in FITS}
 older = {wording.text(f"vision.fit_{name}", one): name for name in FITS for one in wording.LANGUAGES}  # links said this
 fit = framing.segmented_control(
-    say("vision.fit"), FITS, format_func=fit_names.__getitem__, required=True, help=say("vision.fit_help"),
+    say("vision.fit"),
+    FITS,
+    format_func=fit_names.__getitem__,
+    required=True,
+    help=say("vision.fit_help"),
     **choices.widget("fit", "fit", FITS, "crop", also=older),
-)  # fmt: skip
+)
 size = sizing.select_slider(
-    say("vision.size"), model.sizes, help=say("vision.size_help"),
+    say("vision.size"),
+    model.sizes,
+    help=say("vision.size_help"),
     **choices.widget("size", f"size_{name}", model.sizes, model.default_size),
-)  # fmt: skip
+)
 cost = estimate(model, size, fit, image.size)
 st.caption(say("vision.estimate", tokens=cost.tokens, seconds=f"{cost.seconds:.1f}", megabytes=f"{cost.megabytes:.0f}"))
 

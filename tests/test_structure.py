@@ -65,11 +65,31 @@ def test_every_key_that_the_code_names_exists() -> None:
 
 # What timm and transformers call the parts of a vision model. "head" and "config" are words of others, too.
 PARTS_OF_A_VISION_MODEL = {
-    "blocks", "patch_embed", "pos_embed", "cls_token", "reg_token", "dist_token", "num_features", "num_prefix_tokens",
-    "num_reg_tokens", "forward_features", "forward_head", "forward_intermediates", "reset_classifier", "get_classifier",
-    "global_pool", "attn_pool", "fused_attn", "no_embed_class", "dynamic_img_size", "pretrained_cfg",
-    "patch_embeddings", "position_embeddings", "register_tokens", "distillation_token",
-}  # fmt: skip
+    "blocks",
+    "patch_embed",
+    "pos_embed",
+    "cls_token",
+    "reg_token",
+    "dist_token",
+    "num_features",
+    "num_prefix_tokens",
+    "num_reg_tokens",
+    "forward_features",
+    "forward_head",
+    "forward_intermediates",
+    "reset_classifier",
+    "get_classifier",
+    "global_pool",
+    "attn_pool",
+    "fused_attn",
+    "no_embed_class",
+    "dynamic_img_size",
+    "pretrained_cfg",
+    "patch_embeddings",
+    "position_embeddings",
+    "register_tokens",
+    "distillation_token",
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -87,9 +107,17 @@ def test_only_the_adapters_reach_inside_a_vision_model(path: Path) -> None:
 
 MODALITIES = {"vision", "translation", "photo", "sentence", "picture", "image", "text"}
 SIDES = {
-    "PatchAxis", "TokenAxis", "VisionModel", "Translator", "VisionResult", "Translation", "PhotoSide", "SentenceSide",
-    "PictureData", "PairData",
-}  # fmt: skip
+    "PatchAxis",
+    "TokenAxis",
+    "VisionModel",
+    "Translator",
+    "VisionResult",
+    "Translation",
+    "PhotoSide",
+    "SentenceSide",
+    "PictureData",
+    "PairData",
+}
 RENDERERS = {"core/views/linked/cards.py"}  # which way an axis is drawn is chosen there
 
 

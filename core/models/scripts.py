@@ -23,9 +23,18 @@ WRITTEN_IN = {  # CLDR names some ways of writing by one word for several of Uni
     "Kore": ("Hang", "Hani"),
 }
 USUAL_LANGUAGE = {  # of those who type a script, to name a model of the hub by (Helsinki-NLP/opus-mt-zh-en)
-    "Kana": "ja", "Hira": "ja", "Hang": "ko", "Hani": "zh", "Cyrl": "ru", "Arab": "ar", "Deva": "hi", "Thai": "th",
-    "Hebr": "he", "Grek": "el", "Latn": "en",
-}  # fmt: skip
+    "Kana": "ja",
+    "Hira": "ja",
+    "Hang": "ko",
+    "Hani": "zh",
+    "Cyrl": "ru",
+    "Arab": "ar",
+    "Deva": "hi",
+    "Thai": "th",
+    "Hebr": "he",
+    "Grek": "el",
+    "Latn": "en",
+}
 MOST = 0.5  # of the letters, in another script: then the sentence is of another language
 
 

@@ -16,10 +16,13 @@ def tell(name: str, translation: Translation) -> None:
     if measure is None:
         return
     figures = {
-        "bad": f"{measure.bad:.0%}", "bad_else": f"{measure.bad_else:.0%}", "missing": f"{measure.missing:.0%}",
-        "missing_else": f"{measure.missing_else:.0%}", "least": f"{measure.sentence:.0%}",
+        "bad": f"{measure.bad:.0%}",
+        "bad_else": f"{measure.bad_else:.0%}",
+        "missing": f"{measure.missing:.0%}",
+        "missing_else": f"{measure.missing_else:.0%}",
+        "least": f"{measure.sentence:.0%}",
         "sentences": measure.sentences,
-    }  # fmt: skip
+    }
     mean = unsure.mean_probability(translation)
     if mean < measure.sentence:
         text = say("unsure.sentence", mean=f"{mean:.0%}", **figures)

@@ -53,9 +53,11 @@ def choose_photo() -> tuple[str, Image.Image]:
     title = {name: photo.title[language()] for name, photo in gallery.items()} | ({own.text: own.name} if own else {})
     pick, add = st.columns([3, 2], vertical_alignment="bottom")
     name = pick.selectbox(
-        say("input.photo"), names, format_func=title.__getitem__,
+        say("input.photo"),
+        names,
+        format_func=title.__getitem__,
         **choices.widget("photo", "photo", names, names[0], also=titled, then=_chose_sample),
-    )  # fmt: skip
+    )
     with add.popover(say("input.own_photo"), icon=":material/upload:", width="stretch"):
         key = f"upload_{st.session_state.get('photos_forgotten', 0)}"
         st.file_uploader(say("input.upload"), FILE_TYPES, key=key, on_change=_take, args=(key,))
@@ -150,12 +152,18 @@ def _choose_language(name: str, key: str, codes: Sequence[str], named: Named) ->
     counts = Counter(short.values())
     older = {title: code for one in wording.LANGUAGES for code, title in named(codes, one).items()}
     return st.selectbox(
-        say(f"input.{key}"), list(names), format_func=names.__getitem__,
+        say(f"input.{key}"),
+        list(names),
+        format_func=names.__getitem__,
         **choices.widget(
-            name, key, names, next(iter(names)), lambda code: short[code] if counts[short[code]] == 1 else code,
+            name,
+            key,
+            names,
+            next(iter(names)),
+            lambda code: short[code] if counts[short[code]] == 1 else code,
             also=older | {code: code for code in codes},
         ),
-    )  # fmt: skip
+    )
 
 
 def _usual_first(targets: Sequence[str], interface: str) -> dict[str, str]:
@@ -180,9 +188,11 @@ def typed_sentence() -> str:
     """A sentence alone, for a page where the target is settled otherwise."""
     first = _first_caption()
     return st.text_input(
-        say("input.sentence"), placeholder=first, max_chars=LONGEST,
+        say("input.sentence"),
+        placeholder=first,
+        max_chars=LONGEST,
         **choices.typed("sentence", "sentence", first, LONGEST),
-    )  # fmt: skip
+    )
 
 
 def _first_caption() -> str:
@@ -248,9 +258,13 @@ def model_titles(task: str) -> dict[str, str]:
 def choose_section(key: str, names: Sequence[str], wording: str) -> str:
     """One of a page's sections, which the link names under `key`; the first where it names none."""
     return st.segmented_control(
-        say(f"{wording}.sections"), list(names), format_func=lambda name: say(f"{wording}.{name}"), required=True,
-        label_visibility="collapsed", **choices.widget(key, key, names, names[0]),
-    )  # fmt: skip
+        say(f"{wording}.sections"),
+        list(names),
+        format_func=lambda name: say(f"{wording}.{name}"),
+        required=True,
+        label_visibility="collapsed",
+        **choices.widget(key, key, names, names[0]),
+    )
 
 
 def bundled(task: str) -> str:

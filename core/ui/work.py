@@ -113,9 +113,11 @@ def forget(name: str) -> None:
 def run_image(name: str, image: Image.Image, size: int, fit: Fit) -> VisionResult:
     """The model's prediction and attention on an image, with progress. Raises SidelightError."""
     return background.awaited(
-        _of_image(name, digest(image), size, fit), say("work.image"),
-        lambda _: vision_model(name).run(image, size, fit), (name,),
-    )  # fmt: skip
+        _of_image(name, digest(image), size, fit),
+        say("work.image"),
+        lambda _: vision_model(name).run(image, size, fit),
+        (name,),
+    )
 
 
 def seen(name: str, image: Image.Image, content: str, size: int, fit: Fit) -> VisionResult:
@@ -139,9 +141,11 @@ def translate(
     """A translation and its attention, with progress while the beam search runs. Raises SidelightError."""
     how = (sentence, target, beams, max_pieces, top_k)
     return background.awaited(
-        ("translation", name, *how), say("work.translation"),
-        lambda on_step: translator(name).translate(*how, on_step=on_step), (name,),
-    )  # fmt: skip
+        ("translation", name, *how),
+        say("work.translation"),
+        lambda on_step: translator(name).translate(*how, on_step=on_step),
+        (name,),
+    )
 
 
 def read(name: str, sentence: str, target: str | None) -> Translation:

@@ -120,12 +120,19 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], x_title: 
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, zmin=0, zmax=1, colorscale="cividis", xgap=1, ygap=1,
-            text=[list(row) for row in matrix], texttemplate="%{text}",
-            hovertext=hover, hovertemplate="%{hovertext}<extra></extra>",
+            z=shares,
+            zmin=0,
+            zmax=1,
+            colorscale="cividis",
+            xgap=1,
+            ygap=1,
+            text=[list(row) for row in matrix],
+            texttemplate="%{text}",
+            hovertext=hover,
+            hovertemplate="%{hovertext}<extra></extra>",
             colorbar={"tickformat": ".0%", "thickness": 10, "outlinewidth": 0, "nticks": 3},
         )
-    )  # fmt: skip
+    )
     ticks = {"tickvals": list(range(len(names))), "ticktext": [_short(name) for name in classes], "showgrid": False}
     figure.update_xaxes(title=plain(x_title), zeroline=False, fixedrange=True, **ticks)
     figure.update_yaxes(title=plain(y_title), zeroline=False, fixedrange=True, autorange="reversed", **ticks)

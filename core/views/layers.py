@@ -29,10 +29,16 @@ def river(chances: Tensor, names: Sequence[str], layers: Sequence[str], chosen: 
     for number, name in enumerate(names):
         hue = HUES[number % len(HUES)]
         figure.add_scatter(
-            x=x, y=chances[:, number].tolist(), stackgroup="answers", name=plain(name), mode="lines",
-            line={"width": 0.5, "color": hue}, customdata=x,
-            text=list(layers), hovertemplate=f"{plain(name)}<br>%{{text}}: %{{y:.1%}}<extra></extra>",
-        )  # fmt: skip
+            x=x,
+            y=chances[:, number].tolist(),
+            stackgroup="answers",
+            name=plain(name),
+            mode="lines",
+            line={"width": 0.5, "color": hue},
+            customdata=x,
+            text=list(layers),
+            hovertemplate=f"{plain(name)}<br>%{{text}}: %{{y:.1%}}<extra></extra>",
+        )
     figure.add_vline(x=chosen, line={"color": GREY, "width": 2, "dash": "dot"})
     figure.update_xaxes(tickvals=x, ticktext=[str(number) for number in x], **FLAT)
     figure.update_yaxes(title=plain(title), tickformat=".0%", range=[0, 1], fixedrange=True)
@@ -70,9 +76,13 @@ def distances(series: Mapping[str, Sequence[float]], x_title: str, y_title: str)
     for (name, values), hue in zip(series.items(), (TEAL, AMBER), strict=False):
         depth = [number / max(1, len(values) - 1) for number in range(len(values))]
         figure.add_scatter(
-            x=depth, y=list(values), mode="lines+markers", name=plain(name), line={"color": hue, "width": 3},
+            x=depth,
+            y=list(values),
+            mode="lines+markers",
+            name=plain(name),
+            line={"color": hue, "width": 3},
             hovertemplate=f"{plain(name)}<br>%{{x:.2f}}: %{{y:.2f}}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
     figure.update_yaxes(title=plain(y_title), rangemode="tozero", fixedrange=True)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, showlegend=True)
@@ -83,12 +93,17 @@ def parts(names: Sequence[str], values: Sequence[float], title: str) -> go.Figur
     """What each part added to a logit, in the order in which it was added; teal for it, amber against it."""
     figure = go.Figure(
         go.Bar(
-            x=list(values), y=list(range(len(names))), orientation="h",
+            x=list(values),
+            y=list(range(len(names))),
+            orientation="h",
             marker_color=[TEAL if value >= 0 else AMBER for value in values],
-            text=[f"{value:+.2f}" for value in values], textposition="outside", cliponaxis=False,
-            customdata=[plain(name) for name in names], hovertemplate="%{customdata}: %{x:+.3f}<extra></extra>",
+            text=[f"{value:+.2f}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[plain(name) for name in names],
+            hovertemplate="%{customdata}: %{x:+.3f}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     reach = max([0.01, *(abs(value) for value in values)]) * 1.25
     low, high = min(0.0, *values) * 1.35 - reach * 0.05, max(0.0, *values) * 1.35 + reach * 0.05
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], **FLAT)

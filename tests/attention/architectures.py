@@ -12,14 +12,30 @@ from torch import Tensor, nn
 VOCABULARY = 50
 ENCODER = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 SEQ2SEQ = {
-    "vocab_size": VOCABULARY, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "pad_token_id": 0, "eos_token_id": 1,
-    "decoder_start_token_id": 0, "forced_eos_token_id": 1, "max_position_embeddings": 64,
-}  # fmt: skip
+    "vocab_size": VOCABULARY,
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "decoder_start_token_id": 0,
+    "forced_eos_token_id": 1,
+    "max_position_embeddings": 64,
+}
 T5 = {
-    "vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 2,
-    "num_heads": 4, "decoder_start_token_id": 0,
-}  # fmt: skip
+    "vocab_size": VOCABULARY,
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "decoder_start_token_id": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -97,19 +113,25 @@ GEMMA = hf.Gemma2Config(**LLAMA, head_dim=8, attn_logit_softcapping=2.0)
 FORMED: dict[str, Callable[[], Case]] = {
     "gemma2-soft-cap": lambda: from_transformers(GEMMA, hf.Gemma2ForCausalLM, how="eager"),
     "gpt-oss-sink": lambda: from_transformers(
-        hf.GptOssConfig(**LLAMA, head_dim=8, num_local_experts=2, num_experts_per_tok=1), hf.GptOssForCausalLM,
+        hf.GptOssConfig(**LLAMA, head_dim=8, num_local_experts=2, num_experts_per_tok=1),
+        hf.GptOssForCausalLM,
         how="eager",
     ),
     "bloom": lambda: from_transformers(hf.BloomConfig(**SMALL), hf.BloomForCausalLM, how="eager"),
     "deberta": lambda: from_transformers(
         hf.DebertaV2Config(**ENCODER, intermediate_size=64, relative_attention=True, pos_att_type=["c2p", "p2c"]),
-        hf.DebertaV2Model, how="eager",
+        hf.DebertaV2Model,
+        how="eager",
     ),
     "fsmt-items-and-heads-in-one": lambda: from_transformers(
         hf.FSMTConfig(langs=["en", "de"], src_vocab_size=VOCABULARY, tgt_vocab_size=VOCABULARY, **SEQ2SEQ),
-        hf.FSMTForConditionalGeneration, True, how="eager",
+        hf.FSMTForConditionalGeneration,
+        True,
+        how="eager",
     ),
     "xlnet-einsum": lambda: from_transformers(
-        hf.XLNetConfig(vocab_size=VOCABULARY, d_model=32, n_layer=2, n_head=4, d_inner=64), hf.XLNetModel, how="eager",
+        hf.XLNetConfig(vocab_size=VOCABULARY, d_model=32, n_layer=2, n_head=4, d_inner=64),
+        hf.XLNetModel,
+        how="eager",
     ),
-}  # fmt: skip
+}

@@ -48,9 +48,15 @@ def colour_model() -> vision.VisionModel:
     The four dimensions: brightness, red, blue, whether it is CLS.
     """
     module = timm.create_model(
-        "vit_tiny_patch16_224", img_size=SIDE, patch_size=PATCH, depth=2, embed_dim=4, num_heads=1, num_classes=2,
+        "vit_tiny_patch16_224",
+        img_size=SIDE,
+        patch_size=PATCH,
+        depth=2,
+        embed_dim=4,
+        num_heads=1,
+        num_classes=2,
         mlp_ratio=1,
-    )  # fmt: skip
+    )
     _plain(module)
     with torch.no_grad():
         for parameter in (module.pos_embed, module.cls_token, module.patch_embed.proj.bias, module.head.bias):
@@ -114,11 +120,22 @@ def random_subject(target: int | None = 2) -> Subject:
 
 def _marian(width: int, layers: int, heads: int, **more: object) -> MarianMTModel:
     config = MarianConfig(
-        vocab_size=len(SPECIAL + WORDS), d_model=width, encoder_layers=layers, decoder_layers=layers,
-        encoder_attention_heads=heads, decoder_attention_heads=heads, encoder_ffn_dim=width, decoder_ffn_dim=width,
-        pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, forced_eos_token_id=None, dropout=0.0,
-        max_position_embeddings=20, **{"scale_embedding": False, **more},
-    )  # fmt: skip
+        vocab_size=len(SPECIAL + WORDS),
+        d_model=width,
+        encoder_layers=layers,
+        decoder_layers=layers,
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_ffn_dim=width,
+        decoder_ffn_dim=width,
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
+        forced_eos_token_id=None,
+        dropout=0.0,
+        max_position_embeddings=20,
+        **{"scale_embedding": False, **more},
+    )
     config._attn_implementation = "sdpa"
     return MarianMTModel(config).eval()
 

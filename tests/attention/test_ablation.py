@@ -134,8 +134,18 @@ def test_what_is_left_is_compared_with_the_whole_model_even_when_ablation_comes_
     assert found < 0.999
 
 
-@pytest.mark.parametrize("head", [("encoder", 0, 1), ("encoder", 1, 0), ("decoder", 0, 0), ("decoder", 2, 1),
-                                  ("cross", 0, 1), ("cross", 1, 0), ("cross", 2, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "head",
+    [
+        ("encoder", 0, 1),
+        ("encoder", 1, 0),
+        ("decoder", 0, 0),
+        ("decoder", 2, 1),
+        ("cross", 0, 1),
+        ("cross", 1, 0),
+        ("cross", 2, 0),
+    ],
+)
 def test_a_head_of_the_translator_is_off(head: Head) -> None:
     subject = sentence_subject()
     kept = whole(subject, 3)
@@ -150,8 +160,15 @@ def test_a_head_of_the_translator_is_off(head: Head) -> None:
         assert float(((found[0] - subject.scores(kept, fill)) / found[0]).abs().max()) > 1e-4
 
 
-@pytest.mark.parametrize("heads", [[("decoder", 0, 1)], [("cross", 2, 0)], [("encoder", 1, 1)],
-                                   [("encoder", 0, 0), ("decoder", 2, 0), ("cross", 1, 1)]])  # fmt: skip
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [("decoder", 0, 1)],
+        [("cross", 2, 0)],
+        [("encoder", 1, 1)],
+        [("encoder", 0, 0), ("decoder", 2, 0), ("cross", 1, 1)],
+    ],
+)
 @pytest.mark.parametrize("beams", [1, 3])
 def test_searching_without_a_head_is_searching_with_its_columns_zeroed(heads: list[Head], beams: int) -> None:
     """Several searches of different lengths, each with the pass that reads it, all under one tape."""
@@ -209,8 +226,13 @@ def test_the_least_important_head_comes_first() -> None:
     grids = {"encoder": torch.tensor([[0.3, -0.1], [0.0, 0.5]]), "cross": torch.tensor([[0.0, 0.2]])}
     order = importance_order(grids)
     assert order == [
-        ("encoder", 0, 1), ("encoder", 1, 0), ("cross", 0, 0), ("cross", 0, 1), ("encoder", 0, 0), ("encoder", 1, 1),
-    ]  # fmt: skip
+        ("encoder", 0, 1),
+        ("encoder", 1, 0),
+        ("cross", 0, 0),
+        ("cross", 0, 1),
+        ("encoder", 0, 0),
+        ("encoder", 1, 1),
+    ]
     shuffled = random_order(order, seed=1)
     assert sorted(shuffled) == sorted(order) and shuffled != order and shuffled == random_order(order, seed=1)
 

@@ -136,8 +136,10 @@ def test_no_relevance_is_made_or_lost_in_a_translator(target: int | None) -> Non
     subject = planted.sentence_subject(planted.random_translator(), "w1 w4 w2 w7", "w3 w3 w9", target)
     found = relevances(subject)
     assert {kind: [one.shape for one in layers] for kind, layers in found.items()} == {
-        "encoder": [(2, 5, 5)] * 2, "decoder": [(2, 4, 4)] * 2, "cross": [(2, 4, 5)] * 2,
-    }  # fmt: skip
+        "encoder": [(2, 5, 5)] * 2,
+        "decoder": [(2, 4, 4)] * 2,
+        "cross": [(2, 4, 5)] * 2,
+    }
     asked = 4 if target is None else 1
     assert 0 < float(found["cross"][-1].sum()) < asked
     assert all(one.isfinite().all() for layers in found.values() for one in layers)

@@ -36,9 +36,15 @@ def tiny_vision(name: str = "tiny") -> VisionModel:
     with torch.random.fork_rng():
         torch.manual_seed(7)
         module = timm.create_model(
-            "vit_tiny_patch16_224", img_size=64, patch_size=8, depth=LAYERS["vision"], embed_dim=WIDTH["vision"],
-            num_heads=3, num_classes=0, dynamic_img_size=True,
-        )  # fmt: skip
+            "vit_tiny_patch16_224",
+            img_size=64,
+            patch_size=8,
+            depth=LAYERS["vision"],
+            embed_dim=WIDTH["vision"],
+            num_heads=3,
+            num_classes=0,
+            dynamic_img_size=True,
+        )
         for parameter in module.parameters():  # timm begins with scores near zero: nobody would look anywhere
             parameter.data.add_(torch.randn_like(parameter) * 0.05)
     return vision.from_timm(name, module, default_patches=8)

@@ -19,9 +19,15 @@ from core.finetune.parallel import Pair
 from tests.finetune.person import packed, refused
 
 PLACES = {
-    "station": "am Bahnhof", "market": "am Markt", "school": "an der Schule", "hospital": "am Krankenhaus",
-    "river": "am Fluss", "church": "an der Kirche", "library": "an der Bücherei", "bridge": "an der Brücke",
-}  # fmt: skip
+    "station": "am Bahnhof",
+    "market": "am Markt",
+    "school": "an der Schule",
+    "hospital": "am Krankenhaus",
+    "river": "am Fluss",
+    "church": "an der Kirche",
+    "library": "an der Bücherei",
+    "bridge": "an der Brücke",
+}
 PAIRS = [
     (f"The number {n} bus stops at the {place}.", f"Der Bus Nummer {n} hält {ort}.")
     for n in range(1, 6)
@@ -138,8 +144,9 @@ def test_a_record_that_is_damaged_is_named_by_its_line() -> None:
     lines[3:3] = ["", '{"en": "cut', "[1, 2]"]
     found = read("\n".join(lines).encode())
     assert [(line, error.code) for line, error in found.report.unreadable] == [
-        ("5", "data.line_json"), ("6", "data.line_json"),
-    ]  # fmt: skip
+        ("5", "data.line_json"),
+        ("6", "data.line_json"),
+    ]
     refused("data.json_damaged", read, json.dumps(RECORDS["flat"]).encode()[:-5])
     refused("data.table_language", read, "\n".join(lines).encode(), "fr")
     refused("data.json_damaged", read, b'[{"a":' + b"[" * 100_000)

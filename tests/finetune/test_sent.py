@@ -89,13 +89,19 @@ FORGED: dict[str, tuple[Callable[[Contents], object], str]] = {
     "a method that makes an adapter": (with_json("job.json", method="lora"), "model.not_its_base"),
     "weights that are no number": (with_tensors(lambda t: t["head.weight"].fill_(float("nan"))), "result.not_one"),
     "weights without end": (with_tensors(lambda t: t["head.bias"].fill_(float("inf"))), "result.not_one"),
-    "whole numbers": (with_tensors(lambda t: t.update({"head.bias": torch.zeros(2, dtype=torch.int64)})),
-                      "result.not_one"),
+    "whole numbers": (
+        with_tensors(lambda t: t.update({"head.bias": torch.zeros(2, dtype=torch.int64)})),
+        "result.not_one",
+    ),
     "a tensor too many": (with_tensors(lambda t: t.update(more=torch.zeros(3))), "model.not_its_base"),
-    "a tensor of the backbone": (with_tensors(lambda t: t.update({"cls_token": torch.zeros(1, 1, 384)})),
-                                 "model.not_its_base"),
-    "a million registers": (with_tensors(lambda t: t.update(reg_token=torch.zeros(1, 10_000, 384))),
-                            "model.not_its_base"),
+    "a tensor of the backbone": (
+        with_tensors(lambda t: t.update({"cls_token": torch.zeros(1, 1, 384)})),
+        "model.not_its_base",
+    ),
+    "a million registers": (
+        with_tensors(lambda t: t.update(reg_token=torch.zeros(1, 10_000, 384))),
+        "model.not_its_base",
+    ),
     "a tensor too few": (with_tensors(lambda t: t.pop("head.bias")), "model.not_its_base"),
     "another shape": (with_tensors(lambda t: t.update({"head.bias": torch.zeros(3)})), "model.not_its_base"),
     "a header without end": (header_of(2**63), "result.not_one"),
@@ -105,7 +111,7 @@ FORGED: dict[str, tuple[Callable[[Contents], object], str]] = {
     "deep records": (raw("result.json", "metrics", '{"a":' * 20_000), "result.not_one"),
     "a record of megabytes": (lambda files: files.update({"card.json": b" " * 10**7}), "result.not_one"),
     "many files": (lambda files: files.update({f"{n}.json": b"{}" for n in range(1000)}), "result.not_one"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", FORGED)

@@ -57,8 +57,11 @@ def test_lines_that_cannot_be_used_are_named_by_their_number() -> None:
     lines[2:2] = ["", "only one side", "empty target,", ",empty source", f"{'x' * 401},long", lines[0]]
     report = data.pairs_from_table("pairs.csv", "\n".join(lines).encode(), "de").report
     assert [(line, error.code) for line, error in report.unreadable] == [
-        ("4", "data.line_columns"), ("5", "data.line_empty"), ("6", "data.line_empty"), ("7", "data.line_long"),
-    ]  # fmt: skip
+        ("4", "data.line_columns"),
+        ("5", "data.line_empty"),
+        ("6", "data.line_empty"),
+        ("7", "data.line_long"),
+    ]
     assert report.duplicates == ("8",) and report.counts == {"de": (24, 6)}
 
 

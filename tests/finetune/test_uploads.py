@@ -212,8 +212,9 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80)
 @settings(max_examples=100)
 @given(
     st.dictionaries(NAMES, st.lists(st.tuples(NAMES, st.integers(0, 12)), min_size=1, max_size=12), max_size=4),
-    st.integers(0, 5), st.floats(0.01, 0.99),
-)  # fmt: skip
+    st.integers(0, 5),
+    st.floats(0.01, 0.99),
+)
 def test_any_names_and_contents_give_clean_parts_or_a_sentence(
     shades: dict[str, list[tuple[str, int]]], seed: int, share: float
 ) -> None:

@@ -48,10 +48,21 @@ def test_forbidden_is_exactly_what_would_complete_one_run_too_many(output: list[
 @functools.cache
 def tiny() -> MarianMTModel:
     config = MarianConfig(
-        vocab_size=VOCABULARY, d_model=8, encoder_layers=1, decoder_layers=1, encoder_attention_heads=1,
-        decoder_attention_heads=1, encoder_ffn_dim=8, decoder_ffn_dim=8, max_position_embeddings=64,
-        pad_token_id=PAD, eos_token_id=END, bos_token_id=END, forced_eos_token_id=END, decoder_start_token_id=PAD,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        d_model=8,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=1,
+        decoder_attention_heads=1,
+        encoder_ffn_dim=8,
+        decoder_ffn_dim=8,
+        max_position_embeddings=64,
+        pad_token_id=PAD,
+        eos_token_id=END,
+        bos_token_id=END,
+        forced_eos_token_id=END,
+        decoder_start_token_id=PAD,
+    )
     return MarianMTModel(config).eval()
 
 

@@ -41,20 +41,31 @@ MODELS = {
     "llama": (  # two query heads share a key head
         LlamaForCausalLM,
         LlamaConfig(
-            **SMALL, vocab_size=340, intermediate_size=64, num_key_value_heads=2, max_position_embeddings=64,
-            bos_token_id=1, eos_token_id=2,
+            **SMALL,
+            vocab_size=340,
+            intermediate_size=64,
+            num_key_value_heads=2,
+            max_position_embeddings=64,
+            bos_token_id=1,
+            eos_token_id=2,
         ),
         "metaspace",
     ),
     "opt": (
         OPTForCausalLM,
         OPTConfig(
-            **SMALL, vocab_size=300, ffn_dim=64, word_embed_proj_dim=32, max_position_embeddings=64,
-            bos_token_id=0, eos_token_id=0, pad_token_id=1,
+            **SMALL,
+            vocab_size=300,
+            ffn_dim=64,
+            word_embed_proj_dim=32,
+            max_position_embeddings=64,
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=1,
         ),
         "bytes",
     ),
-}  # fmt: skip
+}
 PROMPT = "Hello 我🙂,\nthe dog"
 
 
@@ -243,10 +254,18 @@ def test_a_generator_is_loaded_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_what_writes_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     offline(monkeypatch, tmp_path)
     marian = MarianConfig(
-        vocab_size=340, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, pad_token_id=0, eos_token_id=2,
+        vocab_size=340,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        pad_token_id=0,
+        eos_token_id=2,
         max_position_embeddings=64,
-    )  # fmt: skip
+    )
     lay(tmp_path, "reader", BertForMaskedLM(BERT), tokenizer("wordpiece"))
     lay(tmp_path, "translator", MarianMTModel(marian), tokenizer("metaspace"))
     lay(tmp_path, "half", MarianForCausalLM(marian), tokenizer("metaspace"))

@@ -17,9 +17,13 @@ KINDS = (hf.AutoModelForObjectDetection, hf.AutoImageProcessor)
 
 def tiny() -> hf.YolosForObjectDetection:
     config = hf.YolosConfig(
-        hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=64, image_size=[64, 64],
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=64,
+        image_size=[64, 64],
         num_detection_tokens=5,
-    )  # fmt: skip
+    )
     return hf.YolosForObjectDetection(config)
 
 

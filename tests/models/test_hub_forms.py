@@ -192,10 +192,19 @@ def test_an_address_of_the_hub_is_a_name(typed: str, name: str) -> None:
 @pytest.mark.parametrize(
     "typed",
     [
-        "https://huggingface.co/datasets/glue", "https://example.com/tiny/bart", "file:///etc/passwd", "/etc/passwd",
-        "../x", "a/b/c", "tiny/bart@../x", "tiny/bart@", "", "https://huggingface.co/", "http://169.254.169.254/latest",
+        "https://huggingface.co/datasets/glue",
+        "https://example.com/tiny/bart",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../x",
+        "a/b/c",
+        "tiny/bart@../x",
+        "tiny/bart@",
+        "",
+        "https://huggingface.co/",
+        "http://169.254.169.254/latest",
     ],
-)  # fmt: skip
+)
 def test_other_addresses_and_paths_are_refused(typed: str) -> None:
     with pytest.raises(SidelightError) as caught:
         check_model_name(typed)

@@ -15,9 +15,18 @@ from core.errors import SidelightError
 from core.models.images import fit_image, open_image
 
 SAVED = {
-    "1": "PNG", "L": "PNG", "LA": "PNG", "P": "PNG", "RGB": "JPEG", "RGBA": "WEBP", "CMYK": "JPEG", "I;16": "PNG",
-    "I": "TIFF", "F": "TIFF", "YCbCr": "JPEG",
-}  # fmt: skip
+    "1": "PNG",
+    "L": "PNG",
+    "LA": "PNG",
+    "P": "PNG",
+    "RGB": "JPEG",
+    "RGBA": "WEBP",
+    "CMYK": "JPEG",
+    "I;16": "PNG",
+    "I": "TIFF",
+    "F": "TIFF",
+    "YCbCr": "JPEG",
+}
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -101,8 +110,11 @@ def test_the_first_frame_of_an_animation_is_taken() -> None:
 @settings(max_examples=80)
 @given(
     st.sampled_from(["crop", "letterbox", "stretch", "native"]),
-    st.integers(40, 400), st.integers(40, 400), st.floats(0.2, 0.8), st.floats(0.2, 0.8),
-)  # fmt: skip
+    st.integers(40, 400),
+    st.integers(40, 400),
+    st.floats(0.2, 0.8),
+    st.floats(0.2, 0.8),
+)
 def test_a_bright_square_lands_on_its_patch(fit: str, width: int, height: int, x: float, y: float) -> None:
     """Brightest pixels of the model's input, mapped back by image_box, lie on the square that was painted."""
     side = max(10, min(width, height) // 5)

@@ -36,9 +36,12 @@ def mbart50(folder: Path) -> hf.PreTrainedTokenizerBase:
 def m2m100(folder: Path) -> hf.PreTrainedTokenizerBase:
     folder.mkdir(parents=True, exist_ok=True)
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([SENTENCE, "abcdefghijklm nopqrstuvwxyz"] * 50), model_prefix=str(folder / "m"),
-        vocab_size=30, model_type="char", hard_vocab_limit=False,
-    )  # fmt: skip
+        sentence_iterator=iter([SENTENCE, "abcdefghijklm nopqrstuvwxyz"] * 50),
+        model_prefix=str(folder / "m"),
+        vocab_size=30,
+        model_type="char",
+        hard_vocab_limit=False,
+    )
     spm = sentencepiece.SentencePieceProcessor(model_file=str(folder / "m.model"))
     pieces = ["<s>", "<pad>", "</s>", "<unk>", *(spm.id_to_piece(i) for i in range(3, spm.get_piece_size()))]
     (folder / "vocab.json").write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
@@ -115,9 +118,17 @@ def t5(more: list[str], **settings: object) -> Translator:
     own.add_special_tokens({"pad_token": "<unk>", "eos_token": "</s>"})
     own.add_tokens([AddedToken(piece, special=False, normalized=False) for piece in more])
     config = hf.T5Config(
-        vocab_size=len(own), d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4,
-        pad_token_id=0, eos_token_id=2, decoder_start_token_id=0, **settings,
-    )  # fmt: skip
+        vocab_size=len(own),
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=1,
+        num_heads=4,
+        pad_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=0,
+        **settings,
+    )
     return _translator(
         "t5", spread(hf.T5ForConditionalGeneration._from_config(config, attn_implementation="sdpa")), own
     )
@@ -175,13 +186,20 @@ def test_such_a_model_opens_by_its_name(tmp_path: Path, monkeypatch) -> None:
         (
             "en",
             {
-                "deu": "German", "cmn_Hans": "Chinese", "de_DE": "German", "fra_Latn": "French", "arb_Arab": "Arabic",
-                "zho_Hans": "Chinese", "sr": "Serbian", "pt_XX": "Portuguese", "swh_Latn": "Swahili",
+                "deu": "German",
+                "cmn_Hans": "Chinese",
+                "de_DE": "German",
+                "fra_Latn": "French",
+                "arb_Arab": "Arabic",
+                "zho_Hans": "Chinese",
+                "sr": "Serbian",
+                "pt_XX": "Portuguese",
+                "swh_Latn": "Swahili",
             },
         ),
         ("zh", {"deu": "德语", "cmn_Hans": "中文", "fra_Latn": "法语", "arb_Arab": "阿拉伯语", "en_XX": "英语"}),
     ],
-)  # fmt: skip
+)
 def test_languages_have_names_in_the_persons_language(interface: str, wanted: dict[str, str]) -> None:
     for code, name in wanted.items():
         assert languages.names([code], interface) == {code: name}

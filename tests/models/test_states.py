@@ -11,10 +11,21 @@ from core.models.translation import Translator
 from tests.attention import planted
 
 SIZES = {
-    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
-    "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "vocab_size": 15, "max_position_embeddings": 20, "pad_token_id": 0,
-    "eos_token_id": 1, "decoder_start_token_id": 0, "forced_eos_token_id": None, "init_std": 0.4,
-}  # fmt: skip
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "decoder_ffn_dim": 16,
+    "vocab_size": 15,
+    "max_position_embeddings": 20,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "decoder_start_token_id": 0,
+    "forced_eos_token_id": None,
+    "init_std": 0.4,
+}
 
 
 def translated(translator: Translator, sentence: str = "w3 w1 w4") -> tuple:

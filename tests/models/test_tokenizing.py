@@ -42,9 +42,14 @@ def bart(config: type = hf.BartConfig, more: int = 0) -> Translator:
     own = bart_tokenizer()
     ends = {"pad_token_id": own.pad_token_id, "eos_token_id": own.eos_token_id, "bos_token_id": own.bos_token_id}
     made = config(
-        vocab_size=len(own) + more, d_model=32, max_position_embeddings=128, **SIZES, **ends,
-        decoder_start_token_id=own.eos_token_id, forced_eos_token_id=None,
-    )  # fmt: skip
+        vocab_size=len(own) + more,
+        d_model=32,
+        max_position_embeddings=128,
+        **SIZES,
+        **ends,
+        decoder_start_token_id=own.eos_token_id,
+        forced_eos_token_id=None,
+    )
     module = hf.AutoModelForSeq2SeqLM.from_config(made, attn_implementation="sdpa")
     return Translator("tiny", spread(module), own, ())
 
@@ -73,9 +78,17 @@ def t5(more: int) -> Translator:
     """With more rows than its tokenizer has pieces, as T5's 32,128 for 32,100; its favourite is the last of them."""
     own = tokenizer("metaspace")
     config = hf.T5Config(
-        vocab_size=len(own) + more, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4,
-        pad_token_id=0, eos_token_id=2, decoder_start_token_id=0, tie_word_embeddings=False,
-    )  # fmt: skip
+        vocab_size=len(own) + more,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=1,
+        num_heads=4,
+        pad_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=0,
+        tie_word_embeddings=False,
+    )
     module = spread(hf.T5ForConditionalGeneration._from_config(config, attn_implementation="sdpa"))
     return Translator("t5", module, own, ())
 
@@ -152,17 +165,27 @@ def marian(folder: Path) -> hf.MarianTokenizer:
     """Two vocabularies: each side knows other pieces under the same ids."""
     for side, text in (("source", "a b c d e"), ("target", "v w x y z")):
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter([text] * 50), model_prefix=str(folder / side), vocab_size=10, model_type="char",
-            unk_id=0, bos_id=-1, eos_id=1, pad_id=-1, hard_vocab_limit=False,
-        )  # fmt: skip
+            sentence_iterator=iter([text] * 50),
+            model_prefix=str(folder / side),
+            vocab_size=10,
+            model_type="char",
+            unk_id=0,
+            bos_id=-1,
+            eos_id=1,
+            pad_id=-1,
+            hard_vocab_limit=False,
+        )
         spm = sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{side}.model"))
         pieces = ["</s>", "<unk>", *(f"▁{letter}" for letter in text.split()), *text.split(), "▁", "<pad>"]
         (folder / f"{side}.json").write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
         assert spm.encode(text[:1], out_type=str)
     return hf.MarianTokenizer(
-        str(folder / "source.model"), str(folder / "target.model"), str(folder / "source.json"),
-        target_vocab_file=str(folder / "target.json"), separate_vocabs=True,
-    )  # fmt: skip
+        str(folder / "source.model"),
+        str(folder / "target.model"),
+        str(folder / "source.json"),
+        target_vocab_file=str(folder / "target.json"),
+        separate_vocabs=True,
+    )
 
 
 class Waiting:

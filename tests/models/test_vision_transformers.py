@@ -96,10 +96,19 @@ def test_a_name_decides_nothing_its_config_does(tmp_path: Path, monkeypatch: pyt
     (place.parent.parent / "refs" / "main").write_text(hub.COMMIT)
     own = timm.create_model("test_vit", num_classes=2)
     save_file(own.state_dict(), place / "model.safetensors")
-    config = {"architecture": "test_vit", "num_classes": 2, "label_names": ["owl", "wren"], "pretrained_cfg": {
-        "input_size": [3, 160, 160], "mean": [0.5] * 3, "std": [0.5] * 3, "num_classes": 2, "classifier": "head",
-        "first_conv": "patch_embed.proj",
-    }}  # fmt: skip
+    config = {
+        "architecture": "test_vit",
+        "num_classes": 2,
+        "label_names": ["owl", "wren"],
+        "pretrained_cfg": {
+            "input_size": [3, 160, 160],
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+            "num_classes": 2,
+            "classifier": "head",
+            "first_conv": "patch_embed.proj",
+        },
+    }
     (place / "config.json").write_text(json.dumps(config))
     for name in ("somebody/birds", "hf-hub:somebody/birds"):
         assert load_vision(name).classes == ("owl", "wren")

@@ -35,8 +35,16 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
     "architecture": {
         "photo": ("0.0% in the decoder",),
         "sentence": (
-            "lesson_causal_encoder", "lesson_causal_decoder", "lesson_ripple_0", "lesson_ripple_1",
-            "lesson_alternatives", "lesson_reading", "lesson_tree", "The amber piece", "Step 3", "Each column",
+            "lesson_causal_encoder",
+            "lesson_causal_decoder",
+            "lesson_ripple_0",
+            "lesson_ripple_1",
+            "lesson_alternatives",
+            "lesson_reading",
+            "lesson_tree",
+            "The amber piece",
+            "Step 3",
+            "Each column",
         ),
         "to": ("lesson_causal_decoder", "lesson_alternatives", "lesson_reading", "lesson_tree", "Each column"),
         "vision_model": ("lesson_diagram", "Vision model:"),
@@ -47,7 +55,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "to": ("Cross-entropy of", "lesson_depth", "How much of"),
         "vision_model": ("One vector", "lesson_depth", "How much of"),
     },
-}  # fmt: skip
+}
 
 
 def shown(section: str, **state: object) -> AppTest:

@@ -43,7 +43,7 @@ CHANGES = {
     ("limits", "noise", "vision_model"): ("limits_photo_curve", "limits_after", "Features keep"),
     ("limits", "noise", "sentence"): ("limits_sentence_curve", "Misspelt", "Made to write"),
     ("limits", "noise", "to"): ("limits_sentence_curve", "Misspelt", "Made to write"),
-}  # fmt: skip
+}
 
 
 def part_of(section: str, key: str, part: str, **state: object) -> AppTest:

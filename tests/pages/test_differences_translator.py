@@ -27,10 +27,19 @@ STRENGTH = 20  # times, of the adapter: after its one step of training it is wea
 ADAPTED = [
     ("task", "", ("lesson_steps", "each a choice among")),
     (
-        "architecture", "",
+        "architecture",
+        "",
         (
-            "lesson_causal_encoder", "lesson_causal_decoder", "lesson_ripple_0", "lesson_ripple_1",
-            "lesson_alternatives", "lesson_reading", "lesson_tree", "in the decoder", "The amber piece", "Step 3",
+            "lesson_causal_encoder",
+            "lesson_causal_decoder",
+            "lesson_ripple_0",
+            "lesson_ripple_1",
+            "lesson_alternatives",
+            "lesson_reading",
+            "lesson_tree",
+            "in the decoder",
+            "The amber piece",
+            "Step 3",
             "Each column",
         ),
     ),
@@ -39,16 +48,22 @@ ADAPTED = [
     ("mathematics", "classifier", ("What is asked", "One classification")),
     ("mathematics", "order", ("| Source |",)),
     (
-        "loss", "sequence",
+        "loss",
+        "sequence",
         (
-            "sequence_loss", "Mean −ln p", "With smoothing", "Perplexity of the reference",
-            "Of the model's own translation", "Must write", " nats: the model",
+            "sequence_loss",
+            "Mean −ln p",
+            "With smoothing",
+            "Perplexity of the reference",
+            "Of the model's own translation",
+            "Must write",
+            " nats: the model",
         ),
     ),
     ("loss", "scores", ("chrf", "BLEU", "chrF2", "In the reference", "Precision of single words")),
     ("cost", "now", ("FLOP, counted", "a ratio of")),
     ("limits", "noise", ("limits_sentence_curve", "N × N", "Only writing", "Misspelt", "becomes *", "Made to")),
-]  # fmt: skip
+]
 SMALLER = [
     ("input", "", ("lesson_lookup", "lesson_order", "The id picks", "A vector for the")),
     ("architecture", "", ("lesson_diagram", "Vision model:", "encoder layers")),

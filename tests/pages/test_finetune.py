@@ -186,10 +186,14 @@ def waiting(root: Path, state: str) -> Path:
 @pytest.mark.parametrize(
     ("state", "button", "then"),
     [
-        ("queued", "cancel", "cancelled"), ("queued", "pause", "paused"), ("paused", "resume", "queued"),
-        ("paused", "cancel", "cancelled"), ("cancelled", "resume", "queued"), ("failed", "resume", "queued"),
+        ("queued", "cancel", "cancelled"),
+        ("queued", "pause", "paused"),
+        ("paused", "resume", "queued"),
+        ("paused", "cancel", "cancelled"),
+        ("cancelled", "resume", "queued"),
+        ("failed", "resume", "queued"),
     ],
-)  # fmt: skip
+)
 def test_the_buttons_of_a_run_do_what_they_say(runs: Path, state: str, button: str, then: str) -> None:
     folder = waiting(runs, state)
     test = page(run=folder.name)

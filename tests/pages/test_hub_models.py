@@ -41,9 +41,16 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "timm" / "test_vit.r160_in1k").mkdir(parents=True)
     save_file(timm.create_model(VISION).state_dict(), root / "timm" / "test_vit.r160_in1k" / "model.safetensors")
     t5 = hf.T5Config(
-        d_model=48, d_kv=16, d_ff=64, num_layers=2, num_heads=3, vocab_size=len(units), decoder_start_token_id=0,
-        eos_token_id=units.eos_token_id, pad_token_id=0,
-    )  # fmt: skip
+        d_model=48,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=3,
+        vocab_size=len(units),
+        decoder_start_token_id=0,
+        eos_token_id=units.eos_token_id,
+        pad_token_id=0,
+    )
     for part in (hf.T5ForConditionalGeneration(t5), units):
         part.save_pretrained(root / TRANSLATOR)
     return root

@@ -29,8 +29,12 @@ def test_a_forgotten_model_is_freed_though_its_pages_stand_open(page: str, monke
         assert not tests[-1].run().exception
         until(lambda: not background._works, "the end of all work")
         assert not tests[-1].run().exception
-    found = [(name, weakref.ref(one.value.module)) for one in store()._entries.values() if one.settled
-             for name in one.made_with]  # fmt: skip
+    found = [
+        (name, weakref.ref(one.value.module))
+        for one in store()._entries.values()
+        if one.settled
+        for name in one.made_with
+    ]
     assert found
     for name, _ in found:
         store().forget(name)

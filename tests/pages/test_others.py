@@ -24,15 +24,26 @@ def models() -> dict[str, tuple]:
     words, pieces, units = (tokenizer(family) for family in ("wordpiece", "bytes", "metaspace"))
     yolos = hf.YolosConfig(**SMALL, image_size=[64, 64], num_detection_tokens=5, num_labels=3)
     segformer = hf.SegformerConfig(
-        num_encoder_blocks=4, depths=[1, 1, 1, 2], hidden_sizes=[8, 16, 24, 32], num_attention_heads=[1, 2, 2, 4],
-        decoder_hidden_size=32, num_labels=4,
-    )  # fmt: skip
+        num_encoder_blocks=4,
+        depths=[1, 1, 1, 2],
+        hidden_sizes=[8, 16, 24, 32],
+        num_attention_heads=[1, 2, 2, 4],
+        decoder_hidden_size=32,
+        num_labels=4,
+    )
     bert = hf.BertConfig(**SMALL, vocab_size=len(words), max_position_embeddings=512)
     gpt2 = hf.GPT2Config(n_embd=48, n_layer=2, n_head=3, vocab_size=len(pieces), eos_token_id=None)
     t5 = hf.T5Config(
-        d_model=48, d_kv=16, d_ff=64, num_layers=2, num_heads=3, vocab_size=len(units), decoder_start_token_id=0,
-        eos_token_id=units.eos_token_id, pad_token_id=0,
-    )  # fmt: skip
+        d_model=48,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=3,
+        vocab_size=len(units),
+        decoder_start_token_id=0,
+        eos_token_id=units.eos_token_id,
+        pad_token_id=0,
+    )
     return {
         "detect": (hf.YolosForObjectDetection(yolos), hf.YolosImageProcessor()),
         "segment": (hf.SegformerForSemanticSegmentation(segformer), hf.SegformerImageProcessor()),

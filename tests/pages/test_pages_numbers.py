@@ -35,9 +35,17 @@ def test_the_home_page_counts_the_keys_of_the_chosen_layer_and_heads(view: str) 
     used = effective_keys(vision.traces["encoder"], layer, chosen.heads_of("image", 6))
     read = effective_keys(translation.traces["cross"], cross, chosen.heads_of("sentence", 8))
     told = wording.text(
-        "compare.text", "en", patches=257, source=len(translation.source), layer=layer + 1, cross_layer=cross + 1,
-        vision_keys=f"{used:.0f}", cross_keys=f"{read:.1f}", encoder=4, decoder=3,
-    )  # fmt: skip
+        "compare.text",
+        "en",
+        patches=257,
+        source=len(translation.source),
+        layer=layer + 1,
+        cross_layer=cross + 1,
+        vision_keys=f"{used:.0f}",
+        cross_keys=f"{read:.1f}",
+        encoder=4,
+        decoder=3,
+    )
     assert told in [one.value for one in test.markdown]
 
 

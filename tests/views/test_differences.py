@@ -106,16 +106,22 @@ def part(stack: str, name: str, **calls: object) -> Part:
 
 def test_every_part_of_the_models_has_its_box_and_only_readers_get_an_arrow() -> None:
     parts = [
-        part("vision", "blocks.0", encoder=None), part("encoder", "layers.0", encoder=None),
-        part("decoder", "embed_tokens"), part("decoder", "layers.0", decoder=None, cross=None),
-    ]  # fmt: skip
+        part("vision", "blocks.0", encoder=None),
+        part("encoder", "layers.0", encoder=None),
+        part("decoder", "embed_tokens"),
+        part("decoder", "layers.0", decoder=None, cross=None),
+    ]
     names = {one.key: f"box {number}" for number, one in enumerate(parts)}
     words = {"both": "<->", "causal": "|>", "cross": "x", "shared": "shared", "ink": "#000"}
     figure = diagrams.architecture(parts, names, ["V", "E", "D"], "encoder:layers.0", words)
     dots = figure.data[0]
     places = dict(zip(dots.customdata, zip(dots.x, dots.y, strict=True), strict=True))
-    assert places == {"vision:blocks.0": (0, 0), "encoder:layers.0": (1, 0), "decoder:embed_tokens": (2, 0),
-                      "decoder:layers.0": (2, 1)}  # fmt: skip
+    assert places == {
+        "vision:blocks.0": (0, 0),
+        "encoder:layers.0": (1, 0),
+        "decoder:embed_tokens": (2, 0),
+        "decoder:layers.0": (2, 1),
+    }
     written = [one.text for one in figure.layout.annotations if one.text and "box" in one.text]
     assert written == ["box 0 · 1.8 M &lt;-&gt;", "box 1 · 1.8 M &lt;-&gt;", "box 2 · 1.8 M", "box 3 · 1.8 M |&gt; x"]
     arrows = [one for one in figure.layout.annotations if one.showarrow]
@@ -128,11 +134,25 @@ def test_a_tree_of_beams_stands_step_by_step_with_the_best_on_top() -> None:
         return Node(step, parent, piece, -1.0 - step, math.exp(-1), fate)
 
     tree = BeamTree(
-        (node(0, -1, "a", "best"), node(0, -1, "b", "kept"), node(1, 0, "c", "best"), node(1, 1, "d", "pruned"),
-         node(2, 2, "e", "best")), (0, 1), 2, 1.0,
-    )  # fmt: skip
-    words = {"best": "best", "kept": "kept", "finished": "finished", "pruned": "pruned", "ink": "#000",
-             "cell": "{piece} {chance} {score}"}  # fmt: skip
+        (
+            node(0, -1, "a", "best"),
+            node(0, -1, "b", "kept"),
+            node(1, 0, "c", "best"),
+            node(1, 1, "d", "pruned"),
+            node(2, 2, "e", "best"),
+        ),
+        (0, 1),
+        2,
+        1.0,
+    )
+    words = {
+        "best": "best",
+        "kept": "kept",
+        "finished": "finished",
+        "pruned": "pruned",
+        "ink": "#000",
+        "cell": "{piece} {chance} {score}",
+    }
     figure = diagrams.beam_figure(tree, 1, 2, words)
     dots = {trace.name: trace for trace in figure.data if trace.mode == "markers+text"}
     assert [*zip(dots["best"].x, dots["best"].y, dots["best"].text, strict=True)] == [(1, 0, "c"), (2, 0, "e")]

@@ -16,9 +16,14 @@ from core.views.scripts import bundle
 
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
 WORDS = {
-    "name": "A <film>", "play": "Play", "pause": "Pause", "slider": "Frame", "keys": "Space",
-    "scale": "<against> uniform", "at": "step {step}, {number} of {count}",
-}  # fmt: skip
+    "name": "A <film>",
+    "play": "Play",
+    "pause": "Pause",
+    "slider": "Frame",
+    "keys": "Space",
+    "scale": "<against> uniform",
+    "at": "step {step}, {number} of {count}",
+}
 PHOTO = Image.new("RGB", (64, 48), (90, 120, 60))
 TIMES = [0, 0.01, 0.125, 0.3, 0.99, 1, 1.5, 4, 20, 64, 100, 12]  # against uniform, of 12 patches
 
@@ -144,9 +149,15 @@ def test_a_film_is_stepped_by_keyboard(opened) -> None:
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     for focus in ("on the button", "on the slider"):
         for key, frame in [
-            ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("ArrowDown", 0), ("ArrowLeft", 0),
-            ("End", 5), ("ArrowRight", 5),
-        ]:  # fmt: skip
+            ("Home", 0),
+            ("ArrowRight", 1),
+            ("ArrowUp", 2),
+            ("ArrowLeft", 1),
+            ("ArrowDown", 0),
+            ("ArrowLeft", 0),
+            ("End", 5),
+            ("ArrowRight", 5),
+        ]:
             page.keyboard.press(key)
             assert at(page) == frame, (focus, key)
         if focus == "on the button":

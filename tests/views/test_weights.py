@@ -53,7 +53,7 @@ RUNS: dict[str, Callable[[], Callable[[], object]]] = {
     "detr": lambda: lambda: detr().detect(PHOTO, 128),
     "deberta, which forms its weights": lambda: FORMED["deberta"]().run,
     "gemma2, which forms its weights": lambda: FORMED["gemma2-soft-cap"]().run,
-}  # fmt: skip
+}
 
 
 def recorded(run: Callable[[], object]) -> list[AttentionTrace]:
@@ -103,14 +103,12 @@ MASKS: dict[str, Callable[[], list]] = {
     "keys alone": lambda: called(2, 4, N, N, mask=closed(torch.arange(N) > 5, LEAST).expand(2, 1, 1, N)),
     "rows that are closed all along": lambda: called(1, 2, N, N, mask=closed(LATER | (torch.arange(N) < 2), LEAST)),
     "slopes": lambda: called(1, 4, 64, 64, mask=8 * SLOPES),
-    "slopes behind a triangle": lambda: called(
-        1, 4, 64, 64, mask=SLOPES + closed(torch.ones(64, 64).triu(1).bool())
-    ),
+    "slopes behind a triangle": lambda: called(1, 4, 64, 64, mask=SLOPES + closed(torch.ones(64, 64).triu(1).bool())),
     "large scores": lambda: called(1, 4, 64, 64, sharp=100.0),
     "beyond half precision": lambda: called(1, 4, N, N, sharp=1e6, weak=1e-4),
     "a bias beyond half precision": lambda: called(1, 4, N, N, mask=1e6 * torch.randn(1, 1, N, N)),
     "a sink that takes all but nothing": lambda: called(1, 2, N, N, mask=12.0 * (torch.arange(N) == 0)[None]),
-}  # fmt: skip
+}
 CASES: dict[str, Callable[[], list[AttentionTrace]]] = MASKS | {
     name: lambda run=run: recorded(run()) for name, run in RUNS.items()
 }

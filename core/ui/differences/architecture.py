@@ -26,7 +26,7 @@ def tree(lesson: Lesson, count: int) -> BeamTree:
     return lesson.of_sentence(
         ("tree", count),
         lambda: beams.beam_tree(lesson.translator, lesson.sentence, lesson.target, count, work.LIMIT),
-    )  # fmt: skip
+    )
 
 
 def _future(lesson: Lesson) -> float | None:
@@ -76,9 +76,11 @@ def _diagram(lesson: Lesson) -> None:
     with left:
         stacks = dict(zip(diagrams.STACKS, titles, strict=True))
         st.selectbox(
-            say("lesson_arch.part"), list(parts), **chosen,
+            say("lesson_arch.part"),
+            list(parts),
+            **chosen,
             format_func=lambda key: f"{stacks[parts[key].stack]} · {names[key]}",
-        )  # fmt: skip
+        )
         part = parts[st.session_state.lesson_part]
         st.markdown(f"`{part.name}` · {say('lesson_arch.part_parameters', count=f'{part.parameters:,}')}")
         for kind, call in part.calls.items():
@@ -115,9 +117,10 @@ def _sign(kind: str) -> str:
 def _call(kind: str, call: AttentionCall) -> str:
     rows, columns = call.query.shape[2], call.key.shape[2]
     values = {
-        "heads": call.query.shape[1], "query": " × ".join(map(str, call.query.shape[1:])),
+        "heads": call.query.shape[1],
+        "query": " × ".join(map(str, call.query.shape[1:])),
         "key": " × ".join(map(str, call.key.shape[1:])),
-    }  # fmt: skip
+    }
     if kind == "encoder":
         return say("lesson_arch.call_encoder", rows=rows, columns=columns, **values)
     if kind == "decoder":
@@ -156,9 +159,12 @@ def _ask_most(lesson: Lesson, vision: list[Part], text: list[Part]) -> bool:
     most = max(sizes, key=sizes.__getitem__)
     options = {name: say(f"lesson_arch.most_{name}") for name in sizes}
     return quiz.ask_option(
-        lesson, "arch_most", say("lesson_arch.ask_most"), options,
+        lesson,
+        "arch_most",
+        say("lesson_arch.ask_most"),
+        options,
         lambda choice: Verdict(choice == most, say("lesson_arch.tell_most", **told)),
-    )  # fmt: skip
+    )
 
 
 def _causal(lesson: Lesson) -> None:
@@ -206,7 +212,8 @@ def _show_ripple(lesson: Lesson) -> None:
         column.plotly_chart(figure, key=f"lesson_ripple_{number}", config=QUIET)
     before = found.decoder[: found.changed[1]]
     values = {
-        "count": int((found.encoder > 0).sum()), "first": f"{float(found.encoder[0]):.1%}",
+        "count": int((found.encoder > 0).sum()),
+        "first": f"{float(found.encoder[0]):.1%}",
         "before": f"{float(before.max()) if len(before) else 0.0:.1%}",
-    }  # fmt: skip
+    }
     st.caption(say("lesson_arch.ripple_help", **values))

@@ -5,11 +5,11 @@ import math
 import streamlit as st
 import torch
 
-from core.differences import cost, precision
+from core.differences import cost
 from core.models.vision import VisionModel
 from core.ui import background, choices
-from core.ui.differences import choose
-from core.ui.differences.lesson import Lesson, note, piece_name
+from core.ui.differences import choose, precisions
+from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import large, table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
@@ -23,10 +23,15 @@ PARTS = ("now", "growth", "fused", "precision", "choose")
 def show(lesson: Lesson) -> None:
     st.markdown(say("cost.lead"))
     chosen = st.segmented_control(
-        say("cost.parts"), PARTS, format_func=lambda name: say(f"cost.{name}"), default=None, required=True,
-        label_visibility="collapsed", **choices.widget("cost", "cost_part", PARTS, PARTS[0]),
-    )  # fmt: skip
-    parts = {"now": _now, "growth": _growth, "fused": _fused, "precision": _precision, "choose": choose.show}
+        say("cost.parts"),
+        PARTS,
+        format_func=lambda name: say(f"cost.{name}"),
+        default=None,
+        required=True,
+        label_visibility="collapsed",
+        **choices.widget("cost", "cost_part", PARTS, PARTS[0]),
+    )
+    parts = {"now": _now, "growth": _growth, "fused": _fused, "precision": precisions.show, "choose": choose.show}
     parts[chosen or PARTS[0]](lesson)
 
 
@@ -60,9 +65,12 @@ def _now(lesson: Lesson) -> None:
     model = lesson.vision_model
     seconds = 2 + 6 * model.operations(len(lesson.vision.axis)) / model.rate()
     found = background.result(
-        ("here", lesson.run), title("here", seconds), lambda on_step: _measure(runs, background.shares(on_step)),
-        lesson.models, wait=True,
-    )  # fmt: skip
+        ("here", lesson.run),
+        title("here", seconds),
+        lambda on_step: _measure(runs, background.shares(on_step)),
+        lesson.models,
+        wait=True,
+    )
     modules = {"see": lesson.vision_model.module, "read": lesson.translator.module, "search": lesson.translator.module}
     sizes = {
         "see": f"{len(lesson.vision.axis)}",
@@ -203,9 +211,12 @@ def _fused(lesson: Lesson) -> None:
     positions = [(side // model.patch) ** 2 + len(model.prefix) for side in sizes]
     seconds = 2 + 12 * sum(model.operations(n) for n in positions) / model.rate()
     found = background.result(
-        ("unfused", lesson.vision_name), title("unfused", seconds),
-        lambda on_step: cost.unfused(model, sizes, background.shares(on_step)), (lesson.vision_name,), wait=True,
-    )  # fmt: skip
+        ("unfused", lesson.vision_name),
+        title("unfused", seconds),
+        lambda on_step: cost.unfused(model, sizes, background.shares(on_step)),
+        (lesson.vision_name,),
+        wait=True,
+    )
     if found is None:
         return
     labels = [f"{one.size} px, N = {one.positions:,}" for one in found]
@@ -225,76 +236,3 @@ def _fused(lesson: Lesson) -> None:
         "difference": power_of_ten(max(one.difference for one in found), 0),
     }
     note(say("cost.fused_note", **values))
-
-
-def _precision(lesson: Lesson) -> None:
-    note(say("cost.precision_why"))
-    model = lesson.vision_model
-    names = precision.available(model.module)
-    side, own = precision.side_for(model), precision.is_classifier(model)
-    asked = 10 * precision.ASKED
-    count = asked + (0 if own else 10 * precision.KNOWN)
-    seconds = 4 + 2 * count * model.operations((side // model.patch) ** 2 + 1) / model.rate()
-    st.markdown(f"**{piece_name(lesson.vision_model.name)}**")
-    seen = background.result(
-        ("vision_precision", lesson.vision_name), title("vision_precision", seconds),
-        lambda on_step: precision.vision_quality(model, names, background.shares(on_step)), (lesson.vision_name,),
-        wait=True,
-    )  # fmt: skip
-    if seen:
-        _quality_table(seen, say("cost.accuracy"), asked)
-        note(
-            say("cost.by_classes" if own else "cost.by_neighbours", count=asked, known=10 * precision.KNOWN, side=side)
-        )
-        _noise(seen)
-    st.markdown(f"**{piece_name(lesson.translator.name)}**")
-    judged = precision.judged_pairs(lesson.target)
-    if judged is None:
-        st.info(say("cost.no_pairs"))
-        return
-    name, pairs = judged
-    read = background.result(
-        ("text_precision", lesson.translation_name, lesson.target), title("text_precision", 6),
-        lambda on_step: precision.translation_quality(lesson.translator, pairs, names, background.shares(on_step)),
-        (lesson.translation_name,), wait=True,
-    )  # fmt: skip
-    if read:
-        _quality_table(read, "BLEU", len(pairs))
-        note(say("cost.by_pairs", count=len(pairs), data=say(f"cost.data_{name}")))
-    st.caption(say("cost.int8_how", torch=torch.__version__))
-
-
-def _quality_table(found: tuple[precision.Quality, ...], score: str, count: int) -> None:
-    chrf, judged = not math.isnan(found[0].chrf), found[0].against is not None
-    more = [*(["chrF"] if chrf else []), *([say("cost.against")] if judged else [])]
-    table(
-        ["", say("cost.size"), say("cost.each"), score, *more, say("cost.changed")],
-        [
-            [
-                one.precision,
-                f"{one.megabytes:.1f} MB",
-                f"{one.seconds / count * 1000:.0f} ms",
-                f"{one.score:.1f}" + (f" ± {one.error:.1f}" if one is found[0] and judged else ""),
-                *([f"{one.chrf:.1f}"] if chrf else []),
-                *([_against(one, found[0])] if judged else []),
-                f"{one.changed:.0%}",
-            ]
-            for one in found
-        ],
-    )
-
-
-def _against(one: precision.Quality, first: precision.Quality) -> str:
-    if one is first or one.against is None:
-        return "–"
-    return f"{one.against.points:+.1f} ± {one.against.error:.1f}".replace("-", "−")
-
-
-def _noise(found: tuple[precision.Quality, ...]) -> None:
-    """Say whether the accuracies differ by more than chance, on the same pictures."""
-    told = precision.told_apart(found)
-    if told is None or told[0].against is None:
-        return
-    least, against = told[0], told[0].against
-    values = {"precision": least.precision, "gained": against.gained, "lost": against.lost}
-    note(say("cost.beyond_noise" if told[1] else "cost.within_noise", **values, chance=f"{against.chance:.2g}"))

@@ -160,9 +160,11 @@ def _generate(lesson: Lesson, name: str) -> None:
     count = left.slider(say("lesson_hub.pieces"), 5, 100, 30, key="hub_pieces")
     heat = right.slider(say("lesson_hub.heat"), 0.0, 1.5, 0.0, 0.1, key="hub_heat", help=say("lesson_hub.heat_help"))
     found: Continuation | None = _run(
-        "generate", name, (prompt, count, heat),
+        "generate",
+        name,
+        (prompt, count, heat),
         lambda model, on_step: model.go_on(prompt, count, heat, on_step=on_step),
-    )  # fmt: skip
+    )
     if found is None:
         return
     st.markdown(f"{plain(prompt.strip())} **{plain(found.text.strip())}**")

@@ -40,10 +40,18 @@ def _picture(lesson: Lesson) -> int:
     found = inputs.embed_patch(lesson.vision_model, lesson.vision, patch)
     st.markdown(f"**{say('lesson_input.numbers')}**")
     names = {name: say(f"lesson_input.{name}") for name in CHANNELS}
-    colour = st.segmented_control(
-        say("lesson_input.numbers"), list(names), format_func=names.__getitem__, default=None, required=True,
-        label_visibility="collapsed", **choices.widget("channel", "lesson_channel", names, "red"),
-    ) or "red"  # fmt: skip
+    colour = (
+        st.segmented_control(
+            say("lesson_input.numbers"),
+            list(names),
+            format_func=names.__getitem__,
+            default=None,
+            required=True,
+            label_visibility="collapsed",
+            **choices.widget("channel", "lesson_channel", names, "red"),
+        )
+        or "red"
+    )
     pixels = inputs.raw_patch(lesson.vision_model, lesson.vision, patch)  # (p, p, 3)
     st.plotly_chart(
         figures.channel(pixels[..., list(names).index(colour)], CHANNELS[colour]), key="lesson_pixels", config=QUIET
@@ -98,9 +106,12 @@ def _ask_pieces(lesson: Lesson) -> bool:
     counts = sorted({words, pieces, len(lesson.sentence), pieces * 2})
     told = {"pieces": pieces, "words": words, "marks": sum(axis.special), "split": split}
     return quiz.ask_option(
-        lesson, "input_pieces", say("lesson_input.ask_pieces"), {str(count): str(count) for count in counts},
+        lesson,
+        "input_pieces",
+        say("lesson_input.ask_pieces"),
+        {str(count): str(count) for count in counts},
         lambda choice: Verdict(choice == str(pieces), say("lesson_input.tell_pieces", **told)),
-    )  # fmt: skip
+    )
 
 
 def _places(lesson: Lesson, patch: int, pieces: Pieces) -> None:
@@ -176,14 +187,21 @@ def _length(lesson: Lesson) -> None:
     patches = rows * columns
     answer = 4 * patches
     told = {
-        "double": 2 * side, "patch": model.patch, "answer": answer, "rows": rows, "columns": columns,
-        "rows2": 2 * rows, "columns2": 2 * columns,
-    }  # fmt: skip
+        "double": 2 * side,
+        "patch": model.patch,
+        "answer": answer,
+        "rows": rows,
+        "columns": columns,
+        "rows2": 2 * rows,
+        "columns2": 2 * columns,
+    }
     answered = quiz.ask_option(
-        lesson, "input_double", say("lesson_input.ask_double", side=side, patches=patches, double=2 * side),
+        lesson,
+        "input_double",
+        say("lesson_input.ask_double", side=side, patches=patches, double=2 * side),
         {str(count): f"{count:,}" for count in (patches, 2 * patches, 4 * patches, 8 * patches)},
         lambda choice: Verdict(choice == str(answer), say("lesson_input.tell_double", **told)),
-    )  # fmt: skip
+    )
     if not answered:
         return
     left, right = st.columns(2, gap="large")
@@ -199,7 +217,10 @@ def _length(lesson: Lesson) -> None:
     right.plotly_chart(figure, key="lesson_sentence_length", config=QUIET)
     (first, few), (last, many) = lengths[0], lengths[-1]
     values = {
-        "patch": model.patch, "prefix": len(axis.prefix), "rate": f"{100 * (many - few) / max(1, last - first):.0f}",
-        "image_pairs": f"{len(axis) ** 2:,}", "sentence_pairs": f"{len(source) ** 2:,}",
-    }  # fmt: skip
+        "patch": model.patch,
+        "prefix": len(axis.prefix),
+        "rate": f"{100 * (many - few) / max(1, last - first):.0f}",
+        "image_pairs": f"{len(axis) ** 2:,}",
+        "sentence_pairs": f"{len(source) ** 2:,}",
+    }
     st.markdown(say("lesson_input.length_help", **values))

@@ -94,9 +94,11 @@ class Lesson:
 
 
 def prepare(
-    vision: tuple[str, VisionModel], photo: tuple[str, Image.Image],
-    translation: tuple[str, Translator], sentence: tuple[str, str | None],
-) -> Lesson | None:  # fmt: skip
+    vision: tuple[str, VisionModel],
+    photo: tuple[str, Image.Image],
+    translation: tuple[str, Translator],
+    sentence: tuple[str, str | None],
+) -> Lesson | None:
     """Run both models; None, with the reason on the page, where one cannot take its input."""
     try:
         work.run_image(vision[0], photo[1], work.side(vision[1]), "crop")

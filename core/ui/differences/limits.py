@@ -46,16 +46,24 @@ def _memory(lesson: Lesson) -> None:
 
 def _photo(lesson: Lesson) -> None:
     st.markdown(f"**{say('limits.photo')}**")
-    kind = st.segmented_control(
-        say("limits.kind"), limits.KINDS, format_func=lambda name: say(f"limits.{name}"), default=None, required=True,
-        label_visibility="collapsed", **choices.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
-    ) or limits.KINDS[0]  # fmt: skip
+    kind = (
+        st.segmented_control(
+            say("limits.kind"),
+            limits.KINDS,
+            format_func=lambda name: say(f"limits.{name}"),
+            default=None,
+            required=True,
+            label_visibility="collapsed",
+            **choices.widget("kind", "limits_kind", limits.KINDS, limits.KINDS[0]),
+        )
+        or limits.KINDS[0]
+    )
 
     def shifted(strength: float) -> limits.Photo:
         return lesson.of_picture(
             ("photo_shift", kind, strength),
             lambda: limits.photo_shift(lesson.vision_model, lesson.vision, kind, strength),
-        )  # fmt: skip
+        )
 
     def check(choice: str) -> Verdict:
         mid = shifted(0.5).shift.agreement
@@ -108,7 +116,7 @@ def _sentence(lesson: Lesson) -> None:
         return lesson.of_sentence(
             ("sentence_shift", share),
             lambda: limits.sentence_shift(lesson.translator, lesson.translation, lesson.sentence, lesson.target, share),
-        )  # fmt: skip
+        )
 
     def check(choice: str) -> Verdict:
         changed, mid = shifted(0.5)

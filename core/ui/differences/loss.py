@@ -2,21 +2,20 @@
 translations are scored."""
 
 import math
-import zlib
 
 import streamlit as st
 import torch
 from PIL import Image
 
-from core.differences import loss, texts
+from core.differences import loss
 from core.errors import SidelightError
 from core.models.images import fit_image
-from core.models.pieces import clean
 from core.models.vision import VisionModel
 from core.ui import background, choices, work
+from core.ui.differences import scores
 from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import cell, table
-from core.ui.differences.quiz import Verdict, ask_option, ask_word
+from core.ui.differences.quiz import Verdict, ask_word
 from core.ui.language import class_name, say, show_error
 from core.ui.numbers import minus
 from core.ui.plain import plain
@@ -32,10 +31,15 @@ SHOWN = 10  # classes
 def show(lesson: Lesson) -> None:
     st.markdown(say("loss.lead"))
     chosen = st.segmented_control(
-        say("loss.parts"), PARTS, format_func=lambda name: say(f"loss.{name}"), default=None, required=True,
-        label_visibility="collapsed", **choices.widget("loss", "loss_part", PARTS, PARTS[0]),
-    )  # fmt: skip
-    parts = {"classes": _classes, "sequence": _sequence, "patches": _patches, "scores": _scores}
+        say("loss.parts"),
+        PARTS,
+        format_func=lambda name: say(f"loss.{name}"),
+        default=None,
+        required=True,
+        label_visibility="collapsed",
+        **choices.widget("loss", "loss_part", PARTS, PARTS[0]),
+    )
+    parts = {"classes": _classes, "sequence": _sequence, "patches": _patches, "scores": scores.show}
     try:
         parts[chosen or PARTS[0]](lesson)
     except SidelightError as error:  # a reference that cannot be read
@@ -51,9 +55,11 @@ def _classes(lesson: Lesson) -> None:
         name, model = CLASSIFIER, work.vision_model(CLASSIFIER)
         st.caption(say("loss.borrowed", name=model.name, chosen=lesson.vision_model.name))
     logits = background.awaited(
-        ("class_logits", name, lesson.picture_run), say("measure.running"),
-        lambda _: loss.class_logits(model, _fitted(lesson, model)), (name, lesson.vision_name),
-    )  # fmt: skip
+        ("class_logits", name, lesson.picture_run),
+        say("measure.running"),
+        lambda _: loss.class_logits(model, _fitted(lesson, model)),
+        (name, lesson.vision_name),
+    )
     classes = model.classes  # what is drawn holds these, not the model
     st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c")
     st.latex(r"t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
@@ -62,9 +68,12 @@ def _classes(lesson: Lesson) -> None:
     with left:
         st.image(lesson.vision.fitted.pixels, width=200)
         label = st.selectbox(
-            say("loss.label"), every, format_func=lambda c: class_name(classes[c]),
-            help=say("loss.label_help"), **choices.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
-        )  # fmt: skip
+            say("loss.label"),
+            every,
+            format_func=lambda c: class_name(classes[c]),
+            help=say("loss.label_help"),
+            **choices.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
+        )
         smoothing = _smoothing()
         found = loss.class_loss(logits, label, smoothing)
         one, two = st.columns(2)
@@ -74,9 +83,11 @@ def _classes(lesson: Lesson) -> None:
     order += [] if label in order else [label]
     with right:
         figure = against_target(
-            [class_name(classes[c]) for c in order], [float(found.probabilities[c]) for c in order],
-            [float(found.targets[c]) for c in order], (say("loss.probability"), say("loss.target")),
-        )  # fmt: skip
+            [class_name(classes[c]) for c in order],
+            [float(found.probabilities[c]) for c in order],
+            [float(found.targets[c]) for c in order],
+            (say("loss.probability"), say("loss.target")),
+        )
         st.plotly_chart(figure, key="class_loss", config=QUIET)
     pull = float(found.gradient[label])
     surer = pull > 0  # than the smoothed target asks
@@ -84,10 +95,14 @@ def _classes(lesson: Lesson) -> None:
     push = furthest((c for c in range(len(logits)) if c != label), key=lambda c: float(found.gradient[c]))
     named = [plain(class_name(classes[c])) for c in (label, push)]
     values = {
-        "label": named[0], "p": f"{float(found.probabilities[label]):.2%}", "pull": minus(f"{pull:+.3f}"),
-        "other": named[1], "push": minus(f"{float(found.gradient[push]):+.3f}"),
-        "count": len(logits), "chance": f"{math.log(len(logits)):.2f}",
-    }  # fmt: skip
+        "label": named[0],
+        "p": f"{float(found.probabilities[label]):.2%}",
+        "pull": minus(f"{pull:+.3f}"),
+        "other": named[1],
+        "push": minus(f"{float(found.gradient[push]):+.3f}"),
+        "count": len(logits),
+        "chance": f"{math.log(len(logits)):.2f}",
+    }
     note(say("loss.class_note_surer" if surer else "loss.class_note", **values))
 
 
@@ -104,23 +119,11 @@ def _fitted(lesson: Lesson, model: VisionModel) -> Image.Image:
     return fit_image(lesson.image, "crop", model.default_size, model.patch).pixels
 
 
-# Cross-entropy on a sequence
-
-
-def _reference(lesson: Lesson) -> str:
-    """What the person gives; at first a person's translation of a sample caption, or the model's own."""
-    known = texts.known_reference(lesson.sentence, lesson.target)
-    typed = st.text_input(
-        say("loss.reference"), known or lesson.translation.text, max_chars=1000,
-        key=f"loss_reference_{lesson.sentence_run}", help=say("loss.reference_help"),
-    )  # fmt: skip
-    if known is None and typed == lesson.translation.text:
-        st.caption(say("loss.reference_own"))
-    return typed
+# Cross-entropy on a sequencd
 
 
 def _sequence(lesson: Lesson) -> None:
-    reference = _reference(lesson)
+    reference = scores.reference(lesson)
     smoothing = _smoothing()
     output = loss.reference_ids(lesson.translator, reference, lesson.target)
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
@@ -145,39 +148,57 @@ def _sequence(lesson: Lesson) -> None:
             ),
         )
 
-    key = f"loss_dearest_{_name(reference)}"
+    key = f"loss_dearest_{scores.short(reference)}"
     if not ask_word(lesson, key, say("loss.q_dearest"), pieces, check):
         return
     own = lesson.of_sentence(
         ("own_loss", smoothing),
         lambda: loss.sequence_loss(lesson.translator, source, _own(lesson), smoothing),
-    )  # fmt: skip
+    )
     for place, name, value in zip(
-        st.columns(4), ("mean", "smoothed", "perplexity", "own_perplexity"),
-        (found.loss, found.smoothed, found.perplexity, own.perplexity), strict=True,
-    ):  # fmt: skip
+        st.columns(4),
+        ("mean", "smoothed", "perplexity", "own_perplexity"),
+        (found.loss, found.smoothed, found.perplexity, own.perplexity),
+        strict=True,
+    ):
         place.metric(say(f"loss.{name}"), f"{value:,.3f}")
     said = [
-        say("loss.hover", read=one.read, wanted=one.wanted, p=f"{one.probability:.1%}", choice=one.choice,
-            best=f"{one.choice_probability:.1%}")
+        say(
+            "loss.hover",
+            read=one.read,
+            wanted=one.wanted,
+            p=f"{one.probability:.1%}",
+            choice=one.choice,
+            best=f"{one.choice_probability:.1%}",
+        )
         for one in found.pieces
-    ]  # fmt: skip
+    ]
     figure = piece_losses(
-        pieces, [one.loss for one in found.pieces], [one.smoothed for one in found.pieces], said,
-        ("−ln p", say("loss.smoothed")), say("loss.nats"),
-    )  # fmt: skip
+        pieces,
+        [one.loss for one in found.pieces],
+        [one.smoothed for one in found.pieces],
+        said,
+        ("−ln p", say("loss.smoothed")),
+        say("loss.nats"),
+    )
     st.plotly_chart(figure, key="sequence_loss", config=QUIET)
     note(say("loss.sequence_note"))
     with st.expander(say("loss.by_piece")):
         table(
             [say("loss.reads"), say("loss.must_write"), "p", "−ln p", say("loss.smoothed"), say("loss.would_write")],
             [
-                [cell(one.read), cell(one.wanted), f"{one.probability:.1%}", f"{one.loss:.3f}", f"{one.smoothed:.3f}",
-                 f"{cell(one.choice)} {one.choice_probability:.0%}"]
+                [
+                    cell(one.read),
+                    cell(one.wanted),
+                    f"{one.probability:.1%}",
+                    f"{one.loss:.3f}",
+                    f"{one.smoothed:.3f}",
+                    f"{cell(one.choice)} {one.choice_probability:.0%}",
+                ]
                 for one in found.pieces
             ],
             texts=2,
-        )  # fmt: skip
+        )
 
 
 def _own(lesson: Lesson) -> torch.Tensor:
@@ -195,7 +216,7 @@ def _patches(lesson: Lesson) -> None:
     found = lesson.of_picture(
         ("regression", share),
         lambda: loss.masked_regression(lesson.vision_model, lesson.vision.fitted, share),
-    )  # fmt: skip
+    )
     pictures = (found.masked, "seen"), (found.filled, "filled"), (lesson.vision.fitted.pixels, "original")
     for place, (picture, name) in zip(st.columns(3), pictures, strict=True):
         place.image(picture, say(f"loss.{name}"), width="stretch")
@@ -222,72 +243,3 @@ def _patches(lesson: Lesson) -> None:
 
 
 # BLEU and chrF
-
-
-def _scores(lesson: Lesson) -> None:
-    reference = _reference(lesson)
-    if not clean(reference):
-        raise SidelightError("lessons.no_reference")
-    chinese = lesson.target == "cmn_Hans"
-    text = st.text_input(
-        say("loss.judged"), lesson.translation.text, max_chars=1000, key=f"loss_judged_{lesson.sentence_run}",
-        help=say("loss.judged_help"),
-    )  # fmt: skip
-    if not clean(text):
-        raise SidelightError("lessons.no_reference")
-    found, characters = texts.bleu(text, reference, chinese), texts.chrf(text, reference)
-    shorter = texts.bleu(_without_last(text, chinese), reference, chinese)
-
-    def check(choice: str) -> Verdict:
-        falls = shorter.penalty < found.penalty
-        rises = shorter.ngrams[0].precision > found.ngrams[0].precision if shorter.ngrams else False
-        actual = "both" if falls and rises else "penalty" if falls else "precision" if rises else "neither"
-        values = {
-            "before": f"{found.ngrams[0].precision:.0f}%", "after": f"{shorter.ngrams[0].precision:.0f}%",
-            "bp": f"{found.penalty:.2f}", "bp_after": f"{shorter.penalty:.2f}", "score": f"{shorter.score:.1f}",
-        }  # fmt: skip
-        return Verdict(choice == actual, say("loss.q_short_answer", **values))
-
-    options = {name: say(f"loss.q_{name}") for name in ("penalty", "precision", "both", "neither")}
-    if found.ngrams and shorter.ngrams:
-        ask_option(lesson, f"loss_short_{_name(text + reference)}", say("loss.q_short"), options, check)
-    st.latex(r"\mathrm{BLEU} = \mathrm{BP}\cdot\exp\Big(\frac{1}{N}\sum_{n=1}^{N}\ln p_n\Big)")
-    st.latex(r"\mathrm{BP} = \min\!\big(1,\; e^{\,1 - r/c}\big)")
-    numbers = {
-        "BLEU": f"{found.score:.1f}", "BP": f"{found.penalty:.3f}", "c / r": f"{found.length} / {found.reference}",
-        "chrF2": f"{characters.score:.1f}",
-    }  # fmt: skip
-    for place, (name, value) in zip(st.columns(4), numbers.items(), strict=True):
-        place.metric(name, value)
-    table(
-        ["$n$", "$p_n$", say("loss.matched"), say("loss.missing")],
-        [
-            [str(n.length), f"{n.matched}/{n.total} = {n.precision:.1f}%", cell(_some(n.found)), cell(_some(n.missing))]
-            for n in found.ngrams
-        ],
-        texts=4,
-    )
-    note(say("loss.bleu_note"))
-    st.latex(r"\mathrm{chrF}_\beta = (1+\beta^2)\,\frac{P\,R}{\beta^2 P + R}, \qquad \beta = 2")
-    if characters.lengths:
-        series = {
-            say("loss.precision"): [p for _, p, _ in characters.lengths],
-            say("loss.recall"): [r for _, _, r in characters.lengths],
-        }
-        labels = [f"n = {n}" for n, _, _ in characters.lengths]
-        st.plotly_chart(pairs_of_bars(labels, series, "%"), key="chrf", config=QUIET)
-    note(say("loss.chrf_note", precision=f"{characters.precision:.1f}", recall=f"{characters.recall:.1f}"))
-
-
-def _without_last(text: str, chinese: bool) -> str:
-    """The text without its last two words (characters in Chinese)."""
-    return text[:-2] if chinese else " ".join(text.split()[:-2])
-
-
-def _name(text: str) -> str:
-    """Short, for a widget's key."""
-    return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _some(ngrams: tuple[str, ...], most: int = 8) -> str:
-    return " · ".join(ngrams[:most]) + (" …" if len(ngrams) > most else "") or "–"

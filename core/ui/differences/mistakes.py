@@ -25,9 +25,14 @@ def show(lesson: Lesson) -> None:
     with st.container(border=True):
         st.markdown(f"#### {say('mistakes.title')}")
         chosen = st.segmented_control(
-            say("mistakes.title"), MISTAKES, format_func=lambda name: say(f"mistakes.{name}"), default=None,
-            required=True, label_visibility="collapsed", **choices.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
-        )  # fmt: skip
+            say("mistakes.title"),
+            MISTAKES,
+            format_func=lambda name: say(f"mistakes.{name}"),
+            default=None,
+            required=True,
+            label_visibility="collapsed",
+            **choices.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
+        )
         chosen = chosen or MISTAKES[0]
         note(say(f"mistakes.{chosen}_why"))
         {"softmax": _softmax, "classifier": _classifier, "one_hot": _one_hot, "order": _order}[chosen](lesson)
@@ -43,7 +48,7 @@ def _softmax(lesson: Lesson) -> None:
     rows = lesson.of_both(
         "softmax_rows",
         lambda: [[mistakes.rows_of(t, t.layers // 2, f) for t in traces] for f in mistakes.FORMULAS],
-    )  # fmt: skip
+    )
     names = " / ".join([say("maths.vision")] * (len(traces) - 1) + [say("maths.encoder")])
     table(
         [names, say("mistakes.total"), say("mistakes.entropy"), say("mistakes.off")],
@@ -56,13 +61,20 @@ def _softmax(lesson: Lesson) -> None:
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     size = lesson.vision.fitted.pixels.width
     found = background.result(
-        ("wrong_formulas", lesson.run), title("wrong_formulas", 3),
+        ("wrong_formulas", lesson.run),
+        title("wrong_formulas", 3),
         lambda on_step: mistakes.outcomes(
-            lesson.vision_model, lesson.image, size, lesson.translator, source, limit(lesson),
+            lesson.vision_model,
+            lesson.image,
+            size,
+            lesson.translator,
+            source,
+            limit(lesson),
             tell=lambda done: on_step(done, len(mistakes.FORMULAS)),
         ),
-        lesson.models, wait=True,
-    )  # fmt: skip
+        lesson.models,
+        wait=True,
+    )
     if found is None:
         return
     classes = bool(found[0].predictions)
@@ -148,7 +160,7 @@ def _order(lesson: Lesson) -> None:
     picture = lesson.of_picture(
         "picture_order",
         lambda: mistakes.picture_order(lesson.vision_model, lesson.vision.fitted),
-    )  # fmt: skip
+    )
     options = {name: say(f"mistakes.q_{name}") for name in ("nothing", "little", "much")}
 
     def check(choice: str) -> Verdict:
@@ -170,7 +182,7 @@ def _order(lesson: Lesson) -> None:
     words = lesson.of_sentence(
         "word_order",
         lambda: mistakes.word_order(lesson.translator, source, lesson.translation, limit(lesson)),
-    )  # fmt: skip
+    )
     if words is None:
         st.info(say("mistakes.no_table_text"))
         return

@@ -57,14 +57,21 @@ def _ask(lesson: Lesson, text: TextWalk) -> None:
     ratio = image / sentence
     guesses = {name: _round(ratio * factor) for name, factor in (("less", 0.1), ("right", 1.0), ("more", 10.0))}
     told = {
-        "image": f"{image:,}", "positions": positions, "width": width, "text": f"{sentence:,}",
-        "pieces": pieces, "text_width": text_width, "times": f"{ratio:.1f}",
-    }  # fmt: skip
+        "image": f"{image:,}",
+        "positions": positions,
+        "width": width,
+        "text": f"{sentence:,}",
+        "pieces": pieces,
+        "text_width": text_width,
+        "times": f"{ratio:.1f}",
+    }
     quiz.ask_option(
-        lesson, "pipe_ratio", say("lesson_pipe.ask"),
+        lesson,
+        "pipe_ratio",
+        say("lesson_pipe.ask"),
         {name: say("lesson_pipe.times", times=times) for name, times in guesses.items()},
         lambda choice: Verdict(choice == "right", say("lesson_pipe.tell", **told)),
-    )  # fmt: skip
+    )
 
 
 def _round(value: float) -> str:
@@ -81,9 +88,12 @@ def _cell(side: str, shape: Sequence[int], picture: Image.Image | None, text: st
 def _preprocess(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> None:
     pixels = vision.pixels
     values = {
-        "width": lesson.image.width, "height": lesson.image.height, "side": pixels.shape[-1],
-        "mean": f"{float(pixels.mean()):.2f}", "deviation": f"{float(pixels.std()):.2f}",
-    }  # fmt: skip
+        "width": lesson.image.width,
+        "height": lesson.image.height,
+        "side": pixels.shape[-1],
+        "mean": f"{float(pixels.mean()):.2f}",
+        "deviation": f"{float(pixels.std()):.2f}",
+    }
     with left:
         _cell("vision", (1, *pixels.shape), _normalised(pixels), say("lesson_pipe.pixels", **values))
     ids = text.ids.tolist()
@@ -143,16 +153,22 @@ def _answer(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> 
         else:
             top = lesson.vision.predictions[0]
             said = say(
-                "lesson_pipe.head", width=width, classes=len(vision.logits), label=plain(class_name(top.label)),
+                "lesson_pipe.head",
+                width=width,
+                classes=len(vision.logits),
+                label=plain(class_name(top.label)),
                 probability=f"{top.probability:.1%}",
-            )  # fmt: skip
+            )
             _cell("vision", (1, width), figures.heat_image(vision.head[None], height=40), said)
     steps, vocabulary = text.logits.shape
     with right:
         said = say(
-            "lesson_pipe.decoder", layers=len(text.decoder) - 1, pieces=len(text.ids), steps=steps,
+            "lesson_pipe.decoder",
+            layers=len(text.decoder) - 1,
+            pieces=len(text.ids),
+            steps=steps,
             vocabulary=f"{vocabulary:,}",
-        )  # fmt: skip
+        )
         _cell("language", (1, *text.decoder[-1].shape), figures.heat_image(text.decoder[-1]), said)
 
 
@@ -166,9 +182,11 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
             classes = lesson.vision_model.classes
             every = range(len(classes))
             label = st.selectbox(
-                say("lesson_pipe.label"), every, format_func=lambda index: class_name(classes[index]),
+                say("lesson_pipe.label"),
+                every,
+                format_func=lambda index: class_name(classes[index]),
                 **choices.widget("label", f"pipe_{lesson.run}", every, int(vision.logits.argmax())),
-            )  # fmt: skip
+            )
             values = {"loss": f"{pipeline.class_loss(vision, label):.3f}", "even": f"{math.log(len(classes)):.3f}"}
             st.markdown(say("lesson_pipe.loss_class", **values))
     with right:

@@ -85,9 +85,10 @@ def progress() -> tuple[int, int]:
 def choose_all() -> None:
     """Whether every answer is shown without asking, for who explains; the link carries it as `answers`."""
     st.toggle(
-        say("quiz.all"), help=say("quiz.all_help"),
+        say("quiz.all"),
+        help=say("quiz.all_help"),
         **choices.widget("answers", "answers_shown", (False, True), False, lambda on: SHOWN if on else "hidden"),
-    )  # fmt: skip
+    )
 
 
 def show_progress() -> None:
@@ -136,9 +137,12 @@ def _reveal(
     """The run's answer, or a way to see it without answering, which does not count."""
     if given is None:
         st.button(
-            say("quiz.skip"), key=f"skip_{key}_{lesson.run}", type="tertiary",
-            on_click=_record, args=(lesson, key, None, False),
-        )  # fmt: skip
+            say("quiz.skip"),
+            key=f"skip_{key}_{lesson.run}",
+            type="tertiary",
+            on_click=_record,
+            args=(lesson, key, None, False),
+        )
     elif verdict is None:
         st.info(check(some).text, icon=":material/visibility:")
     elif verdict.right:

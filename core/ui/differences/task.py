@@ -62,10 +62,12 @@ def _label(lesson: Lesson) -> None:
     told = {"name": plain(names[0]), "probability": f"{top[0].probability:.1%}"}
     told |= {"second": plain(names[1]), "probability2": f"{top[1].probability:.1%}"} if len(top) > 1 else {}
     if len(top) > 1 and not quiz.ask_option(
-        lesson, "task_label", say("lesson_task.ask_label", count=len(model.classes)),
+        lesson,
+        "task_label",
+        say("lesson_task.ask_label", count=len(model.classes)),
         {label: plain(class_name(label)) for label in listed},
         lambda choice: Verdict(choice == top[0].label, say("lesson_task.tell_label", **told)),
-    ):  # fmt: skip
+    ):
         return
     figure = probability_bars(names, [prediction.probability for prediction in top])
     st.plotly_chart(figure, key="lesson_label", config=QUIET)

@@ -46,9 +46,11 @@ def _ask_read(lesson: Lesson) -> bool:
     best, second = sorted(range(len(shares)), key=lambda i: -shares[i])[:2] if len(shares) > 1 else (0, 0)
     pieces = translation.source.pieces
     told = {
-        "best": piece_name(pieces[best]), "share": f"{shares[best]:.0%}",
-        "second": piece_name(pieces[second]), "share2": f"{shares[second]:.0%}",
-    }  # fmt: skip
+        "best": piece_name(pieces[best]),
+        "share": f"{shares[best]:.0%}",
+        "second": piece_name(pieces[second]),
+        "share2": f"{shares[second]:.0%}",
+    }
 
     def check(choice: int) -> Verdict:
         yours = say("lesson_arch.yours_read", value=f"{shares[choice]:.0%}")
@@ -73,9 +75,12 @@ def _scrub(lesson: Lesson) -> None:
     rest = " ".join(f":gray[{piece}]" for piece in pieces[number:])
     st.markdown(f"{say('lesson_arch.written')} {so_far} {rest}")
     values = {
-        "step": number, "piece": pieces[number - 1], "probability": f"{step.probability:.1%}",
-        "entropy": f"{step.entropy:.2f}", "choices": f"{2**step.entropy:.1f}",
-    }  # fmt: skip
+        "step": number,
+        "piece": pieces[number - 1],
+        "probability": f"{step.probability:.1%}",
+        "entropy": f"{step.entropy:.2f}",
+        "choices": f"{2**step.entropy:.1f}",
+    }
     text = say("lesson_arch.step_says", **values)
     first = max(chance for _, chance in step.alternatives)
     st.markdown(text if step.probability >= first - 1e-6 else f"{text} {say('lesson_arch.not_first')}")

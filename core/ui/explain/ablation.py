@@ -45,15 +45,23 @@ def _side(side: Side) -> None:
     texts = {sides.head_text(side.kind, head): head for head in names}
     st.session_state[key] = choices.read_several(f"{side.kind}_off", texts, [])
     off: list[Head] = st.multiselect(
-        say("ablation.off"), list(names), format_func=names.__getitem__, key=key, placeholder=say("ablation.none"),
-        help=say("ablation.off_help"), on_change=_tell, args=(key, side.kind),
-    )  # fmt: skip
+        say("ablation.off"),
+        list(names),
+        format_func=names.__getitem__,
+        key=key,
+        placeholder=say("ablation.none"),
+        help=say("ablation.off_help"),
+        on_change=_tell,
+        args=(key, side.kind),
+    )
     with without(asked, off):
         side.either(lambda photo: _photo(photo, asked, off), lambda sentence: _sentence(sentence, asked, off))
     grids = background.result(
-        ("importance", side.name, side.place, target), say("ablation.measuring", count=len(names)),
-        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step), (side.name,),
-    )  # fmt: skip
+        ("importance", side.name, side.place, target),
+        say("ablation.measuring", count=len(names)),
+        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step),
+        (side.name,),
+    )
     _grids(side.kind, asked, grids, key, off)
     if grids is not None:
         st.caption(say(f"ablation.grid_{side.kind}"))
@@ -124,17 +132,23 @@ def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, 
             f"{key}_{kind}_{st.session_state.get(f'{key}_turn', 0)}"  # a new one each time: no selection is left over
         )
         clickable(
-            figures.switches(values, own, title, words), chart, partial(_toggle, key, of, kind),
-            selection_mode=("points", "box", "lasso"), config=TOOLS,
-        )  # fmt: skip
+            figures.switches(values, own, title, words),
+            chart,
+            partial(_toggle, key, of, kind),
+            selection_mode=("points", "box", "lasso"),
+            config=TOOLS,
+        )
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         layer = left.selectbox(
             say("ablation.layer"), range(trace.layers), format_func=lambda n: str(n + 1), key=f"{key}_{kind}_layer"
         )
         right.button(
-            say("ablation.toggle_layer"), key=f"{key}_{kind}_toggle", width="stretch", on_click=_set, args=(
-                key, of, [(kind, layer, head) for head in range(trace.heads)])
-        )  # fmt: skip
+            say("ablation.toggle_layer"),
+            key=f"{key}_{kind}_toggle",
+            width="stretch",
+            on_click=_set,
+            args=(key, of, [(kind, layer, head) for head in range(trace.heads)]),
+        )
 
 
 def _toggle(key: str, of: str, kind: Kind, cells: list[list[int]]) -> None:

@@ -144,8 +144,9 @@ def _softmax(one: Shown) -> None:
     best = [key for key in found.strongest[: written.KEYS].tolist() if found.weights[key] > 0]
     st.plotly_chart(
         probability_bars([one.labels[key] for key in best], found.weights[best].tolist()),
-        key=f"arith_bars_{one.side.kind}", config=QUIET,
-    )  # fmt: skip
+        key=f"arith_bars_{one.side.kind}",
+        config=QUIET,
+    )
     st.caption(
         say("arith.covered", count=len(best), share=f"{float(found.weights[best].sum()):.0%}", all=len(one.labels))
     )
@@ -179,6 +180,11 @@ def _output(one: Shown) -> None:
         }
         for kind, data in files.items():
             st.download_button(
-                say(f"arith.{kind}"), data, f"attention-{one.side.kind}.{kind}", icon=":material/download:",
-                on_click="ignore", key=f"arith_{kind}_{one.side.kind}", help=say(f"arith.{kind}_help"),
-            )  # fmt: skip
+                say(f"arith.{kind}"),
+                data,
+                f"attention-{one.side.kind}.{kind}",
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"arith_{kind}_{one.side.kind}",
+                help=say(f"arith.{kind}_help"),
+            )

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
 from core import samples
 from core.attention.statistics import NAMES, SINK, average_statistics, queries
@@ -14,23 +12,22 @@ from core.errors import SidelightError
 from core.models.images import open_image
 from core.store import store
 from core.ui import background, choices, film
-from core.ui.clickable import clickable, drawn, is_news
+from core.ui.clickable import clickable
 from core.ui.columns import beside
+from core.ui.explain import all_heads
 from core.ui.explain import sides as both
+from core.ui.explain.all_heads import Found, Place
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say, show_error
 from core.ui.plain import piece_text
 from core.views.film import film_sentence
-from core.views.heads import head_grid, head_rows, head_table
+from core.views.heads import head_grid
 from core.views.light import lit_photo, times_even
 from core.views.linked import state
 
 KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
 CARDS = {"photo": "image", "sentence": "sentence"}  # as the linked view's text names them
 LEAST = 0.01  # a grid's scale ends here or later
-
-Found = dict[Kind, dict[str, Tensor]]  # what `average_statistics` gives, by kind of attention
-Place = tuple[Kind, int, int]  # kind, layer, head
 
 
 def show(pair: Pair) -> None:
@@ -52,16 +49,20 @@ def show(pair: Pair) -> None:
         with below:
             _open(side, found[side.kind], chosen, averaged)
     if found:
-        _table(sides, found)
+        all_heads.show(sides, found, _remember)
 
 
 def _choices() -> tuple[bool, str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = {name: say(f"heads.over_{name}") for name in ("input", "samples")}
         over = st.segmented_control(
-            say("heads.over"), list(names), format_func=names.__getitem__, required=True, help=say("heads.over_help"),
+            say("heads.over"),
+            list(names),
+            format_func=names.__getitem__,
+            required=True,
+            help=say("heads.over_help"),
             **choices.widget("over", "heads_over", names, "input"),
-        )  # fmt: skip
+        )
         titles = {name: say(f"heads.{name}") for name in NAMES}
         statistic = st.segmented_control(
             say("heads.statistic"),
@@ -83,9 +84,12 @@ def choose_kind(key: str) -> Kind:
     """Which of a translator's attentions; the link has it under one name for all sections."""
     names = {kind: say(f"heads.kind_{kind}") for kind in KINDS}
     return st.segmented_control(
-        say("heads.kind"), KINDS, format_func=names.__getitem__, required=True,
+        say("heads.kind"),
+        KINDS,
+        format_func=names.__getitem__,
+        required=True,
         **choices.widget("attention", key, KINDS, "cross"),
-    )  # fmt: skip
+    )
 
 
 def _found(side: Side, averaged: bool) -> Found | None:
@@ -96,9 +100,11 @@ def _found(side: Side, averaged: bool) -> Found | None:
     how = side.place[1]  # the size of the photos, or the language of the translations
     try:
         return background.result(
-            ("heads", side.name, how), say(f"heads.averaging_{side.kind}"), lambda on_step: _averages(side, on_step),
+            ("heads", side.name, how),
+            say(f"heads.averaging_{side.kind}"),
+            lambda on_step: _averages(side, on_step),
             (side.name,),
-        )  # fmt: skip
+        )
     except SidelightError as error:
         show_error(error)
         return None
@@ -159,9 +165,15 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
     }
     title = f"{say(f'heads.side_{side.kind}')} · {side.attention_title(kind)}"
     figure = head_grid(
-        values, title, words=words, low=0, high=high, chosen=chosen[1:], height=300,
+        values,
+        title,
+        words=words,
+        low=0,
+        high=high,
+        chosen=chosen[1:],
+        height=300,
         order=values.argsort(dim=1, descending=True, stable=True) if ordered else None,
-    )  # fmt: skip
+    )
 
     def take(marks: list[list[int]]) -> None:
         layer, head = map(int, marks[0])
@@ -169,9 +181,13 @@ def _grid(side: Side, kind: Kind, found: Found, statistic: str, ordered: bool, h
 
     clickable(figure, f"heads_grid_{side.kind}", take)
     st.caption(
-        say("heads.mean", value=f"{float(values.mean()):.2f}", low=f"{float(values.min()):.2f}",
-            high=f"{float(values.max()):.2f}")
-    )  # fmt: skip
+        say(
+            "heads.mean",
+            value=f"{float(values.mean()):.2f}",
+            low=f"{float(values.min()):.2f}",
+            high=f"{float(values.max()):.2f}",
+        )
+    )
     say_sampled(side.traces[kind])
 
 
@@ -206,13 +222,17 @@ def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
 
 def _photo_map(side: PhotoSide, place: Place) -> None:
     trace, axis = side.result.traces["encoder"], side.result.axis
+    _, layer, head = place
     first = len(axis.prefix)
     options = [*axis.prefix[:1], "mean"]
     query = st.segmented_control(
-        say("heads.query"), options, format_func=lambda name: say("heads.query_mean") if name == "mean" else name,
-        required=True, **choices.widget("looks", f"heads_query_{bool(first)}", options, options[0]),
-    )  # fmt: skip
-    weights = trace.map(*place[1:])[first:].mean(0) if query == "mean" else trace.row(*place[1:], 0)
+        say("heads.query"),
+        options,
+        format_func=lambda name: say("heads.query_mean") if name == "mean" else name,
+        required=True,
+        **choices.widget("looks", f"heads_query_{bool(first)}", options, options[0]),
+    )
+    weights = trace.map(layer, head)[first:].mean(0) if query == "mean" else trace.row(layer, head, 0)
     on_patches = weights[first:]
     lit = lit_photo(side.result.fitted.pixels, times_even(on_patches.reshape(axis.grid)))
     st.image(lit, width=448)
@@ -241,45 +261,3 @@ def _to_linked(side: Side, place: Place) -> dict[str, str]:
     depth = layer / max(1, side.traces[kind].layers - 1)
     view = state.with_head(choices.remembered("view"), depth, [CARDS[side.kind]], head)
     return {"view": view} | side.chosen_model
-
-
-def _table(sides: list[Side], found: dict[str, Found]) -> None:
-    """Every head of both models; a click on a column's name sorts, a click on a row opens the head."""
-    st.markdown(f"##### {say('heads.table')}")
-    blocks = [(side, kind, found[side.kind][kind]) for side in sides if side.kind in found for kind in found[side.kind]]
-    places = [(side.kind, kind, layer, head) for side, kind, one in blocks
-              for layer, head in torch.cartesian_prod(*map(torch.arange, one["entropy"].shape)).tolist()]  # fmt: skip
-    rows = [_table_row(side, kind, row) for side, kind, one in blocks for row in head_rows(one)]
-    numbers = {say(f"heads.{name}"): st.column_config.NumberColumn(format="%.3f") for name in NAMES}
-
-    def take() -> None:
-        selected = st.session_state.heads_table.selection.rows
-        if is_news("heads_table", selected) and selected[0] < len(places):
-            side, *place = places[selected[0]]
-            _remember(side, tuple(place))
-            if len(found[side]) > 1:
-                choices.write("attention", place[0], "cross")
-
-    st.caption(say("heads.table_help"))
-    st.dataframe(
-        rows, hide_index=True, height=300, key="heads_table", on_select=take, selection_mode="single-row",
-        column_config=numbers,
-    )  # fmt: skip
-    drawn("heads_table")
-    st.download_button(
-        say("heads.download"), lambda: head_table((side.kind, kind, one) for side, kind, one in blocks).encode(),
-        "heads.csv", "text/csv", icon=":material/download:", on_click="ignore", key="heads_csv",
-    )  # fmt: skip
-
-
-def _table_row(side: Side, kind: Kind, row: dict[str, float | int | str]) -> dict[str, float | int | str]:
-    by = row["sink by"]
-    return {
-        say("heads.input"): say(f"heads.side_{side.kind}"),
-        say("heads.kind"): side.attention_name(kind),
-        say("heads.layer"): row["layer"],
-        say("heads.head"): row["head"],
-        **{say(f"heads.{name}"): row[name] for name in NAMES[:3]},
-        say("heads.sink_by"): say(f"heads.sink_{by}") if by else "–",
-        **{say(f"heads.{name}"): row[name] for name in NAMES[3:]},
-    }

@@ -53,10 +53,13 @@ def _options() -> Options:
     with st.expander(say("explain.options"), icon=":material/tune:"):
         columns = st.columns(3)
         fusion = columns[0].segmented_control(
-            say("explain.fusion"), FUSIONS, required=True,
+            say("explain.fusion"),
+            FUSIONS,
+            required=True,
             **choices.widget("fusion", "explain_fusion", FUSIONS, FUSIONS[0]),
-            format_func=lambda name: say(f"explain.fusion_{name}"), help=say("explain.fusion_help"),
-        )  # fmt: skip
+            format_func=lambda name: say(f"explain.fusion_{name}"),
+            help=say("explain.fusion_help"),
+        )
         discard = columns[1].slider(
             say("explain.discard"),
             0,
@@ -80,10 +83,13 @@ def _options() -> Options:
 def _choose_fill(side: Side, asked: Subject) -> str:
     names = {fill: say(f"explain.fill_{fill}") for fill in asked.fills}
     return st.segmented_control(
-        say(f"explain.fill_{side.kind}"), asked.fills, required=True, format_func=names.__getitem__,
+        say(f"explain.fill_{side.kind}"),
+        asked.fills,
+        required=True,
+        format_func=names.__getitem__,
         help=say("explain.fill_help"),
         **choices.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
-    )  # fmt: skip
+    )
 
 
 def _check(
@@ -95,16 +101,20 @@ def _check(
         return None
     key = (side.name, side.place, target, fill)
     chance = background.result(
-        ("control", *key), say(f"explain.checking_random_{side.kind}"),
-        lambda on_step: control(sides.subject_of(side, target), fill, on_step=on_step), (side.name,),
-    )  # fmt: skip
+        ("control", *key),
+        say(f"explain.checking_random_{side.kind}"),
+        lambda on_step: control(sides.subject_of(side, target), fill, on_step=on_step),
+        (side.name,),
+    )
     if chance is None:
         return None
     orders = [order(one, asked.units) for one in found.values()]
     drawn = background.result(
-        ("curves", *key, options), say(f"explain.checking_{side.kind}"),
-        lambda on_step: curves(sides.subject_of(side, target), orders, fill, on_step=on_step), (side.name,),
-    )  # fmt: skip
+        ("curves", *key, options),
+        say(f"explain.checking_{side.kind}"),
+        lambda on_step: curves(sides.subject_of(side, target), orders, fill, on_step=on_step),
+        (side.name,),
+    )
     if drawn is None:
         return None
     return dict(zip(found, verdicts(drawn, chance), strict=True)), drawn, chance
@@ -184,9 +194,14 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
         middle, width = spread.mean(0), spread.std(0)
         series = {names[name]: row for name, row in zip(found, values.tolist(), strict=True)}
         figure = figures.curves(
-            drawn.fractions.tolist(), series, ((middle - width).tolist(), (middle + width).tolist()),
-            say(f"explain.{what}_x"), say("explain.sure"), say("explain.random"), names[chosen],
-        )  # fmt: skip
+            drawn.fractions.tolist(),
+            series,
+            ((middle - width).tolist(), (middle + width).tolist()),
+            say(f"explain.{what}_x"),
+            say("explain.sure"),
+            say("explain.random"),
+            names[chosen],
+        )
         place.caption(say(f"explain.{what}"))
         with place:
             painted.chart(figure, f"{what}_{side.kind}")
@@ -222,9 +237,14 @@ def _download(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
     for number, label in enumerate(asked.axis.labels):
         writer.writerow([number, label, *(float(one[number]) for one in found.values())])
     st.download_button(
-        say("explain.download"), text.getvalue().encode(), f"explanation-{side.kind}.csv", "text/csv",
-        icon=":material/download:", on_click="ignore", key=f"explain_csv_{side.kind}",
-    )  # fmt: skip
+        say("explain.download"),
+        text.getvalue().encode(),
+        f"explanation-{side.kind}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"explain_csv_{side.kind}",
+    )
 
 
 def _explanations() -> None:

@@ -42,9 +42,12 @@ def prune(side: Side, target: int, grids: dict[Kind, Tensor]) -> None:
         return found
 
     found = background.result(
-        ("pruning", side.name, side.place, tuple(order)), say(f"ablation.prune_{side.kind}", count=items), work,
-        (side.name,), wait=True,
-    )  # fmt: skip
+        ("pruning", side.name, side.place, tuple(order)),
+        say(f"ablation.prune_{side.kind}", count=items),
+        work,
+        (side.name,),
+        wait=True,
+    )
     if found is not None:
         series = {say(f"ablation.{name}"): points for name, points in found.items()}
         figure = figures.pruning(series, say("ablation.heads_off"), say(f"ablation.quality_{side.kind}"))

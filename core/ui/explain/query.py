@@ -51,9 +51,11 @@ def _numbered(what: str, name: str, key: str, count: int, default: int, start: i
     if key not in st.session_state and choices.said(name) is None:
         choices.write(name, choices.from_one(start), choices.from_one(default))
     return st.selectbox(
-        say(f"arith.{what}"), range(count), format_func=choices.from_one,
+        say(f"arith.{what}"),
+        range(count),
+        format_func=choices.from_one,
         **choices.widget(name, key, range(count), default, choices.from_one),
-    )  # fmt: skip
+    )
 
 
 def _shown(side: Side, kind: Kind, place: tuple[int, int], position: int, labels: list[str], query: str) -> Shown:
@@ -71,9 +73,12 @@ def choose_in_photo(side: PhotoSide) -> Shown:
     rows, columns = axis.grid
     asks = [*axis.prefix, "patch"]
     who = st.pills(
-        say("arith.query"), asks, format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
-        required=True, **choices.widget("asks", "arith_asks", asks, "patch"),
-    )  # fmt: skip
+        say("arith.query"),
+        asks,
+        format_func=lambda name: say("arith.a_patch") if name == "patch" else name,
+        required=True,
+        **choices.widget("asks", "arith_asks", asks, "patch"),
+    )
     holder = st.container()
     chosen, take = patches.linked("patch", axis.grid)
     if who == "patch":
@@ -114,10 +119,12 @@ def choose_in_sentence(side: SentenceSide) -> Shown:
     asks = (translation.source if kind == "encoder" else translation.target).pieces
     key = f"arith_piece_{kind}"
     position = st.pills(
-        say("arith.query_encoder" if kind == "encoder" else "arith.query_written"), range(len(asks)),
-        format_func=lambda n: piece_name(asks[n]), required=True,
+        say("arith.query_encoder" if kind == "encoder" else "arith.query_written"),
+        range(len(asks)),
+        format_func=lambda n: piece_name(asks[n]),
+        required=True,
         **choices.widget("word", key, range(len(asks)), min(1, len(asks) - 1), choices.from_one),
-    )  # fmt: skip
+    )
     if kind != "encoder":
         st.caption(say("arith.just_read", piece=piece_name(translation.decoder_input.pieces[position])))
     labels = [f"{n + 1} · {piece_text(piece)}" for n, piece in enumerate(trace.key_axis.labels)]

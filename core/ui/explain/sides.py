@@ -90,12 +90,19 @@ class PhotoSide:
         rest = [number for number in range(len(self.model.classes)) if number not in shown]
         first = WHOLE if self.result.is_thin else likely[0]  # no class is asked for that may not be there
         return st.selectbox(
-            say("explain.class_thin" if self.result.is_thin else "explain.class"), [*likely, *rest, WHOLE],
-            format_func=lambda n: say("explain.whole_photo") if n == WHOLE
-            else class_name(self.model.classes[n]) + shown.get(n, ""),
-            **choices.widget("class", f"explain_class_{self.name}_{self.place[0]}", [*likely, *rest, WHOLE], first,
-                          lambda n: texts.get(n, "")),
-        )  # fmt: skip
+            say("explain.class_thin" if self.result.is_thin else "explain.class"),
+            [*likely, *rest, WHOLE],
+            format_func=lambda n: (
+                say("explain.whole_photo") if n == WHOLE else class_name(self.model.classes[n]) + shown.get(n, "")
+            ),
+            **choices.widget(
+                "class",
+                f"explain_class_{self.name}_{self.place[0]}",
+                [*likely, *rest, WHOLE],
+                first,
+                lambda n: texts.get(n, ""),
+            ),
+        )
 
     def _class_texts(self) -> dict[int, str]:
         """What the link calls a class; of two with the same name, the number says which."""
@@ -151,11 +158,17 @@ class SentenceSide:
         pieces = self.translation.target.pieces
         every = [WHOLE, *range(len(pieces))]
         return st.selectbox(
-            say("explain.piece"), every,
-            format_func=lambda n: f"{self.translation.text} ({say('explain.whole_sentence')})" if n == WHOLE
-            else f"{n + 1} · {piece_text(pieces[n])}" if n < len(pieces) else "–",
+            say("explain.piece"),
+            every,
+            format_func=lambda n: (
+                f"{self.translation.text} ({say('explain.whole_sentence')})"
+                if n == WHOLE
+                else f"{n + 1} · {piece_text(pieces[n])}"
+                if n < len(pieces)
+                else "–"
+            ),
             **choices.widget("piece", f"explain_piece_{self.name}", every, WHOLE, choices.from_one),
-        )  # fmt: skip
+        )
 
 
 Side = PhotoSide | SentenceSide
@@ -174,9 +187,11 @@ class Pair:
 
 
 def pair(
-    vision: tuple[str, VisionModel], photo: tuple[str, Image.Image],
-    translation: tuple[str, Translator], sentence: tuple[str, str | None],
-) -> Pair:  # fmt: skip
+    vision: tuple[str, VisionModel],
+    photo: tuple[str, Image.Image],
+    translation: tuple[str, Translator],
+    sentence: tuple[str, str | None],
+) -> Pair:
     """Both inputs run through their models; what fails is said, and its side left out."""
     return Pair(_or_said(lambda: _photo(*vision, *photo)), _or_said(lambda: _sentence(*translation, *sentence)))
 
@@ -211,13 +226,17 @@ def maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
     """Every method that applies: (N,) each."""
     key = (side.name, side.place, target)
     found = background.awaited(
-        ("gradient_maps", *key), say("explain.gradients"),
-        lambda _: _gradient_maps(subject_of(side, target)), (side.name,),
-    )  # fmt: skip
+        ("gradient_maps", *key),
+        say("explain.gradients"),
+        lambda _: _gradient_maps(subject_of(side, target)),
+        (side.name,),
+    )
     plain = background.awaited(
-        ("plain_maps", *key, options), say("explain.gradients"),
-        lambda _: _plain_maps(subject_of(side, target), options), (side.name,),
-    )  # fmt: skip
+        ("plain_maps", *key, options),
+        say("explain.gradients"),
+        lambda _: _plain_maps(subject_of(side, target), options),
+        (side.name,),
+    )
     return {name: (plain | found)[name] for name in METHODS if name in plain or name in found}
 
 
