@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from core.finetune.parallel import Pair, by_direction
-from core.models.decoding import NoLoops, repeats
+from core.models.decoding import NoLoops
 from core.models.prompts import prompt_ids
 from core.models.tokenizing import LOCK
 
@@ -45,11 +45,6 @@ def scores(outputs: Sequence[str], pairs: Sequence[Pair]) -> dict[str, float]:
         "bleu": sacrebleu.corpus_bleu(outputs, references, tokenize=tokenise).score,
         "chrf": sacrebleu.corpus_chrf(outputs, references).score,
     }
-
-
-def loops(pieces: Sequence[str], times: int = 3) -> bool:
-    """Whether some run of pieces stands `times` times or more in a row, as in "a man in a man in a man in"."""
-    return repeats(pieces) >= times
 
 
 def score_by_language(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:

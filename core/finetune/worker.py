@@ -91,15 +91,6 @@ def waiting() -> list[Path]:
     return [run for *_, run in sorted(order)]
 
 
-def is_working(folder: Path) -> bool:
-    """Whether a process holds the run's lock."""
-    try:
-        with _locked(folder / ".lock", 0):
-            return False
-    except BlockingIOError:
-        return True
-
-
 @contextlib.contextmanager
 def _locked(path: Path, patience: float) -> Iterator[None]:
     """Hold a file's lock, which the system gives back however the process ends. patience: seconds to try for; looking
