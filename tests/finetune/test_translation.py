@@ -18,9 +18,10 @@ from core.finetune import parallel, pretrain
 from core.finetune.log import read_log
 from core.finetune.loop import checkpoints
 from core.finetune.parallel import Pair
-from core.finetune.score import repeats, score_by_language, scores
+from core.finetune.score import score_by_language, scores
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
+from core.models.decoding import repeats
 from core.models.translation import load_translator_folder
 
 NOUNS = {"dog": "Hund", "cat": "Katze", "house": "Haus", "tree": "Baum", "boy": "Junge", "car": "Auto"}
