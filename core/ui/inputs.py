@@ -21,7 +21,7 @@ from core.ui.paste import paste_picture
 
 OWN = "up-"  # so begins what the link calls a person's own photo, its id in `uploads` follows
 FILE_TYPES = list(SUFFIXES)
-LONGEST = 2000  # characters of a sentence: it stands in the URL
+LONGEST = 2000  # characters of a sentence, which stands in the URL; models read fewer, and say so by their pieces
 Named = Callable[[Sequence[str], str], dict[str, str]]  # languages' codes, the interface's language: names by code
 TARGETS = ("deu", "fra", "ces", "cmn_Hans")
 
@@ -190,7 +190,6 @@ def typed_sentence() -> str:
     return st.text_input(
         say("input.sentence"),
         placeholder=first,
-        max_chars=LONGEST,
         **choices.typed("sentence", "sentence", first, LONGEST),
     )
 
