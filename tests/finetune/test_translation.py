@@ -91,14 +91,14 @@ def test_variation_keeps_names_and_numbers_the_same_on_both_sides() -> None:
 def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_path: Path) -> None:
     run, model = tmp_path / "run", tmp_path / "model"
     common = ["--data", str(data), "--run", str(run), "--width", "64", "--layers", "1", "1", "--dropout", "0"]
-    common += ["--rate", "0.006", "--warmup", "10", "--average", "0.9", "--every", "125", "--precision", "no"]
+    common += ["--rate", "0.006", "--warmup", "10", "--average", "0.9", "--every", "100", "--precision", "no"]
     common += ["--tokens", "600", "--pieces", "40"]
     pretrain.main([*common, "--steps", "250"])
     assert len(checkpoints(run)) == 2
     pretrain.main([*common, "--steps", "500", "--export", str(model)])
     log = read_log(run)
     assert [event.step for event in log] == list(range(1, 501))
-    assert log[-1].metrics["loss_de"] < 0.5 * log[124].metrics["loss_de"]
+    assert log[-1].metrics["loss_de"] < 0.5 * log[99].metrics["loss_de"]
     record = json.loads((model / "training.json").read_text())
     assert record["data"]["train"] == parallel.digest(parallel.read_part(data, "train"))
     assert record["options"]["dropout"] == 0 and record["options"]["smoothing"] == 0.1
@@ -177,8 +177,9 @@ def test_dropped_pieces_spell_the_same_sentences_and_are_drawn_again_alike(small
         [tokenizer.decode(side, skip_special_tokens=True) for ids in found for side in ids] for found in (plain, whole)
     ]
     assert texts[0] == texts[1]
-    assert 0.3 < sum(a != b for a, b in zip(plain, half, strict=True)) / len(plain) < 0.5
-    assert sum(a != b for a, b in zip(plain, whole, strict=True)) / len(plain) > 0.6
+    shares = [sum(a != b for a, b in zip(plain, drawn_, strict=True)) / len(plain) for drawn_ in (half, whole)]
+    assert shares[1] > 0.6
+    assert shares[0] == pytest.approx(shares[1] / 2, abs=0.1), "half of the sentences are drawn; four standard errors"
     assert sum(len(a) for a, _ in whole) > sum(len(a) for a, _ in plain)
     assert half == drawn(0.5, 0) != drawn(0.5, 1)
 

@@ -102,7 +102,7 @@ def smaller(runs: Path) -> str:
     small, job = tiny_translator(), replace(read_job(lora), method="full")
     small.module.save_pretrained(run / "result")
     small.tokenizer.save_pretrained(run / "result")
-    measured = json.loads((lora / "result" / "result.json").read_text("utf-8"))
+    measured = results.read(lora)
     results.write(run / "result", job, results.card_of(run, job, run / "result"), measured)
     return run.name
 

@@ -89,7 +89,7 @@ def test_the_steps_of_a_translation_are_its_own_and_a_limit_that_cuts_it_off_is_
     translation = load_translator(TRANSLATOR).translate(PHOTO.caption, "deu")
     table = test.dataframe[0].value
     steps = translation.steps
-    assert table[wording.text("translation.piece")].tolist() == [one.piece for one in steps]
+    assert table[wording.text("translation.piece")].tolist() == [*(one.piece for one in steps[:-1]), "⟨end⟩"]
     for name, unit in (("probability", 100), ("entropy", 1)):  # per cent, bits
         shown = table[wording.text(f"translation.{name}")].tolist()
         assert shown == pytest.approx([unit * getattr(one, name) for one in steps], rel=1e-4)
