@@ -104,8 +104,9 @@ def parts(names: Sequence[str], values: Sequence[float], title: str) -> go.Figur
             hovertemplate="%{customdata}: %{x:+.3f}<extra></extra>",
         )
     )
-    reach = max([0.01, *(abs(value) for value in values)]) * 1.25
-    low, high = min(0.0, *values) * 1.35 - reach * 0.05, max(0.0, *values) * 1.35 + reach * 0.05
+    reach = max([0.01, *(abs(value) for value in values)])
+    room = 0.25 * reach  # for the numbers beside the bars
+    low, high = min(0.0, *values) - room * (min(values) < 0), max(0.0, *values) + room
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], **FLAT)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title=plain(title), range=[low, high], fixedrange=True)
