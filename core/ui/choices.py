@@ -165,9 +165,7 @@ def widget(
     offered = {text(option): option for option in options}
     value = read(name, {**(also or {}), **offered}, default)
     _settle(name, text(value), text(default))
-    st.session_state[key] = (
-        value  # also where it is that: the box knows it by its words, which another language changes
-    )
+    st.session_state[key] = value  # set anew though it is that: the box knows it by words, which a language changes
 
     def changed() -> None:
         write(name, text(st.session_state[key]), text(default))
@@ -183,10 +181,9 @@ def typed(name: str, key: str, default: str, longest: int | None = None) -> dict
     text = default if text is None else text[:longest]
     _settle(name, text, default)
     now = _now()
+    # Where it says so already it stays as it is: somebody may be typing. On another page it is another box.
     if st.session_state.get(key) != text or now.boxes.get(key) != now.page:
-        st.session_state[key] = (
-            text  # else it stays as it is: somebody may be typing. On another page it is another box
-        )
+        st.session_state[key] = text
         now.boxes[key] = now.page
 
     def changed() -> None:
