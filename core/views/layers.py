@@ -1,6 +1,6 @@
 """Figures of what each layer would answer, and of who wrote the answer. Words come from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import plotly.colors
@@ -68,25 +68,6 @@ def pieces_by_layer(
             row.append(f"<td style='{light}' title='{escape(said)}'>{escape(cell)}</td>")
         rows.append(f"<tr>{''.join(row)}</tr>")
     return f"{TABLE}<div class='layers' tabindex='0'><table><tr><td></td>{head}</tr>{''.join(rows)}</table></div>"
-
-
-def distances(series: Mapping[str, Sequence[float]], x_title: str, y_title: str) -> go.Figure:
-    """How far each model's answer is from its last one, over its own depth: 0 the embedding, 1 the last layer."""
-    figure = go.Figure()
-    for (name, values), hue in zip(series.items(), (TEAL, AMBER), strict=False):
-        depth = [number / max(1, len(values) - 1) for number in range(len(values))]
-        figure.add_scatter(
-            x=depth,
-            y=list(values),
-            mode="lines+markers",
-            name=plain(name),
-            line={"color": hue, "width": 3},
-            hovertemplate=f"{plain(name)}<br>%{{x:.2f}}: %{{y:.2f}}<extra></extra>",
-        )
-    figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
-    figure.update_yaxes(title=plain(y_title), rangemode="tozero", fixedrange=True)
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, showlegend=True)
-    return house(figure, 280)
 
 
 def parts(names: Sequence[str], values: Sequence[float], title: str) -> go.Figure:

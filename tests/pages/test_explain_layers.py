@@ -18,6 +18,7 @@ from core.models.translation import load_translator
 from core.models.vision import load_vision
 from core.samples import photos
 from core.ui.explain.sides import CLASSIFIER
+from core.ui.plain import plain
 from tests.pages.test_explain_numbers import opened, texts
 
 SENTENCE = "A dog is running."
@@ -44,7 +45,9 @@ def test_every_layer_s_pieces_stand_in_the_table(layers: AppTest) -> None:
     table = next(element.proto.body for element in layers.get("html") if "class='layers'" in element.proto.body)
     cells = [unescape(cell) for cell in re.findall(r"<td style[^>]*>([^<]*)</td>", table)]
     wanted = [translator.pieces(layer[:, 0]) for layer in found.top]
-    assert cells == [piece for layer in reversed(wanted) for piece in layer], "the last layer on top"
+    end = wording.text("view.end_mark", "en")
+    shown = [end if piece == "</s>" else piece for layer in reversed(wanted) for piece in layer]
+    assert cells == shown and end in cells, "the last layer on top"
     early = int((found.settled < 3).sum())
     said = wording.text("layers.settled_pieces", "en", early=early, count=len(translation.target), last=3)
     assert said in texts(layers)
@@ -74,3 +77,9 @@ def test_the_parts_that_are_written_are_what_the_models_give() -> None:
         found = direct(subject)
         values = {"total": found.total, "start": found.start, "biases": found.biases}
         assert wording.text("authors.sum", "en", **{name: f"{value:+.3f}" for name, value in values.items()}) in told
+
+
+def test_what_a_model_writes_is_no_markup(layers: AppTest) -> None:
+    text = load_translator(default("translation").key).translate(SENTENCE, "deu").text
+    told = "##### " + wording.text("layers.answer", "en", answer=plain(text))
+    assert text.endswith(".") and told.endswith(r"\.") and told in [one.value for one in layers.markdown]

@@ -9,12 +9,11 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.attention.ablation import Head, all_heads, importance, without
+from core.attention.ablation import Head, all_heads, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
-from core.ui import background, choices
+from core.ui import choices
 from core.ui.clickable import clickable
-from core.ui.columns import beside
 from core.ui.explain import sides
 from core.ui.explain.pruning import prune
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
@@ -29,11 +28,7 @@ TOOLS = {"displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
 
 def show(pair: Pair) -> None:
     st.caption(say("ablation.lead"))
-    columns = beside("ablation")
-    for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
-        if side is not None:
-            with column:
-                st.fragment(_side)(side)
+    pair.each("ablation", st.fragment(_side))
 
 
 def _side(side: Side) -> None:
@@ -56,12 +51,7 @@ def _side(side: Side) -> None:
     )
     with without(asked, off):
         side.either(lambda photo: _photo(photo, asked, off), lambda sentence: _sentence(sentence, asked, off))
-    grids = background.result(
-        ("importance", side.name, side.place, target),
-        say("ablation.measuring", count=len(names)),
-        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step),
-        (side.name,),
-    )
+    grids = sides.worth(side, target, say("ablation.measuring", count=len(names)))
     _grids(side.kind, asked, grids, key, off)
     if grids is not None:
         st.caption(say(f"ablation.grid_{side.kind}"))

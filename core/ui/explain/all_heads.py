@@ -10,6 +10,7 @@ from core.attention.statistics import NAMES
 from core.attention.trace import Kind
 from core.ui import choices
 from core.ui.clickable import drawn, is_news
+from core.ui.download import csv_button
 from core.ui.explain.sides import Side
 from core.ui.language import say
 from core.views.heads import head_rows, head_table
@@ -49,15 +50,7 @@ def show(sides: list[Side], found: dict[str, Found], choose: Callable[[str, Plac
         column_config=numbers,
     )
     drawn("heads_table")
-    st.download_button(
-        say("heads.download"),
-        lambda: head_table((side.kind, kind, one) for side, kind, one in blocks).encode(),
-        "heads.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="heads_csv",
-    )
+    csv_button(say("heads.download"), "heads", lambda: head_table((side.kind, kind, one) for side, kind, one in blocks))
 
 
 def _table_row(side: Side, kind: Kind, row: dict[str, float | int | str]) -> dict[str, float | int | str]:

@@ -7,20 +7,20 @@ import numpy as np
 import streamlit as st
 import torch
 
-from core.attention.ablation import importance
 from core.attention.agreement import spearman
 from core.attention.direct import Direct, direct
 from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.store import store
-from core.ui import background, choices
+from core.ui import choices
 from core.ui.clickable import clickable
-from core.ui.columns import beside
+from core.ui.download import csv_button
 from core.ui.explain import sides
 from core.ui.explain.sides import WHOLE, Pair, Side
 from core.ui.language import say
+from core.ui.plain import plain
 from core.views import layers as figures
-from core.views.charts import QUIET, plain
+from core.views.charts import QUIET
 from core.views.heads import head_grid
 from core.views.tables import as_csv
 
@@ -30,11 +30,7 @@ NAMED = 5  # positions that are named
 
 def show(pair: Pair) -> None:
     st.markdown(say("authors.lead"))
-    columns = beside("authors")
-    for column, side in zip(columns, (pair.photo, pair.sentence), strict=True):
-        if side is not None:
-            with column:
-                st.fragment(_side)(side)
+    pair.each("authors", st.fragment(_side))
 
 
 def _side(side: Side) -> None:
@@ -56,14 +52,10 @@ def _side(side: Side) -> None:
     _beside_ablation(side, target, written)
     head = [say("authors.part"), scale]
     rows = [*zip(names, values, strict=True), *_head_rows(written)]
-    st.download_button(
+    csv_button(
         say("heads.download"),
-        lambda: as_csv(head, [[name, f"{value:.5f}"] for name, value in rows]).encode(),
-        f"parts_{side.kind}.csv",
-        "text/csv",
-        key=f"authors_csv_{side.kind}",
-        icon=":material/download:",
-        on_click="ignore",
+        f"parts_{side.kind}",
+        lambda: as_csv(head, [[name, f"{value:.5f}"] for name, value in rows]),
     )
 
 
@@ -139,13 +131,7 @@ def _positions(asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> 
 
 def _beside_ablation(side: Side, target: int, written: dict[Kind, torch.Tensor]) -> None:
     """How far what heads wrote and what the answer loses without them go together."""
-    grids = background.result(
-        ("importance", side.name, side.place, target),
-        say("authors.ablating"),
-        lambda on_step: importance(sides.subject_of(side, target), on_step=on_step),
-        (side.name,),
-        wait=True,
-    )
+    grids = sides.worth(side, target, say("authors.ablating"), wait=True)
     if grids is not None:
         wrote, lost = (torch.cat([one[kind].flatten() for kind in written]) for one in (written, grids))
         st.markdown(say("authors.agree", value=f"{float(spearman(torch.stack([wrote, lost]))[0, 1]):.2f}"))

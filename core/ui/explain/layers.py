@@ -10,11 +10,13 @@ from core.errors import SidelightError
 from core.models.states import translation_states, vision_states
 from core.store import store
 from core.ui import choices
-from core.ui.columns import beside
-from core.ui.explain.sides import Pair, PhotoSide, SentenceSide
+from core.ui.download import csv_button
+from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import class_name, say, show_error
+from core.ui.plain import piece_text, plain
 from core.views import layers as figures
 from core.views.charts import QUIET
+from core.views.differences.charts import depth_lines
 from core.views.light import lit_photo
 from core.views.tables import as_csv
 
@@ -25,20 +27,20 @@ SIDE = 448  # px of the picture
 def show(pair: Pair) -> None:
     st.markdown(say("layers.lead"))
     distances: dict[str, list[float]] = {}
-    for column, side in zip(beside("layers"), (pair.photo, pair.sentence), strict=True):
-        if side is None:
-            continue
-        with column:
-            try:
-                found: Lens = side.either(_photo, _sentence)
-                distances[say(f"heads.side_{side.kind}")] = found.distance.mean(1).tolist()
-            except SidelightError as error:
-                show_error(error)
+
+    def draw(side: Side) -> None:
+        try:
+            found: Lens = side.either(_photo, _sentence)
+            distances[say(f"heads.side_{side.kind}")] = found.distance.mean(1).tolist()
+        except SidelightError as error:
+            show_error(error)
+
+    pair.each("layers", draw)
     if distances:
         st.markdown(f"##### {say('layers.distance')}")
-        st.plotly_chart(
-            figures.distances(distances, say("layers.depth"), say("layers.nats")), key="layers_distance", config=QUIET
-        )
+        lines = {name: [(n / (len(kl) - 1), one) for n, one in enumerate(kl)] for name, kl in distances.items()}
+        figure = depth_lines(lines, say("layers.depth"), say("layers.nats"))
+        st.plotly_chart(figure, key="layers_distance", config=QUIET)
         st.caption(say("layers.distance_help"))
 
 
@@ -65,8 +67,8 @@ def _photo(side: PhotoSide) -> Lens:
     on_the_way = found.top[:, 0, 0].flip(0).tolist()  # the last layer's first
     watched = list(dict.fromkeys([*on_the_way, *found.top[-1, 0].tolist()]))[:WATCHED]
     names, layers = [class_name(classes[number]) for number in watched], _layers(len(found.top))
-    st.markdown(f"##### {say('layers.answer', answer=names[0])}")
-    st.markdown(_settled(int(found.settled), names[0], len(layers)))
+    st.markdown(f"##### {say('layers.answer', answer=plain(names[0]))}")
+    st.markdown(_settled(int(found.settled), plain(names[0]), len(layers)))
     place, picture = st.empty(), st.container()
     with picture, st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.select_slider(
@@ -93,7 +95,8 @@ def _photo(side: PhotoSide) -> Lens:
         for n in range(len(layers))
         for i, p in zip(found.top[n, 0], found.chances[n, 0], strict=True)
     ]
-    _download("layers_photo", [say("layers.layer"), say("layers.class"), say("layers.chance")], rows)
+    head = [say("layers.layer"), say("layers.class"), say("layers.chance")]
+    csv_button(say("heads.download"), "layers_photo", lambda: as_csv(head, rows))
     return found
 
 
@@ -106,7 +109,7 @@ def _patches(side: PhotoSide, each: States, layer: int, asked: int, temperature:
     st.caption(
         say(
             "layers.patches",
-            answer=class_name(side.model.classes[asked]),
+            answer=plain(class_name(side.model.classes[asked])),
             low=f"{float(chances.min()):.0%}",
             high=f"{float(chances.max()):.0%}",
             layer=_layers(len(each.states))[layer],
@@ -119,15 +122,15 @@ def _sentence(side: SentenceSide) -> Lens:
     found = lens(_sentence_states(side))
     layers, pieces = _layers(len(found.top)), side.translation.target.pieces
     names = [[side.model.pieces(ids) for ids in layer] for layer in found.top]  # (L + 1, n, k)
-    st.markdown(f"##### {say('layers.answer', answer=side.translation.text)}")
+    st.markdown(f"##### {say('layers.answer', answer=plain(side.translation.text))}")
     early = int((found.settled < len(layers) - 1).sum())
     st.markdown(say("layers.settled_pieces", early=early, count=len(pieces), last=len(layers) - 1))
     hovers = [
         ["\n".join(_likeliest(names[row][n], found.chances[row, n].tolist())) for n in range(len(pieces))]
         for row in range(len(layers))
     ]
-    cells = [[one[0] or "␣" for one in row] for row in names]
-    written = [one or "␣" for one in pieces]
+    cells = [[piece_text(one[0]) for one in row] for row in names]
+    written = [piece_text(one) for one in pieces]
     st.html(figures.pieces_by_layer(cells, found.chances[:, :, 0], hovers, written, layers))
     st.caption(say("layers.pieces"))
     rows = [
@@ -136,13 +139,13 @@ def _sentence(side: SentenceSide) -> Lens:
         for n in range(len(pieces))
         for name, chance in zip(names[row][n], found.chances[row, n].tolist(), strict=True)
     ]
-    heads = (say(f"layers.{name}") for name in ("layer", "position", "written", "would_write", "chance"))
-    _download("layers_sentence", list(heads), rows)
+    head = [say(f"layers.{name}") for name in ("layer", "position", "written", "would_write", "chance")]
+    csv_button(say("heads.download"), "layers_sentence", lambda: as_csv(head, rows))
     return found
 
 
 def _likeliest(names: Sequence[str], chances: Sequence[float]) -> list[str]:
-    return [f"{chance:.1%} {name or '␣'}" for name, chance in zip(names, chances, strict=True)]
+    return [f"{chance:.1%} {piece_text(name)}" for name, chance in zip(names, chances, strict=True)]
 
 
 def _layers(count: int) -> list[str]:
@@ -153,15 +156,3 @@ def _settled(layer: int, answer: str, count: int) -> str:
     if layer == count - 1:
         return say("layers.settled_last", answer=answer)
     return say("layers.settled", answer=answer, layer=layer)
-
-
-def _download(name: str, head: list[str], rows: list[list[str]]) -> None:
-    st.download_button(
-        say("heads.download"),
-        lambda: as_csv(head, rows).encode(),
-        f"{name}.csv",
-        "text/csv",
-        key=f"{name}_csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )

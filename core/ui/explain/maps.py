@@ -1,8 +1,5 @@
 """Every method's map of one answer, beside each how far it can be trusted on this very input, and where they agree."""
 
-import csv
-import io
-
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -13,12 +10,13 @@ from core.attention.faithfulness import Control, Curves, Verdict, control, curve
 from core.attention.methods import METHODS, Options, refusal
 from core.attention.subject import Subject
 from core.ui import background, choices
-from core.ui.columns import beside
+from core.ui.download import csv_button
 from core.ui.explain import painted, sides
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
 from core.views.light import lit_photo, times_even
+from core.views.tables import as_csv
 
 FUSIONS = ("mean", "max", "min")
 COLUMNS = 3  # of pictures
@@ -28,25 +26,24 @@ SURE = 0.99  # a share of random maps above this is told as more than it: ten ra
 
 def show(pair: Pair) -> None:
     options = _options()
-    left, right = beside("maps")
-    for column, side in ((left, pair.photo), (right, pair.sentence)):
-        if side is None:
-            continue
-        with column:
-            target = side.choose_target()
-            asked = sides.subject_of(side, target)
-            found = {name: sides.finite(one) for name, one in sides.maps(side, target, options).items()}
-            place = st.container()  # the maps stand above, but their verdicts come from what is drawn below
-            fill = _choose_fill(side, asked)
-            checked = _check(side, asked, target, found, options, fill)
-            with place:
-                _draw(side, asked, found, checked[0] if checked else {})
-            if checked:
-                _curves(side, asked, found, *checked[1:])
-            _agreement(side, asked, found)
-            _download(side, asked, found)
+    pair.each("maps", lambda side: _side(side, options))
     _explanations()
     painted.then_figures()
+
+
+def _side(side: Side, options: Options) -> None:
+    target = side.choose_target()
+    asked = sides.subject_of(side, target)
+    found = {name: sides.finite(one) for name, one in sides.maps(side, target, options).items()}
+    place = st.container()  # the maps stand above, but their verdicts come from what is drawn below
+    fill = _choose_fill(side, asked)
+    checked = _check(side, asked, target, found, options, fill)
+    with place:
+        _draw(side, asked, found, checked[0] if checked else {})
+    if checked:
+        _curves(side, asked, found, *checked[1:])
+    _agreement(side, asked, found)
+    _download(side, asked, found)
 
 
 def _options() -> Options:
@@ -231,20 +228,9 @@ def _beside_picture(side: PhotoSide, apart: Tensor) -> DeltaGenerator:
 
 def _download(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
     """A row a position, a column a method: the methods' own numbers, not rescaled."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["position", "label", *found])
-    for number, label in enumerate(asked.axis.labels):
-        writer.writerow([number, label, *(float(one[number]) for one in found.values())])
-    st.download_button(
-        say("explain.download"),
-        text.getvalue().encode(),
-        f"explanation-{side.kind}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"explain_csv_{side.kind}",
-    )
+    head, labels = ["position", "label", *found], asked.axis.labels
+    rows = [[n, label, *(float(one[n]) for one in found.values())] for n, label in enumerate(labels)]
+    csv_button(say("explain.download"), f"explanation-{side.kind}", lambda: as_csv(head, rows))
 
 
 def _explanations() -> None:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.attention.ablation import importance
 from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
 from core.attention.trace import Kind, Traces
@@ -22,6 +23,7 @@ from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.store import store
 from core.ui import background, choices, evidence, work
+from core.ui.columns import beside
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import piece_text
 
@@ -181,6 +183,13 @@ class Pair:
     photo: PhotoSide | None
     sentence: SentenceSide | None
 
+    def each(self, key: str, draw: "Callable[[Side], object]") -> None:
+        """Draw the sides that are there beside each other. key: as `beside` takes it."""
+        for column, side in zip(beside(key), (self.photo, self.sentence), strict=True):
+            if side is not None:
+                with column:
+                    draw(side)
+
     @property
     def present(self) -> list[Side]:
         return [side for side in (self.photo, self.sentence) if side is not None]
@@ -220,6 +229,18 @@ def _sentence(name: str, model: Translator, text: str, language: str | None) -> 
 def subject_of(side: Side, target: int) -> Subject:
     """It holds the model, so whoever works beside the page asks for it there."""
     return store().get(("subject", side.name, side.place, target), lambda: side.subject(target), (side.name,))
+
+
+def worth(side: Side, target: int, title: str, wait: bool = False) -> dict[Kind, Tensor] | None:
+    """What each head is worth for the answer (`importance`), computed beside the page and once for all sections; None
+    until it is there. title, wait: as `background.result` takes them."""
+    return background.result(
+        ("importance", side.name, side.place, target),
+        title,
+        lambda on_step: importance(subject_of(side, target), on_step=on_step),
+        (side.name,),
+        wait=wait,
+    )
 
 
 def maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
