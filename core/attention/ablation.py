@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from core.attention.placed import Placed
 from core.attention.subject import Subject
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import Kind
@@ -18,16 +19,15 @@ Head = tuple[Kind, int, int]  # kind, layer, head
 OnStep = Callable[[int, int], None]  # (done, all); may raise to stop
 
 
-class Without(Tape):
+class Without(Placed):
     """Switches heads off in every pass and every search inside its `with` block, however many there are.
 
-    heads: what is off for all items of a batch, or for each item its own. It keeps no call. Raises RuntimeError where a
+    heads: what is off for all items of a batch, or for each item its own. Raises RuntimeError where a
     batch is not of as many items as `each` has.
     """
 
     def __init__(self, subject: Subject, heads: Sequence[Head], each: Sequence[Sequence[Head]] = ()) -> None:
-        super().__init__(values=True, change=self._switch_off)
-        self.subject, self.next = subject, 0
+        super().__init__(subject)
         rows = [[*heads, *own] for own in each] or [list(heads)]
         self.off: dict[tuple[Kind, int], Tensor] = {}  # (items, H, 1, 1), True where off; items is 1 for "all"
         for item, row in enumerate(rows):
@@ -35,12 +35,8 @@ class Without(Tape):
                 blank = torch.zeros(len(rows), subject.traces[kind].heads, 1, 1, dtype=torch.bool)
                 self.off.setdefault((kind, layer), blank)[item, head] = True
 
-    def _keep(self, call: AttentionCall) -> None:
-        """A search over a whole set would keep every call of it."""
-
-    def _switch_off(self, call: AttentionCall, output: Tensor) -> Tensor:
-        place = self._place(call)
-        off = self.off.get(place) if place else None
+    def _at(self, place: tuple[Kind, int], call: AttentionCall, output: Tensor) -> Tensor:
+        off = self.off.get(place)
         if off is None:
             return output
         if output.shape[1] != off.shape[1]:  # the model has its items and heads in one dimension
@@ -49,21 +45,6 @@ class Without(Tape):
         if len(off) not in (1, len(output)) or off.shape[1] != output.shape[1]:
             raise RuntimeError(f"heads for {len(off)} items, but the batch has {len(output)}")
         return output.masked_fill(off.to(output.device), 0.0)
-
-    def _place(self, call: AttentionCall) -> tuple[Kind, int] | None:
-        """Kind and layer of a call. A pass begins anew after the last layer, or where a whole source attends to itself
-        although the decoder's next step was to come: only a search knows how many steps it has. The one query of a head
-        that pools by attention is of no layer."""
-        depth = self.subject.depth
-        if "decoder" not in depth:
-            if call.query.shape[2] != call.key.shape[2]:
-                return None
-            self.next = self.next % depth["encoder"]
-        elif self.subject.place(self.next) == ("decoder", 0) and _sees_all(call):
-            self.next = 0
-        place = self.subject.place(self.next)
-        self.next += 1
-        return place
 
 
 def without(subject: Subject, heads: Sequence[Head]) -> Tape:
@@ -146,22 +127,3 @@ def pruning(
     if on_step:
         on_step(len(counts), len(counts))
     return found
-
-
-def _sees_all(call: AttentionCall) -> bool:
-    """Whether several positions attend to themselves, and the first sees every key that the last does."""
-    queries, keys = call.query.shape[2], call.key.shape[2]
-    if call.is_causal or queries != keys or queries < 2:
-        return False
-    if call.is_formed:
-        first, last = (call.explicit[..., row, :] == 0 for row in (0, -1))
-        return not bool((first & ~last).any())
-    if call.mask is None:
-        return True
-    first, last = (_hidden(call.mask.expand(*call.mask.shape[:2], queries, keys)[..., row, :]) for row in (0, -1))
-    return not bool((first & ~last).any())
-
-
-def _hidden(row: Tensor) -> Tensor:
-    """Where a mask lets nothing through: False, or so low a number that softmax makes it zero."""
-    return ~row if row.dtype == torch.bool else row < -1e4

@@ -81,5 +81,6 @@ def arithmetic(trace: AttentionTrace, layer: int, head: int, query: int) -> Arit
     scaled = products * call.scale
     weights = torch.softmax(scaled + mask, -1).nan_to_num(0.0)  # a query that may see no key
     parts = (q, k, products, scaled, mask, weights, v, weights @ v)
-    q, k, products, scaled, mask, weights, v, output = (part.cpu() for part in parts)
+    # Copied: a view of one head would keep the whole layer in memory, as long as somebody has the steps.
+    q, k, products, scaled, mask, weights, v, output = (part.cpu().clone() for part in parts)
     return Arithmetic(q, k, products, call.scale, scaled, mask, weights, v, output, call.deviation)

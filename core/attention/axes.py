@@ -83,6 +83,17 @@ class PatchAxis:
         """The axis of these positions, which are all but some of the prefix."""
         return replace(self, prefix=tuple(self.prefix[i] for i in kept if i < len(self.prefix)))
 
+    def groups(self, across: int = 4) -> dict[str, list[int]]:
+        """Positions that are taken together, by name: each token that is no patch, and the patches in blocks, at most
+        `across` a side, named by the first and the last row and column."""
+        (rows, columns), first = self.grid, self.patches.start
+        found = {self.labels[i]: [i] for i in range(len(self)) if self.special[i]}
+        for low, high in _cuts(rows, across):
+            for left, right in _cuts(columns, across):
+                inside = [first + r * columns + c for r in range(low, high) for c in range(left, right)]
+                found[f"{low + 1}–{high},{left + 1}–{right}"] = inside
+        return found
+
     def random_orders(self, units: int, count: int, draw: torch.Generator) -> list[Tensor]:
         """`count` orders of all patches: those of blurred noise, in which neighbours are as alike as in the methods'
         maps (`SMOOTH`). Scattered orders would spread less, so that a map which is smooth beats them easily."""
@@ -153,6 +164,16 @@ class TokenAxis:
         pieces, special = tuple(self.pieces[i] for i in kept), tuple(self.special[i] for i in kept)
         return TokenAxis(pieces, tuple(order[word] for word in words), special)
 
+    def groups(self, across: int = 4) -> dict[str, list[int]]:
+        """Positions that are taken together, by name: the pieces of each word. across: of no effect on a sentence."""
+        found: dict[int, list[int]] = {}
+        for position, word in enumerate(self.words):
+            found.setdefault(word, []).append(position)
+        return {
+            f"{number} · {''.join(self.pieces[i] for i in of_word)}": of_word
+            for number, of_word in enumerate(found.values(), 1)
+        }
+
     def random_orders(self, units: int, count: int, draw: torch.Generator) -> list[Tensor]:
         """`count` orders of so many words, any as likely as any other."""
         return [torch.randperm(units, generator=draw) for _ in range(count)]
@@ -176,6 +197,12 @@ class TokenAxis:
             special[word] |= mark
         whole = (word.replace(HALF, "") or word for word in pieces)
         return TokenAxis(tuple(whole), tuple(range(count)), tuple(special))
+
+
+def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
+    """0..length in at most `parts` nearly equal pieces."""
+    ends = [round(n * length / min(parts, length)) for n in range(min(parts, length) + 1)]
+    return list(zip(ends, ends[1:], strict=False))
 
 
 Axis = PatchAxis | TokenAxis

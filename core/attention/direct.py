@@ -73,8 +73,9 @@ def _by_key(call: AttentionCall, slope: Tensor) -> Tensor:
     the weight of j, over all queries: (H, Nk). slope: as the call's output."""
     heads = call.query.shape[1]
     toward = slope.reshape(-1, *slope.shape[-3:])[0].float()  # (H, Nq, dv)
+    reads = toward.abs().amax((0, 2)).nonzero()[:, 0]  # the streams of these queries lead to the answer: of CLS, one
     value = for_each_query_head(call.recorded_value, heads)[0].float()  # (H, Nk, dv)
-    return (call.weights(item=0)[0] * (toward @ value.transpose(-2, -1))).sum(1).cpu()
+    return (call.weights(reads, item=0)[0] * (toward[:, reads] @ value.transpose(-2, -1))).sum(1).cpu()
 
 
 class Stream(Tape):

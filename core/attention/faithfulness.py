@@ -15,6 +15,7 @@ from core.attention.subject import Subject
 
 OnStep = Callable[[int, int], None]  # (passes of one item done, all); may raise to stop
 RANDOM = 10  # orders
+DRAWS = 4000  # of a simulated quantile
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,13 @@ class Curves:
         as an order turned round has exactly the opposite gap."""
         return self.insertion_area - self.deletion_area
 
+    @property
+    def half(self) -> Tensor:
+        """(O,): what is still said once the first half is taken away, between steps on the straight line."""
+        place = int((self.fractions <= 0.5).sum()) - 1  # the last step that is not beyond the half
+        before, after = self.fractions[place], self.fractions[place + 1]
+        return torch.lerp(self.deletion[:, place], self.deletion[:, place + 1], (0.5 - before) / (after - before))
+
 
 @dataclass(frozen=True, eq=False)
 class Control:
@@ -67,12 +75,22 @@ class Control:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one map. share: of random maps that it explains better than, 0 to 1 (`beats`)."""
+    """Of one map. share: of random maps that it explains better than, 0 to 1 (`beats`); low, high: of all random maps,
+    the share lies there with 95% (`interval`), as only some were measured.
+
+    whole, half, chance: how large that is, in the score itself: of the whole input, without the map's first half, and
+    without a random half (the mean of the control).
+    """
 
     deletion: float
     insertion: float
     gap: float
     share: float
+    low: float
+    high: float
+    whole: float
+    half: float
+    chance: float
 
 
 def per_unit(values: Tensor, units: Tensor) -> Tensor:
@@ -166,10 +184,32 @@ def beats(gap: float, control: Control) -> float:
     return student(above / scale, control.count - 1)
 
 
+def interval(gap: float, control: Control, level: float = 0.95) -> tuple[float, float]:
+    """Between which shares of all random maps a map with this gap lies, if their gaps are normal of unknown mean and
+    spread: (gap - mean) / sd has the generalised pivot t r + z / sqrt(n), with t the same of the sample, (n - 1) r^2
+    distributed as chi squared with n - 1 degrees and z standard normal (Weerahandi 1993, "Generalized Confidence
+    Intervals"). Its quantiles are simulated, always with the same draws."""
+    count, sd = control.count, control.sd
+    if sd <= 1e-12:
+        return (beats(gap, control),) * 2
+    draw = torch.Generator().manual_seed(0)
+    spread = torch.randn(DRAWS, count - 1, generator=draw).square().mean(1).sqrt()
+    middle = torch.randn(DRAWS, generator=draw) / math.sqrt(count)
+    shares = torch.special.ndtr((gap - control.mean) / sd * spread + middle)
+    low, high = shares.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
+    return low, high
+
+
 def verdicts(found: Curves, control: Control) -> list[Verdict]:
     """One an order."""
-    areas = torch.stack([found.deletion_area, found.insertion_area, found.gap], 1).tolist()
-    return [Verdict(deletion, insertion, gap, beats(gap, control)) for deletion, insertion, gap in areas]
+    chance = float(control.curves.half.mean())
+    numbers = torch.stack(
+        [found.deletion_area, found.insertion_area, found.gap, found.deletion[:, 0], found.half], 1
+    ).tolist()
+    return [
+        Verdict(deletion, insertion, gap, beats(gap, control), *interval(gap, control), whole, half, chance)
+        for deletion, insertion, gap, whole, half in numbers
+    ]
 
 
 def student(t: float, degrees: int) -> float:

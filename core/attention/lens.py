@@ -5,13 +5,14 @@ The last norm and the head, which the model applies to its last state, are appli
 head would say, no more: a layer may know what only later layers put into the form that the head reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 TOP = 5  # answers that are kept of each state
+ROWS = 256  # states that the head reads at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +52,39 @@ class Lens:
 
 
 def lens(run: States, temperature: float = 1.0, top: int = TOP) -> Lens:
-    """Layer by layer, so that no more than one layer's logits are held. temperature: of the model's probabilities."""
+    """The head reads several layers at once, the last ones first. temperature: of the model's probabilities."""
     with torch.inference_mode():
-        last = _log_probabilities(run.head(run.states[-1]), temperature)  # (N, answers)
-        layers = [_layer(run, state, last, temperature, top) for state in run.states]
-    return Lens(*(torch.stack(part).cpu() for part in zip(*layers, strict=True)))
+        parts: list[tuple[Tensor, ...]] = []
+        last = torch.empty(0)
+        for found in _read(run, temperature):  # (layers, N, answers)
+            last = last if parts else found[-1]
+            parts.append(_layers(run, found, last, top))
+    return Lens(*(torch.cat(part[::-1]).cpu() for part in zip(*parts, strict=True)))
 
 
 def chances_of(run: States, answers: Tensor, temperature: float = 1.0) -> Tensor:
     """The probabilities of some answers (k,) after each layer: (L + 1, N, k)."""
     with torch.inference_mode():
-        layers = [_log_probabilities(run.head(state), temperature).exp() for state in run.states]
-        return torch.stack([layer[:, answers.to(layer.device)] for layer in layers]).cpu()
+        found = [layers[..., answers.to(layers.device)].exp() for layers in _read(run, temperature)]
+        return torch.cat(found[::-1]).cpu()
 
 
-def _layer(run: States, state: Tensor, last: Tensor, temperature: float, top: int) -> tuple[Tensor, ...]:
-    found = _log_probabilities(run.head(state), temperature)
-    chances, answers = found.exp().topk(min(top, found.shape[-1]))
-    own = found.gather(-1, run.answers[:, None].to(found.device))  # (N, 1)
-    apart = torch.where(last.exp() > 0, last.exp() * (last - found), 0.0)
-    return answers, chances, own.exp()[:, 0], (found > own).sum(-1), apart.sum(-1)
+def _read(run: States, temperature: float) -> Iterator[Tensor]:
+    """Log-probabilities (layers, N, answers), the last layers first: a matrix as large as a vocabulary is read from
+    memory once for all of them, as long as their logits are not too many."""
+    count, positions, _ = run.states.shape
+    at_once = max(1, ROWS // positions)
+    for end in range(count, 0, -at_once):
+        states = run.states[max(0, end - at_once) : end]
+        yield _log_probabilities(run.head(states.flatten(0, 1)).unflatten(0, (-1, positions)), temperature)
+
+
+def _layers(run: States, found: Tensor, last: Tensor, top: int) -> tuple[Tensor, ...]:
+    """found: log-probabilities of some layers; last: of the last one."""
+    best, answers = found.topk(min(top, found.shape[-1]))
+    own = found.gather(-1, run.answers[:, None].to(found.device).expand(len(found), -1, -1))  # (layers, N, 1)
+    apart = (last.exp() * (last - found)).nan_to_num(0.0)  # what is never answered takes no part: 0 (-inf + inf)
+    return answers, best.exp(), own.exp()[..., 0], (found > own).sum(-1), apart.sum(-1)
 
 
 def _log_probabilities(logits: Tensor, temperature: float) -> Tensor:

@@ -104,9 +104,15 @@ class _Place:
         self.special = torch.tensor(trace.key_axis.special)
         self.kinds = sink_kinds(trace.key_axis)
         at, there = (axis.coordinates(relative=across) for axis in (trace.query_axis, trace.key_axis))
+        pooled = across and trace.query_axis.input_place and trace.key_axis.input_place  # two grids of one picture
+        if pooled:
+            scale = torch.tensor(trace.query_axis.grid) / torch.tensor(trace.key_axis.grid)
+            there = (there + 0.5) * scale - 0.5
         self.distance = torch.cdist(at[queries], there)  # (q, Nk)
         self.content = ~torch.tensor(trace.query_axis.special)[queries][:, None] & ~self.special  # (q, Nk)
         own = (queries * (keys - 1) / max(1, len(trace.query_axis) - 1)).round().long() if across else queries
+        if pooled:
+            own = self.distance.argmin(-1)
         self.own = own[None, :, None]
 
     def measure(self, weights: Tensor, visible: Tensor) -> dict[str, Tensor]:

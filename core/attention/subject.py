@@ -15,6 +15,11 @@ from core.attention.trace import AttentionTrace, Kind, Traces
 
 Score = Callable[[Tensor, str], Tensor]
 Run = Callable[[], tuple[Tensor, Tensor]]  # (what is asked about, a scalar; the leaf that the model read)
+Copies = Callable[[int], Tensor]
+
+
+def _no_copies(count: int) -> Tensor:
+    raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,8 @@ class Subject:
     fills: how a position can be taken away, the usual way first.
     score: kept (B, N) -> (B,), see `scores`. run: one differentiable pass. unfold: the leaf as (N, D).
     projections: the matrix (D, H dv) behind each attention, None where it is not known.
+    copies: so many copies of the input -> logits of all answers at each position that is asked about (copies, n,
+    answers), or the representation (copies, 1, D). asked: the answers asked about (n,), None of a representation.
     """
 
     traces: Traces
@@ -55,6 +62,8 @@ class Subject:
     run: Run
     unfold: Callable[[Tensor], Tensor]
     projections: Mapping[Kind, tuple[Tensor | None, ...]] = field(default_factory=dict)
+    copies: Copies = _no_copies
+    asked: Tensor | None = None
 
     @property
     def encoder(self) -> AttentionTrace:
@@ -86,8 +95,9 @@ class Subject:
     def scores(self, kept: Tensor, fill: str) -> Tensor:
         """How sure the model is of the target when only the kept positions (B, N), bool, are left as they were: (B,).
 
-        A probability (of a whole output the geometric mean over its pieces), or the cosine of the representation with
-        that of the whole input. One batched pass without gradients, seen by whichever tape is active.
+        A probability (of a whole output the geometric mean over its pieces), the difference of two answers' logits, or
+        the cosine of the representation with that of the whole input. One batched pass without gradients, seen by
+        whichever tape is active.
         """
         with torch.inference_mode():
             return self.score(kept | (self.units < 0), fill)

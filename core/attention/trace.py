@@ -113,3 +113,13 @@ class AttentionTrace:
 
 
 Traces = Mapping[Kind, AttentionTrace]  # what every result carries: of each kind that was captured, in this order
+
+
+def encoder_decoder_traces(calls: Sequence[AttentionCall], encoder: int, source: Axis, given: Axis) -> Traces:
+    """Of one pass: the `encoder` layers' calls come first; then each decoder layer attends to itself and across.
+    Raises ValueError for calls that do not fit the axes."""
+    return {
+        "encoder": AttentionTrace.from_calls("encoder", calls[:encoder], source, source),
+        "decoder": AttentionTrace.from_calls("decoder", calls[encoder::2], given, given),
+        "cross": AttentionTrace.from_calls("cross", calls[encoder + 1 :: 2], given, source),
+    }

@@ -6,7 +6,7 @@ not a weight of zero: it cannot be seen, and every row says which keys can.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import torch
@@ -65,26 +65,108 @@ class WindowedLayer:
         seen[self.keys[window][inside]] = (every > SHUT).any(0)[inside]
         return Row(weights.masked_fill(~seen, 0.0), seen)
 
-    def dense(self) -> AttentionCall:
-        """The same weights over the whole grid, (1, H, Nq, Nk), as a call whose weights are finished: exactly 0 for
-        what is not seen. O(Nq Nk) memory."""
+    def over_grid(self) -> "WindowedCall":
+        """The same weights as one call of the whole grid, exactly 0 for what is not seen."""
         with torch.no_grad():
-            weights = self.call.weights().cpu()  # (windows, H, Nq, Nk)
+            weights = self.call.weights().cpu()  # (windows, H, Nq of the call, Nk)
         weights = weights.masked_fill(~(weights > SHUT).any(1, keepdim=True), 0.0)
-        found = torch.zeros(self.heads, len(self.query_axis), len(self.key_axis))
-        for window, queries, keys in zip(weights, self.queries, self.keys, strict=True):
-            asks, read = queries >= 0, keys >= 0
-            found[:, queries[asks, None], keys[None, read]] = window[:, asks][..., read]
-        empty = (found.new_empty(1, self.heads, len(axis), 0) for axis in (self.query_axis, self.key_axis))
-        query, key = empty
-        return AttentionCall(self.call.index, query, key, None, None, 1.0, False, self.call.deviation, found[None])
+        query, key = (weights.new_empty(1, self.heads, len(axis), 0) for axis in (self.query_axis, self.key_axis))
+        call = self.call
+        return WindowedCall(
+            call.index,
+            query,
+            key,
+            self._value(),
+            None,
+            1.0,
+            False,
+            call.deviation,
+            weights,
+            queries=self.queries,
+            keys=self.keys,
+        )
+
+    def _value(self) -> Tensor | None:
+        """(1, Hk, Nk, dv) of the whole grid."""
+        value = self.call.value
+        if value is None:
+            return None
+        inside = self.keys >= 0
+        found = torch.zeros(len(self.key_axis), *value.shape[1::2])
+        found[self.keys[inside]] = value.float().cpu().movedim(2, 1)[inside]
+        return found.movedim(0, 1)[None]
+
+
+@dataclass(eq=False)
+class WindowedCall(AttentionCall):
+    """The finished weights of a layer on its whole grid, kept window by window: attention (windows, H, n, nk), of which
+    nothing is formed but the rows that are asked for. queries: (windows, n), keys: (windows, nk): as of
+    `WindowedLayer`. query, key: of the whole grid, without width."""
+
+    queries: Tensor = field(default_factory=lambda: torch.zeros(0, 0).long())
+    keys: Tensor = field(default_factory=lambda: torch.zeros(0, 0).long())
+
+    @property
+    def place(self) -> Tensor:
+        """Of each query the window that it asks in, and its row there: (2, Nq)."""
+        inside = (self.queries >= 0).nonzero()  # (Nq, 2)
+        found = torch.empty_like(inside)
+        found[self.queries[self.queries >= 0]] = inside
+        return found.T
+
+    @property
+    def is_formed(self) -> bool:
+        """Who formed the weights is not told: they are the layer's, window by window."""
+        return False
+
+    @property
+    def nbytes(self) -> int:
+        return self.by_window.nbytes + (0 if self.value is None else self.value.nbytes)
+
+    @property
+    def by_window(self) -> Tensor:
+        """(windows, H, n, nk)"""
+        return super().explicit
+
+    @property
+    def explicit(self) -> Tensor:
+        """(1, H, Nq, Nk). Raises SidelightError `attention.too_large`."""
+        (_, heads, queries, _), keys = self.query.shape, self.key.shape[2]
+        if 4 * heads * queries * keys > ROOM:
+            raise SidelightError("attention.too_large", limit=f"{ROOM / 1e9:g}")
+        return self.weights()
+
+    def weights(
+        self, queries: Tensor | slice = slice(None), item: int | None = None, head: int | None = None
+    ) -> Tensor:
+        heads = slice(None) if head is None else slice(head, head + 1)
+        window, place = self.place[:, queries]
+        return self._spread(self.by_window[window, heads, place], window)
+
+    def visible(self, item: int, queries: Tensor | slice = slice(None)) -> Tensor:
+        window, place = self.place[:, queries]
+        seen = (self.by_window[window, :, place] > 0).any(1, keepdim=True)  # (q, 1, nk)
+        return self._spread(seen.float(), window)[0] > 0
+
+    def is_forward_only(self, item: int) -> bool:
+        return False  # a window lies on both sides of who asks in it
+
+    def _spread(self, rows: Tensor, window: Tensor) -> Tensor:
+        """Rows of these windows, (q, H, nk), on the whole grid of keys: (1, H, q, Nk)."""
+        count = self.key.shape[2]
+        found = rows.new_zeros(*rows.shape[:2], count + 1)
+        at = self.keys[window].where(self.keys[window] >= 0, count)  # padding falls off the end
+        found.scatter_(2, at[:, None].expand(-1, rows.shape[1], -1), rows)
+        return found[..., :count].movedim(1, 0)[None]
 
 
 @dataclass(frozen=True, eq=False)
 class WindowedTrace:
-    """All layers that attend within windows or to pooled keys, in their order."""
+    """All layers that attend within windows or to pooled keys, in their order. left_out: recorded attention calls of
+    which it is not known where their queries and keys lie."""
 
     layers: tuple[WindowedLayer, ...]
+    left_out: int = 0
 
     def row(self, layer: int, heads: Sequence[int], query: int) -> Row:
         return self.layers[layer].row(heads, query)
@@ -96,14 +178,11 @@ class WindowedTrace:
         return tuple(tuple(run) for _, run in numbers)
 
     def stage(self, number: int) -> AttentionTrace:
-        """A stage's layers over its whole grid, for maps, views and files. Raises SidelightError `attention.too_large`
-        where they would take more than a record may."""
+        """A stage's layers over its whole grid, for maps, views and files."""
         layers = [self.layers[i] for i in self.stages[number]]
         first = layers[0]
-        if 4 * len(layers) * first.heads * len(first.query_axis) * len(first.key_axis) > ROOM:
-            raise SidelightError("attention.too_large", limit=f"{ROOM / 1e9:g}")
         kind: Kind = "encoder" if first.query_axis == first.key_axis else "cross"
-        calls = [layer.dense() for layer in layers]
+        calls = [layer.over_grid() for layer in layers]
         return AttentionTrace.from_calls(kind, calls, first.query_axis, first.key_axis)
 
 

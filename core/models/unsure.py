@@ -15,6 +15,7 @@ from core.models.translation import Translation
 
 FILE = "unsure.json"
 LETTER = re.compile(r"\w")
+SHORT = 2  # letters a piece, on average, of a name that is spelt
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,17 @@ def words(translation: Translation) -> list[tuple[str, float]]:
             before, chance = found.get(word, ("", 1.0))
             found[word] = (before + text, chance * step.probability)
     return [one for one in found.values() if LETTER.search(one[0])]
+
+
+def spelt(translation: Translation) -> list[str]:
+    """Names of the source for which the model has no pieces of some length: it reads them nearly letter by letter."""
+    pieces, source = Counter(translation.source.words), translation.source.merged()
+    words = (word.strip() for word in source.pieces)
+    return [
+        word
+        for number, (word, mark) in enumerate(zip(words, source.special, strict=True))
+        if word[:1].isupper() and not mark and pieces[number] >= 3 and len(word) <= SHORT * pieces[number]
+    ]
 
 
 def missing(said: list[str], reference: str) -> list[bool]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.attention.direct import Direct, direct
-from core.models.subjects import photo_subject
+from core.models.subjects import photo_subject, translation_subject, vision_subject
 from tests.attention import planted
 
 
@@ -106,11 +106,31 @@ def test_nothing_on_the_model_is_touched() -> None:
 def test_two_answers_differ_by_the_difference_of_their_parts() -> None:
     """What tells class 1 from class 3, told of each class and of their difference at once."""
     model, photo = planted.random_vision(), planted.random_photo()
-    one, three = (direct(photo_subject(model, photo, planted.SIDE, "stretch", target)) for target in (1, 3))
-    with torch.no_grad():
-        model.module.head.weight[0] = model.module.head.weight[1] - model.module.head.weight[3]
-    both = direct(photo_subject(model, photo, planted.SIDE, "stretch", 0))
+    result = model.run(photo, planted.SIDE, "stretch")
+    one, three, both = (direct(vision_subject(model, result, *asked)) for asked in ((1,), (3,), (1, 3)))
     torch.testing.assert_close(
         both.heads["encoder"], one.heads["encoder"] - three.heads["encoder"], rtol=1e-3, atol=1e-4
     )
     torch.testing.assert_close(both.mlps, one.mlps - three.mlps, rtol=1e-3, atol=1e-4)
+    logits = model.forward(model.pixels(result.fitted.pixels))[0].detach()
+    assert total(both) == pytest.approx(float(logits[1] - logits[3]), abs=1e-4)
+    subject = vision_subject(model, result, 1, 3)
+    whole = torch.ones(1, len(subject.axis), dtype=torch.bool)
+    assert float(subject.scores(whole, "blur")[0]) == pytest.approx(float(logits[1] - logits[3]), abs=1e-4)
+
+
+def test_two_pieces_differ_by_the_difference_of_their_parts() -> None:
+    """Of the place that writes w2: rather than w7."""
+    translator = planted.random_translator()
+    source, names = translator.source_pieces("w3 w1 w4", None)
+    w2, w7 = (translator.tokenizer.convert_tokens_to_ids(word) for word in ("w2", "w7"))
+    read = lambda word: translator.read(source, names, torch.tensor([[0, word, 1]]))  # noqa: E731
+    asked = [(w2, None), (w7, None), (w2, w7)]
+    one, seven, both = (
+        direct(translation_subject(translator, "w3 w1 w4", None, read(word), 0, rival)) for word, rival in asked
+    )
+    for kind in ("decoder", "cross"):
+        wanted = one.heads[kind] - seven.heads[kind]
+        torch.testing.assert_close(both.heads[kind], wanted, rtol=1e-3, atol=1e-4)
+    assert both.total == pytest.approx(one.total - seven.total, abs=1e-4)
+    assert total(both) == pytest.approx(both.total, abs=1e-4)

@@ -18,6 +18,7 @@ from core.attention.faithfulness import (
     beats,
     control,
     curves,
+    interval,
     order,
     per_unit,
     random_orders,
@@ -68,12 +69,20 @@ def test_the_weights_themselves_are_the_best_order_of_a_linear_model(weights: li
     assert float(found.gap[1:].mean()) == pytest.approx(0, abs=1e-9)  # a random order explains nothing
 
 
+def test_what_half_leaves_lies_on_the_straight_line_between_steps() -> None:
+    found = curves(linear([1.0, 1.0, 4.0]), [torch.tensor([2, 0, 1])], "mask")
+    assert found.fractions.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1]) and found.half.tolist() == [1.5]
+
+
 def test_a_planted_patch_beats_random_maps_and_its_opposite_does_not() -> None:
     subject = linear([0.0] * 30 + [1.0] + [0.0] * 30)
     relevance = torch.zeros(61)
     relevance[30] = 1
     found = curves(subject, [order(relevance, subject.units), order(-relevance, subject.units)], "mask")
-    right, wrong = verdicts(found, control(subject, "mask", count=20))
+    chance = control(subject, "mask", count=20)
+    right, wrong = verdicts(found, chance)
+    assert (right.whole, right.half, wrong.half) == (1, 0, 1), "the size of the effect, in the score itself"
+    assert right.chance == wrong.chance == pytest.approx(float(chance.curves.half.mean()))
     assert right.share > 0.9 and right.deletion < 0.1 < 0.9 < right.insertion
     assert wrong.share < 0.1 and wrong.gap == pytest.approx(-right.gap, abs=0.02)
 
@@ -183,6 +192,23 @@ def test_a_smooth_map_of_nothing_is_no_better_than_chance_where_the_model_reads_
     scattered = [torch.randperm(144, generator=torch.Generator().manual_seed(n)) for n in range(200)]
     assert too_good(control(subject, "mask", count=200)) == pytest.approx(0.05, abs=0.03)
     assert too_good(Control(curves(subject, scattered, "mask"))) > 0.1
+
+
+@pytest.mark.parametrize("count", [4, 10])
+def test_the_interval_holds_the_true_share_as_often_as_it_says(count: int) -> None:
+    """Gaps of random orders are drawn from a normal distribution that is known, the map's lies at its 90th percent."""
+    draw, held, widths = torch.Generator().manual_seed(5), 0, []
+    flat = torch.zeros(count, 2, dtype=torch.float64)
+    for _ in range(300):
+        gaps = 0.3 + 0.1 * torch.randn(count, 1, generator=draw, dtype=torch.float64)
+        against = Control(Curves(torch.tensor([0.0, 1.0]).double(), flat, flat + gaps))
+        assert torch.allclose(against.curves.gap, gaps[:, 0])
+        low, high = interval(0.3 + 0.1 * 1.2816, against)
+        assert low <= beats(0.3 + 0.1 * 1.2816, against) <= high
+        held += low <= 0.9 <= high
+        widths.append(high - low)
+    assert held / 300 == pytest.approx(0.95, abs=0.03)
+    assert statistics.mean(widths) < (0.65 if count == 4 else 0.4)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 19, 40])
