@@ -17,7 +17,7 @@ class ModelCard:
     what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
-    task: TaskName
+    task: TaskName | Literal["captioning"]
     title: str
     source: str
     licence: str
@@ -71,6 +71,16 @@ BUNDLED = (
         sha256="c59e1b02c54cbc0172d2b5992c99bffe09584d441b997b2257b609a3dbcc00e2",
         base="vision-vit-s-14",
     ),
+)
+# It writes what the classifier sees; no task of the table, as it is neither trained nor chosen on a page.
+CAPTIONER = ModelCard(
+    key="captioning-scenes",
+    task="captioning",
+    title="Captioner of scenes, English, German, French, Chinese",
+    source="decoder trained for this project on scenes of CIFAR-10 cut-outs, on the classifier above",
+    licence="MIT, Apache-2.0 (the model that it looks with); CIFAR-10 (Krizhevsky 2009)",
+    sha256="7c7ad56d8da073e3bacdb28afec1ff3669f33767b123d771cc2f9ea1e44bf66d",
+    base="vision-cifar10",
 )
 
 
@@ -130,6 +140,7 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
 }
 TIMM_CLASSES = ("ForImageClassification",)  # timm's settings name no class; all its models look at pictures
+BEST = ("model_best.pth.tar", "last.pth.tar")  # of timm's own training, without settings beside them: best, latest
 
 
 def folders(task: str = "") -> dict[str, Path]:
@@ -137,16 +148,25 @@ def folders(task: str = "") -> dict[str, Path]:
     one is named."""
     root = setting("MODELS")
     found = sorted(root.iterdir()) if root and root.is_dir() else []
-    return {f"local:{place.name}": place for place in found if _is_for(task, place / "config.json")}
+    return {f"local:{place.name}": place for place in found if _is_for(task, place)}
 
 
-def _is_for(task: str, config: Path) -> bool:
+def _is_for(task: str, place: Path) -> bool:
+    config = place / "config.json"
     try:
-        values = json.loads(config.read_text("utf-8"))
+        is_timm = not config.exists() and checkpoint(place) is not None
+        values = {"architecture": "in the checkpoint"} if is_timm else json.loads(config.read_text("utf-8"))
         classes = TIMM_CLASSES if "architecture" in values else values.get("architectures") or []
         return not task or any(one.endswith(FOLDER_CLASSES[task]) for one in classes)
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of timm's training that is to be opened in a folder, if there is one."""
+    named = [folder / name for name in BEST]
+    numbered = sorted(folder.glob("checkpoint-*.pth.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return next((file for file in (*named, *numbered) if file.is_file()), None)
 
 
 def folder(name: str) -> Path | None:

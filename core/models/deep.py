@@ -52,7 +52,7 @@ def eight_bit_colour(data: bytes, image: Image.Image, formats: tuple[str, ...]) 
     scaled = (np.minimum(colours, top) * (255 / top) + 0.5).astype(np.uint8)
     alpha = [np.asarray(image)[..., 3:]] if image.mode == "RGBA" else []
     found = Image.fromarray(np.concatenate([scaled, *alpha], axis=-1))
-    found.info = {**image.info, BRIGHTENED: top < FULL}
+    found.info = {**image.info, BRIGHTENED: used > 0 and top < FULL}
     return found
 
 
@@ -79,5 +79,5 @@ def eight_bit_grey(image: Image.Image) -> Image.Image:
     scaled = (np.clip(values, low, high) - low) / max(high - low, 1e-12) * 255
     found = Image.fromarray(scaled.astype(np.uint8))
     dark = image.mode.startswith("I;16") and high - low < CRUSHED * FULL
-    found.info[BRIGHTENED] = bool(crushed or dark)
+    found.info[BRIGHTENED] = bool(low < high and (crushed or dark))
     return found

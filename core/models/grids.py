@@ -164,6 +164,13 @@ class PartlyFused:
 
     kind: Any
 
+    def config_of(self, place: Path) -> PretrainedConfig:
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        return _config_with_backbone(place / "config.json") or AutoConfig.from_pretrained(str(place), **options)
+
+    def from_config(self, config: PretrainedConfig, **options: Any) -> Any:
+        return self.kind.from_config(config, **options)
+
     def from_pretrained(self, place: str, attn_implementation: str, **options: Any) -> Any:
         """Raises OSError where the hub was asked about a backbone and did not answer."""
         config = _config_with_backbone(Path(place) / "config.json")

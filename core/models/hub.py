@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
-import torch
-
 from core.errors import SidelightError
 from core.models import adapters, catalogue, pickled
-from core.models.loading import check_model_name, device, from_folder
+from core.models.loading import check_class, check_memory, check_model_name, from_folder
 from core.settings import setting
 
 TIMEOUT = 3  # seconds
@@ -35,6 +32,7 @@ HEAVY = re.compile(r"\.safetensors(\.index\.json)?$|\.bin(\.index\.json)?$")
 CHUNK = 2**20  # bytes between two looks at on_step; the client's own 10 MB take a slow line ten seconds
 
 OnStep = Callable[[int, int], None]  # (bytes fetched, of how many); may raise to stop
+Check = Callable[[Path], None]  # of a folder with a model's settings; raises SidelightError before weights are fetched
 
 
 def is_reachable() -> bool:
@@ -103,11 +101,13 @@ def from_hub(
         shown = place.name
     else:
         shown = check_model_name(str(name))
-        place = obtain(shown, task, on_step)  # by its name, transformers would ask the hub again
+        # By its name, transformers would ask the hub again.
+        place = obtain(shown, task, on_step, check=partial(check_class, shown, model))
     if not adapters.is_adapter(place):
         return from_folder(shown, place, model, reader)
     base = check_model_name(adapters.base_of(place, shown))
-    module, found = from_folder(base, obtain(base, task, on_step), model, reader)
+    folder = obtain(base, task, on_step, check=partial(check_class, base, model))
+    module, found = from_folder(base, folder, model, reader)
     return adapters.applied(module, place, shown), found
 
 
@@ -117,10 +117,16 @@ def title(name: str | Path) -> str:
 
 
 def obtain(
-    name: str, task: str | None, on_step: OnStep | None = None, repository: str = "", wanted: Sequence[str] = FILES
+    name: str,
+    task: str | None,
+    on_step: OnStep | None = None,
+    repository: str = "",
+    wanted: Sequence[str] = FILES,
+    check: Check | None = None,
 ) -> Path:
     """The folder of a model's files. Those that are not here yet are fetched; where the hub does not answer, it is what
-    was fetched before. repository: the hub's name for `name`, where it is another. Raises SidelightError `model.*`."""
+    was fetched before. repository: the hub's name for `name`, where it is another. check: is asked before weights are
+    fetched. Raises SidelightError `model.*`."""
     from huggingface_hub import errors as raised
 
     name = check_model_name(name)
@@ -128,7 +134,7 @@ def obtain(
     with errors(name, task):
         if setting("HUB") and is_reachable():
             try:
-                return fetch(repository, on_step, wanted)
+                return fetch(repository, on_step, wanted, check)
             except (raised.RepositoryNotFoundError, raised.RevisionNotFoundError, raised.EntryNotFoundError):
                 raise
             except (raised.HTTPError, OSError, ImportError):  # only the proxy was reached, or the hub is out of order
@@ -178,12 +184,14 @@ def _is_whole(folder: Path) -> bool:
     return any(LAST.fullmatch(file.name) for file in folder.iterdir()) if folder.is_dir() else False
 
 
-def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] = FILES) -> Path:
+def fetch(
+    repository: str, on_step: OnStep | None = None, wanted: Sequence[str] = FILES, check: Check | None = None
+) -> Path:
     """The folder of a repository's files, of which those that are not here yet are fetched, the weights last and in one
     form: whole, else in parts, else pickled.
 
-    wanted: patterns of files. Raises SidelightError `model.too_large`, `model.unsafe`, `model.damaged`, and what
-    huggingface_hub raises.
+    wanted: patterns of files. check: of the folder once all but the weights is there. Raises SidelightError
+    `model.too_large`, `model.unsafe`, `model.damaged`, and what huggingface_hub raises.
     """
     from huggingface_hub import HfApi, constants, hf_hub_download
     from huggingface_hub import errors as raised
@@ -196,7 +204,7 @@ def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] 
         raise raised.EntryNotFoundError(f"{repository} has no weights that can be read")
     others = [file for file in sizes if _is_wanted(file, wanted) and not HEAVY.search(file)]
     large = sum(sizes[file] for file in weights) * (2 if ".fp16." in weights[-1] else 1)
-    _check_memory(repository, 4 * info.safetensors.total if info.safetensors else large)
+    check_memory(repository, 4 * info.safetensors.total if info.safetensors else large)
     here = Path(constants.HF_HUB_CACHE, f"models--{name.replace('/', '--')}", "snapshots", info.sha or "")
     if PICKLED.search(weights[-1]) and _is_whole(here):  # they were kept as safetensors
         weights = []
@@ -204,6 +212,8 @@ def fetch(repository: str, on_step: OnStep | None = None, wanted: Sequence[str] 
     files = sorted(others) + weights
     done, total, folder = 0, sum(sizes[file] for file in files), Path()
     for file in files:
+        if check and others and file == next(iter(weights), ""):
+            check(folder)
         if on_step:
             on_step(done, total)
         take = partial(hf_hub_download, name, file, revision=revision or None, tqdm_class=_bar(done, total, on_step))
@@ -234,14 +244,6 @@ def _one_form(files: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 def _is_wanted(file: str, patterns: Sequence[str]) -> bool:
     return "/" not in file and any(fnmatch(file, pattern) for pattern in patterns)
-
-
-def _check_memory(name: str, needed: int) -> None:
-    """needed: bytes of the weights as float32. Raises SidelightError `model.too_large` where they would not fit beside
-    what is here."""
-    free = torch.cuda.mem_get_info()[0] if device().type == "cuda" else psutil.virtual_memory().available
-    if needed > free:
-        raise SidelightError("model.too_large", name=name, needed=f"{needed / 1e9:.1f}", free=f"{free / 1e9:.1f}")
 
 
 def _bar(before: int, total: int, on_step: OnStep | None) -> type:

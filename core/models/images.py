@@ -30,8 +30,8 @@ class FittedImage:
     image_box: Box
 
 
-def open_image(data: bytes) -> Image.Image:
-    """The first frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits (`deep.py`).
+def open_image(data: bytes, frame: int = 0) -> Image.Image:
+    """A frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits (`deep.py`).
 
     Raises SidelightError `image.empty`, `image.unreadable`, `image.truncated`, `image.too_large`, `image.too_thin`.
     """
@@ -49,11 +49,12 @@ def open_image(data: bytes) -> Image.Image:
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise SidelightError("image.too_thin", width=width, height=height, limit=MAX_ASPECT)
     try:
+        image.seek(frame)
         raw = deep.rawmode(image)
         image.load()
         if image.mode.startswith("I") or image.mode == "F":
             found = deep.eight_bit_grey(image)
-        elif raw in deep.OTHER:
+        elif raw in deep.OTHER and not frame:  # the file is read anew, from its first frame
             found = deep.eight_bit_colour(data, image, FORMATS)
         else:
             found = image
@@ -64,6 +65,12 @@ def open_image(data: bytes) -> Image.Image:
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, MemoryError, RuntimeError) as error:
         # Pillow's decoders raise any of these on a damaged file.
         raise SidelightError("image.truncated") from error
+
+
+def frames(data: bytes) -> int:
+    """How many a file has that `open_image` takes; the second picture that phones put into a JPEG is none."""
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _turned(image: Image.Image, given: Image.Image) -> Image.Image:

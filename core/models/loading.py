@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import psutil
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import CONFIG_MAPPING
+from transformers import CONFIG_MAPPING, AutoConfig
 
 from core.errors import SidelightError
 from core.models.catalogue import ModelCard, TaskName
@@ -31,6 +32,7 @@ RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
 # never calls this layer.
 UNUSED = re.compile(r"\bpooler\b|fusion_stage\.layers\.0\.residual_layer1\b")
 HALF = "model.fp16.safetensors"
+WINDOWED = tuple(f"transformers.models.{name}." for name in ("led", "longformer", "longt5"))
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
@@ -152,7 +154,41 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
     files = {file for file in getattr(found, "vocab_files_names", {}).values() if file}
     if files and not any((place / file).exists() for file in files):  # transformers would make an empty one
         raise SidelightError("model.no_reader", name=title)
-    return module.eval().to(device()), found
+    return _in_one_call(module.eval()).to(device()), found
+
+
+def _in_one_call(module: nn.Module) -> nn.Module:
+    """See `banded.py`, whose classes are imported where a model has them: that takes a while."""
+    if any(type(part).__module__.startswith(WINDOWED) for part in module.modules()):
+        from core.models.banded import in_one_call
+
+        return in_one_call(module)
+    return module
+
+
+def check_class(title: str, model: Any, place: Path) -> None:
+    """Refuse before the weights are there what `from_folder` would refuse after: from the settings alone, and from the
+    module without memory (PyTorch's `meta`). model: a class of transformers such as AutoModelForCausalLM. Nothing is
+    known of settings that name no kind, nor of an adapter before its base. Raises SidelightError `model.*`."""
+    if not (place / "config.json").exists() and (place / "adapter_config.json").exists():
+        return
+    if not _check_kind(title, place):
+        return
+    with _reading(title, "model.damaged", "model.unsupported"):
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        own = getattr(model, "config_of", None)
+        config = own(place) if own else AutoConfig.from_pretrained(str(place), **options)
+        with torch.device("meta"):
+            module = model.from_config(config, trust_remote_code=False)
+    check_memory(title, sum(4 * parameter.numel() for parameter in module.parameters()))
+
+
+def check_memory(title: str, needed: int) -> None:
+    """needed: bytes of the weights as float32. Raises SidelightError `model.too_large` where they would not fit beside
+    what is here."""
+    free = torch.cuda.mem_get_info()[0] if device().type == "cuda" else psutil.virtual_memory().available
+    if needed > free:
+        raise SidelightError("model.too_large", name=title, needed=f"{needed / 1e9:.1f}", free=f"{free / 1e9:.1f}")
 
 
 def _fused_or_eager(model: Any, place: str, **options: Any) -> Any:
@@ -165,8 +201,9 @@ def _fused_or_eager(model: Any, place: str, **options: Any) -> Any:
         return model.from_pretrained(place, attn_implementation="eager", **options)
 
 
-def _check_kind(title: str, place: Path) -> None:
-    """Refuse from the configuration alone what transformers would load wrongly or with code of its own."""
+def _check_kind(title: str, place: Path) -> bool:
+    """Refuse from the configuration alone what transformers would load wrongly or with code of its own. Whether it says
+    which kind it is of."""
     try:
         config = json.loads((place / "config.json").read_text("utf-8"))
         kind, how = config.get("model_type"), config.get("quantization_config") or {}
@@ -178,6 +215,7 @@ def _check_kind(title: str, place: Path) -> None:
         raise SidelightError("model.quantised", name=title, format=str(how.get("quant_method", "?"))[:40])
     if kind and kind not in CONFIG_MAPPING:
         raise SidelightError("model.own_code" if "auto_map" in config else "model.unsupported", name=title)
+    return bool(kind)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import json
 import pickle
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -47,14 +49,20 @@ def _renamed(file: str) -> str:
     return file.replace("pytorch_model", "model").replace(".bin", ".safetensors")
 
 
-def _tensors(file: Path, name: str) -> dict[str, Tensor]:
+def read(file: Path, name: str, harmless: Sequence[type] = ()) -> Any:
+    """What a pickle holds: tensors, plain values and these classes. Raises SidelightError `model.unsafe`, `damaged`."""
     try:
         # Only the newer of PyTorch's two formats can stay on the disk while it is read.
-        found = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+        with torch.serialization.safe_globals([*harmless]):
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except pickle.UnpicklingError as error:
         raise SidelightError("model.unsafe", name=name) from error
     except Exception as error:  # a damaged pickle breaks its reader anywhere
         raise SidelightError("model.damaged", name=name) from error
+
+
+def _tensors(file: Path, name: str) -> dict[str, Tensor]:
+    found = read(file, name)
     tensors = (
         {key: value for key, value in found.items() if isinstance(value, Tensor)} if hasattr(found, "items") else {}
     )

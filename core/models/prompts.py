@@ -2,9 +2,12 @@
 so that its attention is captured and shown as that of a language tag. A Vision Transformer's are its registers.
 """
 
+import copy
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import MarianMTModel, PreTrainedModel
 
 COMMON = 5000  # pieces
 
@@ -38,3 +41,21 @@ def prompt_ids(module: nn.Module) -> list[int]:
     """The ids that `add_prompts` made, to stand before each source; none for any other model."""
     embedding = next((part for part in module.modules() if isinstance(part, PromptedEmbedding)), None)
     return [] if embedding is None else list(range(embedding.size, embedding.size + len(embedding.prompts)))
+
+
+def without_prompts(module: MarianMTModel) -> MarianMTModel:
+    """The same model as transformers knows it: what `add_prompts` made are pieces that the encoder alone has, after
+    those of the vocabulary."""
+    weights: dict[str, Tensor] = dict(module.state_dict())
+    encoder: Any = module.get_encoder()
+    table, config = encoder.embed_tokens, copy.deepcopy(module.config)
+    config.share_encoder_decoder_embeddings = False
+    config.decoder_vocab_size, config.vocab_size = config.vocab_size, table.size + len(table.prompts)
+    place, shared = "model.encoder.embed_tokens.", weights.pop("model.shared.weight")
+    known = {name: value for name, value in weights.items() if not name.startswith(place)}
+    known[place + "weight"] = torch.cat([table.embedding.weight, table.prompts])
+    known["model.decoder.embed_tokens.weight"] = known["lm_head.weight"] = shared
+    plain = MarianMTModel(config)
+    plain.load_state_dict({name: value.detach() for name, value in known.items()})
+    plain.generation_config = copy.deepcopy(module.generation_config)
+    return plain.eval().to(dtype=shared.dtype)

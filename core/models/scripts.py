@@ -16,6 +16,7 @@ from core.models.languages import TASK, iso, parts
 from core.models.translation import Translator
 
 LETTER = regex.compile(r"\p{L}")
+WORD = regex.compile(r"[\p{L}\p{M}]{2,}")
 WRITTEN_IN = {  # CLDR names some ways of writing by one word for several of Unicode's scripts
     "Hans": ("Hani",),
     "Hant": ("Hani",),
@@ -57,6 +58,14 @@ def unread(model: Translator, sentence: str, target: str | None) -> Unread:
     foreign = _main_script(strange) if len(strange) > MOST * len(letters) else ""
     named = dict.fromkeys([*strange, *unknown(model.tokenizer, sentence)])
     return Unread(reads, foreign, "".join(named))
+
+
+def astray(text: str, sentence: str, target: str | None) -> list[str]:
+    """Words of a translation in letters that its language is not written in, which the sentence does not have either: a
+    model that does not know a word may go on in another language."""
+    own = scripts_of(iso(parts(target)[1] or ""))
+    rest = "".join(" " if any(_is_of(one, script) for script in own) else one for one in text) if own else ""
+    return [word for word in dict.fromkeys(WORD.findall(rest)) if word not in sentence]
 
 
 def source_language(model: Translator, target: str | None) -> str:

@@ -20,8 +20,11 @@ from core.models.vision import VisionModel, VisionResult
 BLUR = 0.05  # standard deviation of the blur that takes a patch away, as a share of the picture's side
 
 
-def vision_subject(model: VisionModel, result: VisionResult, target: int | None = None) -> Subject:
-    """What the model makes of the photo behind `result`. target: a class, or None for the CLS representation.
+def vision_subject(
+    model: VisionModel, result: VisionResult, target: int | None = None, against: int | None = None
+) -> Subject:
+    """What the model makes of the photo behind `result`. target: a class, or None for the CLS representation. against:
+    another class: `run` and scores are then the target's logit less that of this one.
 
     Raises SidelightError `explain.not_captured` where the attention was not captured.
     """
@@ -33,10 +36,13 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
             whole = model.representation(model.tokens(pixels)).float()
 
     def score(kept: Tensor, fill: str) -> Tensor:
-        tokens = model.tokens(_without_patches(pixels, kept, axis, fill, model.patch))
+        tokens = model.tokens(without_patches(pixels, kept, axis, fill, model.patch))
         if target is None:
             return F.cosine_similarity(model.representation(tokens).float(), whole)
-        return (model.logits(tokens).float() / model.temperature).softmax(-1)[:, target]
+        logits = model.logits(tokens).float()
+        if against is not None:
+            return logits[:, target] - logits[:, against]
+        return (logits / model.temperature).softmax(-1)[:, target]
 
     def run() -> tuple[Tensor, Tensor]:
         leaf = pixels.clone().requires_grad_()
@@ -44,11 +50,12 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
         if target is None:  # along the direction in which the representation lies
             own = model.representation(tokens)[0]
             return own @ (own / own.norm()).detach(), leaf
-        return model.logits(tokens)[0, target], leaf
+        logits = model.logits(tokens)[0]
+        return (logits[target] if against is None else logits[target] - logits[against]), leaf
 
-    def unfold(image: Tensor) -> Tensor:
-        patches = F.unfold(image, model.patch, stride=model.patch)[0].T  # (patches, 3 patch^2)
-        return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
+    def copies(count: int) -> Tensor:
+        tokens = model.tokens(pixels.expand(count, -1, -1, -1))
+        return (model.representation(tokens) if target is None else model.logits(tokens))[:, None]
 
     return Subject(
         result.traces,
@@ -58,8 +65,10 @@ def vision_subject(model: VisionModel, result: VisionResult, target: int | None 
         ("blur", "mean"),
         score,
         run,
-        unfold,
+        lambda image: pixel_patches(image, model.patch, axis),
         {"encoder": model.projections()},
+        copies,
+        None if target is None else torch.tensor([target]),
     )
 
 
@@ -68,7 +77,13 @@ def photo_subject(model: VisionModel, image: Image.Image, size: int, fit: Fit, t
     return vision_subject(model, model.run(image, size, fit), target)
 
 
-def _without_patches(pixels: Tensor, kept: Tensor, axis: PatchAxis, fill: str, patch: int) -> Tensor:
+def pixel_patches(image: Tensor, patch: int, axis: PatchAxis) -> Tensor:
+    """(1, 3, H, W) -> (N, 3 patch^2); what stands before the patches has no pixels."""
+    patches = F.unfold(image, patch, stride=patch)[0].T
+    return torch.cat([patches.new_zeros(len(axis.prefix), patches.shape[1]), patches])
+
+
+def without_patches(pixels: Tensor, kept: Tensor, axis: PatchAxis, fill: str, patch: int) -> Tensor:
     """(1, 3, H, W) and kept (B, N) -> (B, 3, H, W): patches that are not kept are blurred or of the mean colour."""
     grid = kept[:, len(axis.prefix) :].reshape(-1, 1, *axis.grid).to(pixels)
     stays = grid.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
@@ -82,11 +97,18 @@ def _without_patches(pixels: Tensor, kept: Tensor, axis: PatchAxis, fill: str, p
 
 
 def translation_subject(
-    translator: Translator, sentence: str, language: str | None, translation: Translation, target: int | None = None
+    translator: Translator,
+    sentence: str,
+    language: str | None,
+    translation: Translation,
+    target: int | None = None,
+    against: int | None = None,
 ) -> Subject:
     """What the translator makes of the sentence: its probability of `translation`, which it made of it.
 
-    target: an output piece, or None for the whole output. Raises SidelightError as `Translator.source_pieces`.
+    target: an output piece, or None for the whole output. against: the id of a piece that might stand in the target's
+    place: `run` and scores are then the target's logit less that of this one. Raises SidelightError as
+    `Translator.source_pieces`.
     """
     module = translator.module
     source, _ = translator.source_pieces(sentence, language)
@@ -95,20 +117,31 @@ def translation_subject(
     gap = translator.tokenizer.unk_token_id
 
     def logits(ids: Tensor, mask: Tensor) -> Tensor:
-        found = module(input_ids=ids, attention_mask=mask, decoder_input_ids=given.expand(len(ids), -1)).logits
+        found = module(input_ids=ids, attention_mask=mask, decoder_input_ids=given.repeat(len(ids), 1)).logits
         return found.index_fill(-1, torch.tensor(module.config.pad_token_id, device=ids.device), -torch.inf)
 
     def score(kept: Tensor, fill: str) -> Tensor:
         kept = kept.to(source.device)
         ids = source.expand(len(kept), -1)
         ids, mask = (torch.where(kept, ids, gap), torch.ones_like(ids)) if fill == "mask" else (ids, kept.long())
-        chosen = logits(ids, mask).float().log_softmax(-1).gather(-1, written.expand(len(ids), -1)[..., None])[..., 0]
+        found = logits(ids, mask).float()
+        if target is not None and against is not None:
+            return found[:, target, written[0, target]] - found[:, target, against]
+        chosen = found.log_softmax(-1).gather(-1, written.expand(len(ids), -1)[..., None])[..., 0]
         return (chosen.mean(1) if target is None else chosen[:, target]).exp()
 
     def run() -> tuple[Tensor, Tensor]:
-        with _Embedded(source.shape) as read:
-            chosen = logits(source, torch.ones_like(source))[0].gather(-1, written[0, :, None])[:, 0]
-        return (chosen.sum() if target is None else chosen[target]), read.leaf
+        with Embedded(source.shape) as read:
+            found = logits(source, torch.ones_like(source))[0]  # (n, answers)
+            chosen = found.gather(-1, written[0, :, None])[:, 0]
+        if target is None:
+            return chosen.sum(), read.leaf
+        return (chosen[target] if against is None else chosen[target] - found[target, against]), read.leaf
+
+    def copies(count: int) -> Tensor:
+        ids = source.repeat(count, 1)
+        found = logits(ids, torch.ones_like(ids))
+        return found if target is None else found[:, target : target + 1]
 
     count = len(translation.target)
     reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
@@ -122,10 +155,12 @@ def translation_subject(
         run,
         lambda leaf: leaf[0],
         _projections(module),
+        copies,
+        written[0] if target is None else written[0, target : target + 1],
     )
 
 
-class _Embedded(TorchFunctionMode):
+class Embedded(TorchFunctionMode):
     """Makes the first embedding of ids of this shape a leaf of the graph: as the tape, it leaves no hook behind."""
 
     def __init__(self, shape: torch.Size) -> None:
@@ -144,13 +179,13 @@ def _projections(module: Any) -> dict[Kind, tuple[Tensor | None, ...]]:
     encoder = getattr(module.get_encoder(), "layers", ())
     decoder = getattr(module.get_decoder(), "layers", ())
     return {
-        "encoder": tuple(_weight(layer, "self_attn.out_proj") for layer in encoder),
-        "decoder": tuple(_weight(layer, "self_attn.out_proj") for layer in decoder),
-        "cross": tuple(_weight(layer, "encoder_attn.out_proj") for layer in decoder),
+        "encoder": tuple(weight_of(layer, "self_attn.out_proj") for layer in encoder),
+        "decoder": tuple(weight_of(layer, "self_attn.out_proj") for layer in decoder),
+        "cross": tuple(weight_of(layer, "encoder_attn.out_proj") for layer in decoder),
     }
 
 
-def _weight(part: nn.Module, path: str) -> Tensor | None:
+def weight_of(part: nn.Module, path: str) -> Tensor | None:
     try:
         found = getattr(part.get_submodule(path), "weight", None)
     except AttributeError:

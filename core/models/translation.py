@@ -1,6 +1,7 @@
 """A translator: sentence in; translation, the decision of each step and all three attentions out."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, 
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import AttentionTrace, Traces
+from core.attention.trace import Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import catalogue, families, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
@@ -127,6 +128,18 @@ class Translator:
             logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
         return self._translation(axis, output[0], logits, tape.calls, top_k)
 
+    def how_told(self, target: str) -> dict[str, Any]:
+        """What to write, for one who has transformers alone: ids and words that stand before the sentence, what the
+        tokenizer and what `generate` must be given."""
+        told = self.languages
+        tag, first = told.pieces.get(target), told.first.get(target)
+        return {
+            "ids": [self.tokenizer.convert_tokens_to_ids(tag)] if tag else [],
+            "words": told.words.get(target, ""),
+            "tokenizer": {"src_lang": self.sources[0]} if self.sources else {},
+            "generate": {} if first is None else {"forced_bos_token_id": first},
+        }
+
     def source_pieces(self, sentence: str, target: str | None) -> tuple[Tensor, TokenAxis]:
         """Ids (1, m) and pieces of the cleaned sentence with its language tag. Tags that were typed are plain text.
 
@@ -209,16 +222,11 @@ class Translator:
         return tokenizing.names(self.tokenizer, ids.tolist())
 
     def _traces(self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis) -> Traces:
-        """The encoder's calls come first; then each decoder layer attends to itself and across."""
         encoder, decoder = families.layers(self.module.config)
         if len(calls) != encoder + 2 * decoder:
             raise SidelightError("translation.not_captured", name=self.name)
         try:
-            return {
-                "encoder": AttentionTrace.from_calls("encoder", calls[:encoder], source, source),
-                "decoder": AttentionTrace.from_calls("decoder", calls[encoder::2], given, given),
-                "cross": AttentionTrace.from_calls("cross", calls[encoder + 1 :: 2], given, source),
-            }
+            return encoder_decoder_traces(calls, encoder, source, given)
         except ValueError as error:
             raise SidelightError("translation.not_captured", name=self.name) from error
 
@@ -236,7 +244,9 @@ def load_translator(name: str | Path, on_step: OnStep | None = None) -> Translat
 
 def fetch_translator(name: str, on_step: OnStep | None = None) -> Path:
     """The folder of a model of the hub, fetched where it is not here yet. Raises SidelightError `model.*`."""
-    return hub.obtain(name, "translation", on_step)
+    title = loading.check_model_name(name)
+    check = partial(loading.check_class, title, AutoModelForSeq2SeqLM)
+    return hub.obtain(name, "translation", on_step, check=check)
 
 
 def load_translator_card(card: catalogue.ModelCard) -> Translator:

@@ -13,6 +13,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from core.models.catalogue import BUNDLED
+from core.store import store
+
 COMMIT = "0" * 40
 BLOCK = 2**16  # bytes
 
@@ -38,10 +41,13 @@ def server(
     gate: Event | None = None,
     pause: float = 0.0,
     refused: Mapping[str, tuple[int, str]] | None = None,
+    moved: Mapping[str, str] | None = None,
+    private: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """The folders under `root` ("organisation/name", of another branch "organisation/name@branch") as a hub on this
     machine: its address, and the paths that were asked for. gate: weights are not sent before it is set. pause: seconds
-    before each 64 KiB of them. refused: by name, the status and the code that every request is answered with."""
+    before each 64 KiB of them. refused: by name, the status and the code that every request is answered with. moved: by
+    its old name, what a model is called now. private: by name, the token that is asked for."""
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -60,6 +66,10 @@ def server(
                 revision, file = file.split("/", 1)
             if name in (refused or {}):
                 return self.refuse(*refused[name])
+            if name in (moved or {}):
+                return self.send_on(name, moved[name])
+            if name in (private or {}) and self.headers["Authorization"] != f"Bearer {private[name]}":
+                return self.refuse(401, "RepoNotFound")
             if not (root / name).is_dir():
                 return self.refuse(404, "RepoNotFound")
             branch = unquote(revision) not in ("", "main", COMMIT)
@@ -88,6 +98,12 @@ def server(
                 with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has cancelled
                     self.wfile.write(data[start : start + BLOCK])
 
+        def send_on(self, old: str, new: str) -> None:
+            self.send_response(307)
+            self.send_header("Location", self.path.replace(old, new, 1))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def refuse(self, status: int, code: str) -> None:
             self.send_response(status)
             self.send_header("X-Error-Code", code)
@@ -111,10 +127,10 @@ def served(
     root: Path,
     cache: Path,
     gate: Event | None = None,
-    refused: Mapping[str, tuple[int, str]] | None = None,
+    **how: Any,
 ) -> Iterator[list[str]]:
     """`server` as the hub of this process; gives the paths that were asked for."""
-    with server(root, gate, refused=refused) as (address, asked):
+    with server(root, gate, **how) as (address, asked):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
         monkeypatch.setattr(
             "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
@@ -123,3 +139,11 @@ def served(
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
         monkeypatch.setattr("urllib.request.getproxies", dict)
         yield asked
+
+
+def forget_fetched() -> None:
+    """What a hub's models gave is asked of them again; the bundled ones stay."""
+    made = [*store()._entries.values(), *store()._making.values()]
+    names = {name for one in made for name in one.made_with}
+    for name in names - {card.key for card in BUNDLED}:
+        store().forget(name)

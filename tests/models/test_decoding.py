@@ -81,11 +81,12 @@ def outputs(seed: int, spread: float, sources: list[list[int]], beams: int, rule
     rule = [NoLoops(ids, mask)] if ruled else []
     with torch.inference_mode():
         made = module.generate(
-            input_ids=ids, attention_mask=mask, num_beams=beams, max_new_tokens=40, logits_processor=rule
+            input_ids=ids, attention_mask=mask, num_beams=beams, max_new_tokens=LENGTH, logits_processor=rule
         )
     return [row[1 : row.index(END)] for row in made.tolist()]
 
 
+LENGTH = 24  # three times the longest source: a loop has room to show
 SOURCES = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=1, max_size=3)
 
 

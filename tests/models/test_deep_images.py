@@ -102,6 +102,8 @@ def test_grey_that_fills_its_range_is_not_said_to_be_brightened() -> None:
     found = open_image(png16(ramp[..., None]))
     assert np.asarray(found)[0, [0, -1], 0].tolist() == [0, 255] and not was_brightened(found)
     assert not was_brightened(open_image((samples.FOLDER / "cat.jpg").read_bytes()))
+    for values in (np.full((8, 8, 1), 1000, np.uint16), np.zeros((8, 8, 3), np.uint16)):
+        assert not was_brightened(open_image(png16(values))), "nothing is seen"
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])

@@ -216,13 +216,13 @@ def test_a_detector_comes_from_the_hub_by_its_name(make: Any, tmp_path: Path, mo
     assert [one.label for one in found.objects] == [one.label for one in own.objects]
 
 
-def test_a_backbone_that_is_only_named_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backbone_that_is_only_named_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As facebook/detr-resnet-50 is published."""
-    hub.offline(monkeypatch, tmp_path)
     backbone = {"in_chans": 3, "out_indices": [1, 2, 3, 4]}
     detector = detr(backbone=TimmBackboneConfig(backbone="resnet10t", features_only=True, **backbone))
-    hub.lay(tmp_path, "someone/detr", detector.module, detector.processor)
-    (file,) = tmp_path.rglob("config.json")
+    for part in (detector.module, detector.processor):
+        part.save_pretrained(tmp_path / "hub" / "someone" / "detr")
+    file = tmp_path / "hub" / "someone" / "detr" / "config.json"
     published = {
         "backbone": "resnet10t",
         "backbone_config": None,
@@ -231,7 +231,9 @@ def test_a_backbone_that_is_only_named_needs_no_network(tmp_path: Path, monkeypa
         "use_timm_backbone": True,
     }
     file.write_text(json.dumps(json.loads(file.read_text()) | published))
-    found, own = load_detector("someone/detr").detect(PHOTO, 64, 0.0), detector.detect(PHOTO, 64, 0.0)
+    with hub.served(monkeypatch, tmp_path / "hub", tmp_path / "cache") as asked:
+        found, own = load_detector("someone/detr").detect(PHOTO, 64, 0.0), detector.detect(PHOTO, 64, 0.0)
+    assert not [path for path in asked if "resnet" in path]
     assert found.traces["encoder"].layers == 2 and len(found.objects) == 4
     assert found.objects[0].probability == pytest.approx(own.objects[0].probability, abs=1e-5)
 

@@ -19,6 +19,7 @@ from core.models.detection import load_detector
 from core.models.generation import load_generator
 from core.models.segmentation import load_segmenter
 from core.models.translation import load_translator
+from core.models.vision import load_vision
 from tests.models.hub import lay, offline, served
 from tests.models.test_tokenizing import SIZES, marian
 from tests.models.tiny import tokenizer
@@ -66,6 +67,26 @@ def test_a_hub_that_refuses(root: Path, tmp_path: Path, monkeypatch, status: int
     with served(monkeypatch, root, tmp_path / "cache", refused={NAME: (status, header)}):
         assert code_of(lambda: hub.from_hub(NAME, None, *KINDS)) == code
     assert time.monotonic() - start < 20
+
+
+def test_a_private_model_opens_with_a_token_that_is_kept_nowhere(
+    root: Path, tmp_path: Path, monkeypatch, caplog
+) -> None:
+    token = "hf_" + "s3cret" * 6
+    with served(monkeypatch, root, tmp_path / "cache", private={NAME: token}) as asked:
+        assert code_of(lambda: hub.from_hub(NAME, None, *KINDS)) == "model.unknown_alone"
+        monkeypatch.setenv("HF_TOKEN", token)
+        assert hub.from_hub(NAME, None, *KINDS)[0].config.n_layer == 1
+    assert not [path for path in asked if token in path] and token not in caplog.text
+    assert not [f for f in (tmp_path / "cache").rglob("*") if f.is_file() and token.encode() in f.read_bytes()]
+
+
+def test_a_renamed_model_opens_by_its_old_name(root: Path, tmp_path: Path, monkeypatch) -> None:
+    with served(monkeypatch, root, tmp_path / "cache", moved={"tiny/old": NAME}):
+        assert hub.from_hub("tiny/old", None, *KINDS)[0].config.n_layer == 1
+        assert hub.is_fetched("tiny/old")
+    offline(monkeypatch, tmp_path / "cache")
+    assert hub.from_hub("tiny/old", None, *KINDS)[0].config.n_layer == 1
 
 
 def test_what_was_fetched_is_used_while_the_hub_refuses(root: Path, tmp_path: Path, monkeypatch) -> None:
@@ -132,6 +153,29 @@ def test_a_folder_that_is_wrong(root: Path, tmp_path: Path, monkeypatch, change:
     change(root / NAME)
     with served(monkeypatch, root, tmp_path / "cache"):
         assert code_of(lambda: hub.from_hub(NAME, None, *KINDS)) == code
+
+
+@pytest.mark.parametrize("loader", [load_detector, load_segmenter, load_vision])
+def test_a_model_for_pictures_without_its_processor(tmp_path: Path, monkeypatch, loader: Callable) -> None:
+    small = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 64}
+    made: dict[Callable, Callable[[], hf.PreTrainedModel]] = {
+        load_detector: lambda: hf.YolosForObjectDetection(hf.YolosConfig(image_size=[64, 64], **small)),
+        load_segmenter: lambda: hf.SegformerForSemanticSegmentation(hf.SegformerConfig()),
+        load_vision: lambda: hf.ViTForImageClassification(hf.ViTConfig(image_size=64, patch_size=16, **small)),
+    }
+    made[loader]().save_pretrained(tmp_path / "hub" / "tiny" / "pictures")
+    with served(monkeypatch, tmp_path / "hub", tmp_path / "cache"):
+        assert code_of(lambda: loader("tiny/pictures")) == "model.no_reader"
+
+
+def test_a_format_that_needs_another_package(root: Path, tmp_path: Path, monkeypatch) -> None:
+    def missing(*args: object, **options: object) -> None:
+        raise ImportError("Loading this needs `sentencepiece`: pip install sentencepiece\n(more)")
+
+    monkeypatch.setattr(hf.AutoTokenizer, "from_pretrained", missing)
+    with served(monkeypatch, root, tmp_path / "cache"), pytest.raises(SidelightError) as caught:
+        hub.from_hub(NAME, None, *KINDS)
+    assert caught.value.code == "model.needs_package" and "pip install sentencepiece" in caught.value.sentence()
 
 
 @pytest.mark.parametrize("file", ["source.spm", "target.spm", "vocab.json"])

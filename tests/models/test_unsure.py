@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.models import unsure
+from core.models import scripts, unsure
 from core.models.catalogue import default
 from core.models.translation import load_translator
 
@@ -19,6 +19,18 @@ def test_words_and_sentences_have_the_probabilities_of_their_pieces() -> None:
             assert chance == pytest.approx(math.prod(found.steps[i].probability for i in pieces), rel=1e-5), word
     mean = math.exp(sum(math.log(step.probability) for step in found.steps) / len(found.steps))
     assert unsure.mean_probability(found) == pytest.approx(mean, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "spelt"),
+    [
+        ("Siobhan and Mary live in Tallinn.", ["Siobhan", "Tallinn"]),
+        ("Photographers are smiling in London.", []),
+    ],
+)
+def test_names_that_are_read_nearly_letter_by_letter(sentence: str, spelt: list[str]) -> None:
+    found = load_translator(default("translation").key).translate(sentence, "deu", beams=1, max_pieces=2)
+    assert unsure.spelt(found) == spelt
 
 
 @pytest.mark.parametrize(
@@ -38,3 +50,17 @@ def test_only_a_measured_model_says_it() -> None:
     measure = unsure.measure_of(default("translation").key)
     assert measure is not None and measure.missing > 2 * measure.missing_else and measure.bad > 3 * measure.bad_else
     assert unsure.measure_of("no model") is None and unsure.measure_of(default("vision").key) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "words"),
+    [
+        ("穿着červený oblek的女人", "cmn_Hans", ["červený", "oblek"]),
+        ("安娜和 Siobhan 在笑。", "cmn_Hans", []),
+        ("Eine Frau 在笑", "deu", ["在笑"]),
+        ("Žena se směje.", "ces", []),
+        ("anything 在笑", None, []),
+    ],
+)
+def test_words_in_letters_of_another_language_are_told(text: str, target: str | None, words: list[str]) -> None:
+    assert scripts.astray(text, "Anna and Siobhan are smiling.", target) == words

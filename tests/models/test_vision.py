@@ -189,7 +189,7 @@ def test_a_timm_model_that_cannot_be_had_is_not_fetched(timm_hub: Path, tmp_path
             load_vision("timm/test_vit2")
         with pytest.raises(SidelightError, match="no model called test_vit3"):
             load_vision("test_vit3")
-        monkeypatch.setattr("core.models.hub.psutil.virtual_memory", lambda: memory._replace(available=1000))
+        monkeypatch.setattr("core.models.loading.psutil.virtual_memory", lambda: memory._replace(available=1000))
         with pytest.raises(SidelightError, match="needs 0.* GB of memory"):
             load_vision("test_vit")
         assert not [path for path in asked if "/resolve/" in path]

@@ -146,7 +146,9 @@ def test_classes_have_the_names_of_their_own_data() -> None:
         ("convit_tiny", "refused"),
         ("volo_d1_224", "refused"),
         ("samvit_base_patch16", "refused"),
-        ("swin_tiny_patch4_window7_224", "windowed"),
+        ("swin_tiny_patch4_window7_224", "right"),
+        ("pvt_v2_b0", "right"),
+        ("maxvit_pico_rw_256", "right"),
     ],
 )
 def test_what_timm_makes_is_traced_rightly_or_said_not_to_be(name: str, state: str) -> None:

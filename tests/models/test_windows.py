@@ -157,10 +157,12 @@ def test_the_model_is_left_as_it_was() -> None:
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in model("swin").modules())
 
 
-def test_a_stage_that_would_not_fit_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maps_that_would_not_fit_are_refused_in_a_sentence_and_rows_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.attention.windows.ROOM", 10**6)
+    stage = traced("swin").stage(0)
+    assert float(stage.row(1, 0, 5).sum()) == pytest.approx(1, abs=1e-5)
     with pytest.raises(SidelightError) as caught:
-        traced("swin").stage(0)
+        _ = stage.calls[0].explicit
     assert caught.value.code == "attention.too_large"
     with pytest.raises(IndexError):
         traced("swin").row(0, [0], 28 * 28)

@@ -1,20 +1,26 @@
 """A vision model by its name: of the catalogue, of a fine-tuning run, or of the hub."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from peft import PeftModel
 from safetensors.torch import load_file
+from torch import nn
 
 from core.errors import SidelightError
 from core.models import catalogue, hub, loading
 from core.models.evidence import Enough
+from core.models.vision.checkpoint import trained_module
 from core.models.vision.model import VisionModel
+from core.models.vision.pyramid import from_timm_pyramid, from_transformers_pyramid
 from core.models.vision.timm_adapter import add_registers, from_timm, new_head
-from core.models.vision.transformers_adapter import open_transformers
+from core.models.vision.transformers_adapter import automatic, from_transformers, read_transformers
 
 WEIGHTS = "model.safetensors"
 
@@ -61,7 +67,8 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
         loading.load_part(module, changed, name)
     learnt = model.with_module(module.eval().to(loading.device()))
     enough = Enough(**named["evidence"]) if named.get("evidence") else None
-    return replace(learnt, name=name, classes=tuple(named["classes"]), temperature=named["temperature"], enough=enough)
+    known = {"classes": tuple(named["classes"]), "temperature": named["temperature"], "enough": enough}
+    return replace(learnt, name=name, learnt_at=_settings(folder, "job.json").get("side", 0), **known)
 
 
 def _hub_name(name: str) -> str:
@@ -90,16 +97,47 @@ def hub_repository(name: str) -> str:
 def fetch_vision(name: str, on_step: hub.OnStep | None = None) -> Path:
     """The folder of a model, fetched where it is not here yet. Raises SidelightError `model.*`."""
     name, repository = _hub_name(name), hub_repository(name)
-    return hub.obtain(name, "vision", on_step, repository, [WEIGHTS] if _is_timm(name) else hub.FILES)
+    return hub.obtain(
+        name, "vision", on_step, repository, [WEIGHTS] if _is_timm(name) else hub.FILES, partial(_check, name)
+    )
+
+
+def _check(name: str, folder: Path) -> None:
+    """Before weights are fetched: whether the class is known here, and its module, without memory, would fit."""
+    config = _settings(folder)
+    if "architecture" not in config:
+        return loading.check_class(name, automatic((config.get("architectures") or [""])[0]), folder)
+    try:
+        with torch.device("meta"):
+            more = {"num_classes": config.get("num_classes", 0)} | (config.get("model_args") or {})
+            module = timm.create_model(config["architecture"], **more)
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError) as error:  # not of this timm
+        raise SidelightError("model.unsupported", name=name) from error
+    loading.check_memory(name, sum(4 * parameter.numel() for parameter in module.parameters()))
 
 
 def _open(name: str, folder: Path) -> VisionModel:
-    """Whose model it is stands in its config.json: timm writes an "architecture", transformers a "model_type"."""
-    file = folder / "config.json"
-    config = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    """Whose model it is stands in its config.json: timm writes an "architecture", transformers a "model_type"; what
+    timm's training leaves has none."""
+    config = _settings(folder)
+    if not config and (trained := catalogue.checkpoint(folder)):
+        return timm_model(name, trained_module(name, trained), own=True)
     if "architecture" not in config:
         return open_transformers(name, folder, (config.get("architectures") or [""])[0])
     return _timm(name, f"local-dir:{folder}", own=True)
+
+
+def _settings(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    file = folder / name
+    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+
+def open_transformers(name: str, folder: Path, architecture: str) -> VisionModel:
+    """The model in a folder as the hub has it. Raises SidelightError `model.*`."""
+    module, processor = read_transformers(name, folder, architecture)
+    return _one_grid_or_several(
+        lambda: from_transformers(name, module, processor), lambda: from_transformers_pyramid(name, module, processor)
+    )
 
 
 def _open_timm(name: str, folder: Path) -> VisionModel:
@@ -111,6 +149,24 @@ def _timm(title: str, name: str, own: bool = False, **options: Any) -> VisionMod
         module = timm.create_model(name, pretrained=True, dynamic_img_size=True, **options)
     except TypeError:  # the architecture has one input size
         module = timm.create_model(name, pretrained=True, **options)
-    model = from_timm(title, module, own=own)
-    model.check()
-    return model
+    return timm_model(title, module, own)
+
+
+def timm_model(title: str, module: nn.Module, own: bool = False) -> VisionModel:
+    """A timm model as it is. own: see `class_names`. Raises SidelightError `model.unsupported`."""
+
+    def one_grid() -> VisionModel:
+        model = from_timm(title, module, own=own)
+        model.check()
+        return model
+
+    return _one_grid_or_several(one_grid, lambda: from_timm_pyramid(title, module, own))
+
+
+def _one_grid_or_several(one: Callable[[], VisionModel], several: Callable[[], VisionModel]) -> VisionModel:
+    try:
+        return one()
+    except SidelightError as error:
+        if error.code != "model.unsupported":
+            raise
+        return several()

@@ -41,7 +41,8 @@ class VisionResult:
 
     features: of each patch after the last layer, (rows, columns, D). probabilities: of all classes, or empty;
     predictions: the likeliest. reader: (N,), sums to 1: the positions that the answer is read from. is_thin: whether
-    none of the classes may fit; False where the model has no measure of it.
+    none of the classes may fit; False where the model has no measure of it. stages: of a model with several grids a
+    trace for each stage, in place of `traces`; left_out: its attention calls that are in none.
     """
 
     fitted: FittedImage
@@ -52,6 +53,8 @@ class VisionResult:
     predictions: tuple[Prediction, ...]
     reader: Tensor
     is_thin: bool = False
+    stages: tuple[AttentionTrace, ...] = ()
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class VisionModel(ABC):
     tokens before the patches; classes: names, or empty for a model that answers with an embedding.
 
     temperature: what its logits are divided by, so that its probabilities are as often right as they say. enough: how
-    much evidence pictures of its classes give, where that was measured.
-    In the shapes below N counts the prefix and the patches, D is `width`.
+    much evidence pictures of its classes give, where that was measured. learnt_at: the side of the pictures that it was
+    fine-tuned and judged on, px, where that is known. In shapes N counts the prefix and the patches, D is `width`.
     """
 
     name: str
@@ -84,6 +87,7 @@ class VisionModel(ABC):
     classes: tuple[str, ...] = ()
     temperature: float = 1.0
     enough: Enough | None = None
+    learnt_at: int = 0
     _rate: float = 0.0  # multiply-adds a second
 
     # What an adapter fills
@@ -155,6 +159,11 @@ class VisionModel(ABC):
     @abstractmethod
     def can_unfuse(self) -> bool:
         """Whether `fused` changes anything."""
+
+    @property
+    def one_grid(self) -> bool:
+        """Whether all layers attend on the same positions."""
+        return True
 
     can_learn: ClassVar[bool] = False  # whether fine-tuning knows how to give it other classes
 

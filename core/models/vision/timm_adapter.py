@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self, cast
 
 import torch
 from timm.layers import LayerScale
+from timm.models import save_for_hf
 from timm.models.eva import EvaBlockPostNorm
 from timm.models.vision_transformer import ResPostBlock
 from timm.models.vision_transformer_relpos import ResPostRelPosBlock
@@ -170,6 +172,13 @@ def prefix_names(module: nn.Module) -> tuple[str, ...]:
     return tuple(names)
 
 
+def with_settings(module: nn.Module, **settings: Any) -> nn.Module:
+    """The module itself, which knows these of its weights from now on: `input_size`, `mean`, `std`, `label_names`."""
+    model: Any = module
+    model.pretrained_cfg = {**model.pretrained_cfg, **settings}
+    return module
+
+
 @contextmanager
 def fused(module: nn.Module, on: bool) -> Iterator[None]:
     """Let a timm model compute attention in one fused call, which the tape sees, or step by step, inside a `with`."""
@@ -182,6 +191,16 @@ def fused(module: nn.Module, on: bool) -> Iterator[None]:
     finally:
         for part, was in zip(parts, before, strict=True):
             part.fused_attn = was
+
+
+def save_timm(module: nn.Module, folder: Path, side: int, **told: Any) -> None:
+    """Write it as `timm.create_model("local-dir:...")` reads it, with the side in px that it was trained at, and what
+    else `config.json` tells."""
+    model: Any = module
+    count = getattr(model, "num_reg_tokens", 0)  # those that `add_registers` made are no argument yet
+    added = {"reg_tokens": count, "no_embed_class": model.no_embed_class} if count else {}
+    data = {"input_size": (3, side, side), "crop_pct": 1.0}
+    save_for_hf(model, str(folder), told, added, safe_serialization=True, data_config=data)
 
 
 def _projection(block: nn.Module) -> Tensor | None:

@@ -163,8 +163,8 @@ def from_transformers(name: str, module: nn.Module, processor: Any) -> Transform
         config.mask_ratio = 0.0  # a masked autoencoder sees the whole picture
     is_classifier = CLASSIFIER in type(model).__name__ and model.config.num_labels > 0
     labels = model.config.id2label if is_classifier else {}
-    default = max(1, _side(processor, config) // patch) * patch
-    mean, std = _normalisation(processor)
+    default = max(1, picture_side(processor, config) // patch) * patch
+    mean, std = normalisation(processor)
     found = TransformersVision(
         name=name,
         module=module.eval().to(loading.device()),
@@ -180,11 +180,15 @@ def from_transformers(name: str, module: nn.Module, processor: Any) -> Transform
     return replace(found, sizes=sizes_in(patch, default, _takes_any_size(found)))
 
 
-def open_transformers(name: str, folder: Path, architecture: str) -> TransformersVision:
-    """The model in a folder as the hub has it. Raises SidelightError `model.*`."""
-    kind = AutoModelForImageClassification if CLASSIFIER in architecture else AutoModel
-    module, processor = loading.from_folder(name, folder, kind, AutoImageProcessor)
-    return from_transformers(name, _tower(module), processor)
+def automatic(architecture: str) -> Any:
+    """The class of transformers that loads a model of this architecture."""
+    return AutoModelForImageClassification if CLASSIFIER in architecture else AutoModel
+
+
+def read_transformers(name: str, folder: Path, architecture: str) -> tuple[nn.Module, Any]:
+    """What sees the pictures, and its image processor. Raises SidelightError `model.*`."""
+    module, processor = loading.from_folder(name, folder, automatic(architecture), AutoImageProcessor)
+    return _tower(module), processor
 
 
 def _tower(module: nn.Module) -> nn.Module:
@@ -254,16 +258,16 @@ def _projection(layer: nn.Module) -> Tensor | None:
     return linear.weight.detach() if gamma is None else (gamma[:, None] * linear.weight).detach()
 
 
-def _side(processor: Any, config: Any) -> int:
+def picture_side(processor: Any, config: Any) -> int:
     """Px of the picture as the processor hands it on; as the model was made where it does not say."""
     for size in (getattr(processor, "crop_size", None) if processor.do_center_crop else None, processor.size):
         found = size and (size.get("height") or size.get("shortest_edge"))
         if found:
             return found
-    return config.image_size
+    return config.image_size if isinstance(config.image_size, int) else config.image_size[0]
 
 
-def _normalisation(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def normalisation(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """(mean, std) of shades from 0 to 1, with a scale of the processor's own in them."""
     scale = 255 * processor.rescale_factor if processor.do_rescale else 255.0
     mean, std = (0.0,) * 3, (1.0,) * 3

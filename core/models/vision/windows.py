@@ -34,7 +34,7 @@ def windowed_trace(module: nn.Module, pixels: Tensor, image_box: Box, image_size
         calls = tape.calls[first:end]
         if len(calls) == 1:
             layers += list(_layer(block, given, options, calls[0], pixels, image_box, image_size))
-    return WindowedTrace(tuple(layers))
+    return WindowedTrace(tuple(layers), len(tape.calls) - len(layers))
 
 
 Given = tuple[nn.Module, tuple, dict, int, int]  # a block, its input, the calls that it made: from, before
@@ -131,8 +131,8 @@ def _told(values: Sequence[Any]) -> Iterator[tuple[int, int]]:
 
 
 class _Through(nn.Module):
-    def forward(self, tokens: Any, *args: Any, **options: Any) -> Any:
-        return tokens
+    def forward(self, *args: Any, **options: Any) -> Any:
+        return (*args, *options.values())[0]
 
 
 class _Reached(Exception):
@@ -140,8 +140,8 @@ class _Reached(Exception):
 
 
 class _Stop(nn.Module):
-    def forward(self, tokens: Tensor, *args: Any, **options: Any) -> None:
-        raise _Reached(tokens)
+    def forward(self, *args: Any, **options: Any) -> None:
+        raise _Reached((*args, *options.values())[0])
 
 
 def _seen(block: nn.Module, given: tuple, options: dict) -> Tensor | None:
