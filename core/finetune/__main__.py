@@ -21,7 +21,7 @@ from core.errors import SidelightError
 from core.finetune import data, options, worker
 from core.finetune.data import dataset
 from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
-from core.finetune.learning import side
+from core.finetune.sides import side
 from core.models import catalogue
 from core.models.loading import device
 

@@ -9,11 +9,17 @@ from core.finetune.pictures import Pictures
 MOST = 20.0  # a temperature: its answers are as good as evenly likely; without it, one that learnt nothing has none
 
 
+def calibration_order(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The numbers of two halves: what a temperature is fitted on, and what it is judged on; the latter may be empty."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    half = -(-count // 2)
+    return order[:half], order[half:]
+
+
 def calibration_parts(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures]:
-    """Two halves: what a temperature is fitted on, and what it is judged on; the latter may be empty."""
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))
-    half = -(-len(held_out) // 2)
-    return held_out.part(order[:half]), held_out.part(order[half:])
+    """The halves themselves."""
+    fitted, judged = calibration_order(len(held_out), seed)
+    return held_out.part(fitted), held_out.part(judged)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -30,6 +36,16 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     optimiser.step(closure)
     return min(max(float(log_t.detach().exp()), 1 / MOST), MOST)
+
+
+def helpful_temperature(fitted: tuple[Tensor, Tensor], judged: tuple[Tensor, Tensor]) -> float:
+    """`fit_temperature` of the first logits and labels; 1 where it does not lower the calibration error of the second,
+    if there are any."""
+    found, (logits, labels) = fit_temperature(*fitted), judged
+    if not len(labels):
+        return found
+    with_it, without = (calibration_error((logits / t).softmax(-1), labels) for t in (found, 1.0))
+    return found if with_it < without else 1.0
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file, save_file
+from peft import PeftModel
 from torch import nn
 
+from core.finetune import methods
 from core.finetune.calibration import calibration_error, fit_temperature
 from core.finetune.class_task import ClassTask, class_logits
 from core.finetune.loop import Run, Settings
@@ -35,10 +35,7 @@ def calibration_split(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures
 
 def with_adapter(module: nn.Module, rank: int, first_block: int, layers: int) -> PeftModel:
     """LoRA on every linear layer of the blocks from `first_block` on; the head is trained whole."""
-    blocks = "|".join(str(block) for block in range(first_block, layers))
-    target = rf"blocks\.({blocks})\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=target, modules_to_save=["head"])
-    return get_peft_model(module, config)
+    return methods.lora_on_blocks(module, rank, first_block, layers, lora_dropout=0.05, modules_to_save=["head"])
 
 
 def export(task: ClassTask, module: Any, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
@@ -57,10 +54,7 @@ def export(task: ClassTask, module: Any, folder: Path, record: dict[str, Any]) -
         "pictures": len(rest),
         "by_class": {name: float(right[rest.labels == i].float().mean()) for i, name in enumerate(rest.classes)},
     }
-    module.save_pretrained(str(folder))
-    adapter = folder / "adapter_model.safetensors"
-    save_file({name: value.half() for name, value in load_file(adapter).items()}, adapter)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's empty card
+    methods.save_adapter(module, folder, half=True)
     found = {"classes": rest.classes, "temperature": temperature, "held_out": measured, **record}
     (folder / "classes.json").write_text(json.dumps(found, indent=2) + "\n")
     return found
@@ -76,16 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     module = with_adapter(base.module, options.rank, options.first_block, len(base.layers))
     task = ClassTask(module, train, held_out, base.mean, base.std, options.seed, options.batch)
     steps = options.epochs * len(task.batches(0))
-    settings = Settings(
-        steps=steps,
-        rate=options.rate,
-        warmup=steps // 20,
-        weight_decay=0.05,
-        average=0.995,
-        every=options.every,
-        seed=options.seed,
-        precision=options.precision,
-    )
+    settings = Settings.of(options, steps=steps, warmup=steps // 20, weight_decay=0.05, average=0.995)
     run = Run(task, settings, options.run)
     run.print_progress(every=20)
     if run.accelerator.is_main_process:

@@ -12,8 +12,9 @@ from torch import nn
 from core.finetune import methods
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.job import EVALUATIONS, Job
-from core.finetune.learning import Judged, side
+from core.finetune.learning import Judged
 from core.finetune.methods import METHODS, Count
+from core.finetune.sides import side
 from core.models.catalogue import TaskName
 from core.models.loading import mixed
 from core.models.translation import Translator

@@ -4,7 +4,6 @@ One process at a time works on a run and writes its state; others only leave a `
 beside its place and renamed into it, so that a reader never sees half of one.
 """
 
-import contextlib
 import json
 import os
 import random
@@ -21,6 +20,7 @@ from core.tasks import TASKS
 State = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 Stage = Literal["", "loading", "before", "training", "saving", "measuring"]
 Request = Literal["pause", "finish", "cancel"]
+MOVING: tuple[State, ...] = ("queued", "running")  # those that somebody waits for
 EVALUATIONS = 6  # of a run, about
 
 
@@ -116,20 +116,6 @@ def asked(folder: Path) -> Request | None:
 
 def answered(folder: Path) -> None:
     (folder / "request").unlink(missing_ok=True)
-
-
-def owner_salt(root: Path) -> bytes:
-    """What owners are hashed with, made once for a folder of runs, so that a person finds their own after a restart."""
-    path = root / ".salt"
-    if not path.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        unfinished = root / f".salt.{os.getpid()}.{random.SystemRandom().randrange(16**8):08x}"
-        unfinished.write_bytes(os.urandom(32))
-        unfinished.chmod(0o600)
-        with contextlib.suppress(FileExistsError):
-            os.link(unfinished, path)  # the first one stays
-        unfinished.unlink()
-    return path.read_bytes()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 `PictureLearning` and `SentenceLearning` answer the same calls, so that training, the command and the page need not know
 which it is. An instance is one run, on a model of its own, never on one that is shared; what is known of a task without
-a run is asked of the class (`side`).
+a run is asked of the class (`sides.side`).
 """
 
 from abc import ABC, abstractmethod
@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
-from peft import PeftModel
 from torch import Tensor, nn
 
 from core.finetune import loop, methods
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.job import Job
-from core.models.catalogue import TaskName
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
@@ -105,6 +103,12 @@ class Learning(ABC, Generic[Data, Model]):
 
     @staticmethod
     @abstractmethod
+    def save_whole(model: Model, job: Job, target: str, folder: Path) -> None:
+        """Write the model of a result as its own library does, in float16, with what `outside/load_*.py` must be told.
+        It is changed by that. Raises SidelightError `result.not_whole` where the library has no such model."""
+
+    @staticmethod
+    @abstractmethod
     def trial(model: Model, job: Job, data: Data, count: int) -> Judged:
         """The task on a copy of a shared model, with the first `count` items to learn and to judge."""
 
@@ -112,19 +116,6 @@ class Learning(ABC, Generic[Data, Model]):
     @abstractmethod
     def passes(job: Job, training: int, held_out: int, evaluations: int) -> tuple[int, int]:
         """How many items a job computes a step for, and how many it only looks at."""
-
-
-def side(task: TaskName) -> type[Learning[Any, Any]]:
-    from core.finetune.picture_learning import PictureLearning
-    from core.finetune.sentence_learning import SentenceLearning
-
-    sides: dict[TaskName, type[Learning[Any, Any]]] = {"vision": PictureLearning, "translation": SentenceLearning}
-    return sides[task]
-
-
-def open_learning(folder: Path, job: Job, data: PictureData | PairData) -> Learning[Any, Any]:
-    """Raises SidelightError for a model that cannot be loaded or a probe that it does not accept."""
-    return side(job.task)(folder, job, data)
 
 
 def sample_order(training: int, job: Job) -> Tensor:
@@ -136,11 +127,6 @@ def sample_order(training: int, job: Job) -> Tensor:
 def plain(tensor: Tensor, half: bool = False) -> Tensor:
     """As it is written."""
     return (tensor.half() if half else tensor).detach().cpu().contiguous().clone()
-
-
-def save_adapter(module: PeftModel, folder: Path) -> None:
-    module.save_pretrained(str(folder))
-    (folder / "README.md").unlink(missing_ok=True)  # peft's empty card
 
 
 def changed(module: nn.Module, half: bool = False) -> dict[str, Tensor]:

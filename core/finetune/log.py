@@ -7,6 +7,7 @@ first, and whoever reads leaves out what is no line of JSON.
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,17 @@ class Event:
 
 
 def read_log(folder: Path) -> list[Event]:
-    """The events of a run so far."""
-    return [Event(**line) for line in read_lines(folder / "log.jsonl")]
+    """The events of a run so far; a record that is none is left out."""
+    return [event for line in read_lines(folder / "log.jsonl") if (event := _event(line))]
+
+
+def _event(line: dict[str, Any]) -> Event | None:
+    try:
+        found = Event(**line)
+    except TypeError:
+        return None
+    numbers = (found.step, found.steps, found.loss, found.rate, found.seconds, found.memory)
+    return found if all(isinstance(number, int | float) for number in numbers) else None
 
 
 def write_log(folder: Path, events: Iterable[Event]) -> None:
@@ -48,11 +58,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     found = []
     for line in whole:
-        try:
+        with suppress(ValueError, RecursionError):  # cut off by a kill, and joined by the line after it; or rubbish
             found.append(json.loads(line))
-        except ValueError:  # cut off by a kill, and joined by the line after it
-            continue
-    return found
+    return [record for record in found if isinstance(record, dict)]
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:

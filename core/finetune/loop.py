@@ -13,9 +13,9 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from accelerate import Accelerator
@@ -31,6 +31,7 @@ from core.finetune.looking import looking
 from core.models.loading import device
 
 KEPT = 2  # checkpoints
+UNFINISHED = ".unfinished"  # one that is being written
 RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e3  # of ru_maxrss in a megabyte
 
 
@@ -55,6 +56,11 @@ class Settings:
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     patience: int = 0
 
+    @classmethod
+    def of(cls, options: object, **more: Any) -> Self:
+        """A command's options of these names; more: what it does not ask for."""
+        return cls(**{one.name: getattr(options, one.name) for one in fields(cls) if hasattr(options, one.name)} | more)
+
 
 class Task(Protocol):
     """What is learnt. Batches hold indices of training items, so that an epoch is cheap to draw again on resuming."""
@@ -69,6 +75,10 @@ class Task(Protocol):
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         """Measures on the validation part; `module` is in eval mode."""
+
+
+class Damaged(RuntimeError):
+    """None of the checkpoints of a run can be read."""
 
 
 class NotFinite(ValueError):
@@ -234,13 +244,23 @@ class Run:
 
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = checkpoints(self.folder)
-        if found:
-            self.accelerator.load_state(str(found[-1]))
+        self._load()
         if self.accelerator.is_main_process:
             write_log(self.folder, [event for event in read_log(self.folder) if event.step <= self.position.step])
             (self.folder / "settings.json").write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
         self.module.train()
+
+    def _load(self) -> None:
+        """Go on from the last checkpoint, or from the one before where that is damaged."""
+        error: Exception | None = None
+        for found in reversed(checkpoints(self.folder)):
+            try:
+                self.accelerator.load_state(str(found))
+                return
+            except Exception as damaged:  # a damaged file breaks its reader anywhere
+                error = damaged
+        if error:
+            raise Damaged("no checkpoint can be read") from error
 
     def _log(self, event: Event) -> None:
         if self.accelerator.is_main_process:
@@ -251,7 +271,7 @@ class Run:
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         place = self.folder / "checkpoints" / f"step-{self.position.step:07d}"
-        unfinished = self.folder / "checkpoints" / ".unfinished"
+        unfinished = self.folder / "checkpoints" / UNFINISHED
         if self.accelerator.is_main_process:
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.rmtree(place, ignore_errors=True)

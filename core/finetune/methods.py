@@ -3,13 +3,16 @@
 `adapt` prepares a module of its own (never one that a page shares); what then requires a gradient is what is learnt.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from peft import AdaLoraConfig, IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.adalora import AdaLoraModel
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -211,3 +214,24 @@ def companion(module: nn.Module) -> RankAllocation | None:
 def changed(module: nn.Module) -> dict[str, Tensor]:
     """The tensors that learn, by name: what a result without peft is made of."""
     return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+
+
+def lora_on_blocks(module: nn.Module, rank: int, first_block: int, layers: int, **more: Any) -> PeftModel:
+    """LoRA on every linear layer of timm's blocks from `first_block` on. more: what else peft is told."""
+    blocks = "|".join(str(block) for block in range(first_block, layers))
+    target = rf"blocks\.({blocks})\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=target, **more)
+    return cast(PeftModel, get_peft_model(cast(Any, module), config))
+
+
+def save_adapter(module: PeftModel, folder: Path, base: str | None = None, half: bool = False) -> None:
+    """Peft's files, without its empty card. base: its name, in place of where it was loaded from here; it is written
+    last, since peft asks the hub about a name. half: in float16."""
+    module.save_pretrained(str(folder))
+    (folder / "README.md").unlink(missing_ok=True)
+    weights, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+    if half:
+        save_file({name: value.half() for name, value in load_file(weights).items()}, weights)
+    if base:
+        found = json.loads(settings.read_text("utf-8")) | {"base_model_name_or_path": base}
+        settings.write_text(json.dumps(found, indent=2), "utf-8")

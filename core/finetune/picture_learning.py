@@ -11,18 +11,23 @@ from torch import Tensor, nn
 
 from core.finetune import data as sets
 from core.finetune import methods
-from core.finetune.calibration import calibration_error, calibration_parts, fit_temperature
+from core.finetune.calibration import (
+    calibration_error,
+    calibration_order,
+    calibration_parts,
+    helpful_temperature,
+)
 from core.finetune.class_task import ClassTask, class_logits, confusion, quality
 from core.finetune.data.dataset import PictureData
 from core.finetune.features import HeadTask, features, fit_head, nearest
 from core.finetune.film import PhotoFilm
 from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order, save_adapter
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order
 from core.finetune.pictures import Pictures
 from core.models.loading import mixed
 from core.models.vision import VisionModel, load_vision
-from core.models.vision.timm_adapter import head_of, new_head
+from core.models.vision.timm_adapter import head_of, new_head, save_timm
 from core.tasks import TASKS
 
 VARIATION = 0.3  # of pictures; the bundled classifier, with many more steps, was trained with 1
@@ -35,6 +40,7 @@ class PictureLearning(Learning[PictureData, VisionModel]):
     names_classes = True
     task: ClassTask | HeadTask
     film: PhotoFilm
+    _answered: tuple[VisionModel, Tensor] | None = None
 
     def __init__(self, folder: Path, job: Job, data: PictureData) -> None:
         self.job, self.data = job, data
@@ -103,28 +109,30 @@ class PictureLearning(Learning[PictureData, VisionModel]):
     def export(self, module: nn.Module, folder: Path) -> None:
         """The adapter, or the tensors that changed, and the classes with the temperature of their probabilities."""
         whole = self.whole if self.job.method == "head" else module
-        part, _ = calibration_parts(self.data.held_out, self.job.seed)
         with torch.inference_mode(), mixed(self.job.precision):
-            logits = class_logits(whole.eval(), part, self.base.mean, self.base.std, self.side)
+            fitted, judged = (
+                (class_logits(whole.eval(), part, self.base.mean, self.base.std, self.side), part.labels)
+                for part in calibration_parts(self.data.held_out, self.job.seed)
+            )
         if isinstance(whole, PeftModel):
-            save_adapter(whole, folder)
+            methods.save_adapter(whole, folder, self.job.base)
         else:
             half = self.job.method == "full"  # 88 MB otherwise
             save_file(changed(whole, half), folder / "model.safetensors")
-        named = {"classes": list(self.data.train.classes), "temperature": fit_temperature(logits, part.labels)}
+        named = {"classes": list(self.data.train.classes), "temperature": helpful_temperature(fitted, judged)}
         write_json(folder / "classes.json", named)
 
     def measure(self, model: VisionModel) -> dict[str, float]:
-        return quality(self._logits(model, self.data.held_out), self.data.held_out.labels)
+        return quality(self._logits(model), self.data.held_out.labels)
 
     def calibration(self, model: VisionModel) -> dict[str, float]:
         """The temperature, the expected calibration error with it and without, 0 to 1, and on how many pictures that
         the temperature was not fitted on."""
-        _, rest = calibration_parts(self.data.held_out, self.job.seed)
+        _, rest = calibration_order(len(self.data.held_out), self.job.seed)
         if not len(rest):
             return {"temperature": model.temperature, "pictures": 0.0}
-        logits = self._logits(model, rest)
-        with_it, without = (calibration_error((logits / t).softmax(-1), rest.labels) for t in (model.temperature, 1.0))
+        logits, labels = self._logits(model)[rest], self.data.held_out.labels[rest]
+        with_it, without = (calibration_error((logits / t).softmax(-1), labels) for t in (model.temperature, 1.0))
         return {
             "temperature": model.temperature,
             "error": with_it,
@@ -132,9 +140,13 @@ class PictureLearning(Learning[PictureData, VisionModel]):
             "pictures": float(len(rest)),
         }
 
-    def _logits(self, model: VisionModel, pictures: Pictures) -> Tensor:
-        with torch.inference_mode():
-            return class_logits(model.module, pictures, model.mean, model.std, self.side)
+    def _logits(self, model: VisionModel) -> Tensor:
+        """Of the held-out pictures; once for a model."""
+        if self._answered is None or self._answered[0] is not model:
+            with torch.inference_mode():
+                found = class_logits(model.module, self.data.held_out, model.mean, model.std, self.side)
+            self._answered = model, found
+        return self._answered[1]
 
     def forgetting(self, model: VisionModel) -> Forgetting:
         """Of what the base was tuned for; nothing where its backbone is as it was, or its attention is not captured."""
@@ -159,6 +171,11 @@ class PictureLearning(Learning[PictureData, VisionModel]):
     @staticmethod
     def ships_whole(method: str) -> bool:
         return False
+
+    @staticmethod
+    def save_whole(model: VisionModel, job: Job, target: str, folder: Path) -> None:
+        side = side_of(model, job)
+        save_timm(model.module.half(), folder, side, label_names=model.classes, temperature=model.temperature)
 
     @staticmethod
     def trial(model: VisionModel, job: Job, data: PictureData, count: int) -> ClassTask | HeadTask:

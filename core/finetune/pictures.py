@@ -32,6 +32,10 @@ class Pictures:
     def part(self, chosen: Tensor) -> "Pictures":
         return Pictures(self.images[chosen], self.labels[chosen], self.classes, self.digest)
 
+    def by_class(self) -> dict[str, list[int]]:
+        """The numbers of each class's pictures."""
+        return {name: (self.labels == at).nonzero()[:, 0].tolist() for at, name in enumerate(self.classes)}
+
     def split(self, held_out: int, seed: int) -> tuple["Pictures", "Pictures"]:
         """(training part, held-out part); each class gives its share of the `held_out` pictures."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))

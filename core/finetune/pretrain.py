@@ -84,15 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tokenizer = build_vocabulary(train, options.pieces, options.run / "vocabulary")
         torch.manual_seed(options.seed)
         module = new_model(tokenizer, options.width, tuple(options.layers), options.dropout)
-    settings = Settings(
-        steps=options.steps,
-        rate=options.rate,
-        warmup=options.warmup,
-        average=options.average,
-        every=options.every,
-        seed=options.seed,
-        precision=options.precision,
-    )
+    settings = Settings.of(options)
     task = TranslationTask(
         module,
         tokenizer,

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from core.errors import SidelightError
 from core.finetune import methods
 from core.finetune.job import write_json
-from core.finetune.learning import side
 from core.finetune.sent import Sent, shapes_of
+from core.finetune.sides import side
 from core.tasks import TASKS
 
 Shapes = dict[str, tuple[int, ...]]

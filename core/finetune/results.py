@@ -14,12 +14,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from core.errors import SidelightError
 from core.finetune import rebuilt, sent
-from core.finetune.job import Job, set_status, write_json
+from core.finetune.job import Job, Status, set_status, write_json
 from core.models import catalogue
 from core.models.catalogue import ModelCard
 from core.tasks import TASKS
+
+UNREADABLE = ".unreadable"  # among the runs' folders
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,47 @@ def finished(task: str) -> list[tuple[Path, Job, Result]]:
     for card in catalogue.trained():
         result = read(card.folder.parent)
         try:
-            job = _job_from(json.loads((card.folder / "job.json").read_text("utf-8")))
+            job = job_of(card.folder.parent)
         except (OSError, ValueError, TypeError):
             continue
         if result and job.task == task == card.task:
             found.append((card.folder.parent, job, result))
     return found
+
+
+def set_aside(root: Path) -> list[Path]:
+    """Move the runs whose files cannot be read out of every list, to `.unreadable`; what nobody can see breaks nothing.
+    Returns where they are now."""
+    moved = []
+    for run in sorted(path.parent for path in root.glob("*/state.json")):
+        if not _is_readable(run):
+            place = root / UNREADABLE / run.name
+            place.parent.mkdir(exist_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+            moved.append(run.rename(place))
+    return moved
+
+
+def _is_readable(run: Path) -> bool:
+    """Its job, its state, and what it left where it is finished."""
+    try:
+        texts = [(run / name).read_text("utf-8") for name in ("job.json", "state.json")]
+        job, state = (json.loads(text) for text in texts)
+        json.dumps([job, state], ensure_ascii=False, allow_nan=False).encode()  # half a character cannot be shown
+        Job(**job), Status(**state)  # no key too many
+        TypeAdapter(Job).validate_json(texts[0], strict=True)
+        if TypeAdapter(Status).validate_json(texts[1], strict=True).state == "finished":
+            catalogue.card_from(json.loads((run / "result" / "card.json").read_text("utf-8")))
+            job_of(run)
+            return read(run) is not None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
+def job_of(run: Path) -> Job:
+    """What a finished run learnt. Raises OSError, ValueError, TypeError for what cannot be read."""
+    return _job_from(json.loads((run / "result" / "job.json").read_text("utf-8")))
 
 
 def delete(run: Path) -> None:
@@ -104,15 +143,15 @@ def pack(run: Path) -> bytes:
     return stream.getvalue()
 
 
-def unpack(data: bytes, root: Path) -> Path:
+def unpack(data: bytes, root: Path, owner: str = "") -> Path:
     """A run folder from what `pack` wrote: records within their bounds, and tensors that fit the base (`sent.py`); all
-    else is written anew (`rebuilt.py`). It is loaded once before the run is there.
+    else is written anew (`rebuilt.py`). It is loaded once before the run is there. owner: whose it is here.
 
     Raises SidelightError `result.not_one` for anything else, `result.no_base` where its base is not on this machine,
     `model.not_its_base` where the weights do not fit it.
     """
     found = sent.read(data)
-    job = Job(**found.job.model_dump() | {"owner": ""})
+    job = Job(**found.job.model_dump() | {"owner": owner})
     run = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.method}-{found.card.sha256[:4]}"
     unfinished = run / ".result"
     shutil.rmtree(run, ignore_errors=True)  # the same file, sent twice in a second

@@ -21,8 +21,8 @@ from torch import Tensor
 from core.errors import SidelightError
 from core.finetune.data.archives import DAMAGED
 from core.finetune.data.dataset import clean
-from core.finetune.learning import side
 from core.finetune.methods import METHODS
+from core.finetune.sides import side
 from core.models import catalogue
 from core.models.catalogue import ModelCard, TaskName
 

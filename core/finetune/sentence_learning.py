@@ -9,18 +9,21 @@ import torch
 from peft import PeftModel
 from safetensors.torch import save_file
 from torch import nn
+from transformers import MarianMTModel
 
+from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import methods
 from core.finetune.data.bundled import COLLECTIONS
 from core.finetune.data.dataset import PairData
 from core.finetune.film import SentenceFilm
 from core.finetune.forgetting import caption_quality
-from core.finetune.job import Job
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order, save_adapter
+from core.finetune.job import Job, write_json
+from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import scores, translate_all
 from core.finetune.translation_task import TranslationTask
+from core.models.prompts import prompt_ids, without_prompts
 from core.models.translation import Translator, load_translator
 from core.tasks import TASKS
 
@@ -62,7 +65,7 @@ class SentenceLearning(Learning[PairData, Translator]):
 
     def export(self, module: nn.Module, folder: Path) -> None:
         if isinstance(module, PeftModel):
-            save_adapter(module, folder)
+            methods.save_adapter(module, folder, self.job.base)
         elif self.ships_whole(self.job.method):
             model: Any = module  # a transformers model
             model.save_pretrained(folder, state_dict={name: plain(p, True) for name, p in module.state_dict().items()})
@@ -91,6 +94,17 @@ class SentenceLearning(Learning[PairData, Translator]):
     @staticmethod
     def ships_whole(method: str) -> bool:
         return method in ("full", "head")
+
+    @staticmethod
+    def save_whole(model: Translator, job: Job, target: str, folder: Path) -> None:
+        ids, module, told = prompt_ids(model.module), model.module, model.how_told(target)
+        if ids:
+            if not isinstance(module, MarianMTModel):
+                raise SidelightError("result.not_whole", name=type(module).__name__)
+            module = without_prompts(module)
+        write_json(folder / "told.json", told | {"ids": ids + told["ids"]})
+        module.half().save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
 
     @staticmethod
     def trial(model: Translator, job: Job, data: PairData, count: int) -> "ScoredTask":

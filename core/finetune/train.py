@@ -4,6 +4,8 @@
 any other process can follow it, and so that a run that was stopped at any moment goes on from its last checkpoint.
 """
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -14,18 +16,22 @@ from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
 
 from core.errors import SidelightError
 from core.finetune import methods, results
 from core.finetune.data import dataset
 from core.finetune.film import FRAMES
 from core.finetune.job import EVALUATIONS, Job, Request, answered, asked, read_job, set_status, write_json
-from core.finetune.learning import Learning, open_learning
+from core.finetune.learning import Learning
 from core.finetune.log import Event, append_line, read_log
 from core.finetune.looking import looking
-from core.finetune.loop import NotFinite, Run, Settings
+from core.finetune.loop import UNFINISHED, Damaged, NotFinite, Run, Settings
+from core.finetune.sides import open_learning
 from core.models.loading import device
 from core.tasks import TASKS
+
+LITTLE = 2**20  # bytes that are free on a full disk
 
 
 def train(folder: Path) -> Iterator[Event]:
@@ -36,11 +42,25 @@ def train(folder: Path) -> Iterator[Event]:
     """
     main = PartialState(cpu=device().type == "cpu").is_main_process
     try:
-        yield from _train(folder, main)
+        with _disk_errors(folder):
+            yield from _train(folder, main)
     except SidelightError as error:
         if main:
             set_status(folder, "failed", stage="", ended=time.time(), error=(error.code, error.values))
         raise
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what a full disk raises, in whichever library, into a sentence; half a checkpoint makes room to write it."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+        if not full and shutil.disk_usage(folder).free > LITTLE:
+            raise
+        shutil.rmtree(folder / "checkpoints" / UNFINISHED, ignore_errors=True)
+        raise SidelightError("training.disk", reason=os.strerror(errno.ENOSPC)) from error
 
 
 def _train(folder: Path, main: bool) -> Iterator[Event]:
@@ -71,6 +91,8 @@ def _train(folder: Path, main: bool) -> Iterator[Event]:
                 break
     except NotFinite as error:
         raise SidelightError("training.not_finite", rate=f"{job.rate:g}") from error
+    except Damaged as error:
+        raise SidelightError("training.checkpoint", run=folder.name) from error
     run.close()
     if main:
         finish(folder, job, learning, run)

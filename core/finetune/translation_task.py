@@ -97,9 +97,8 @@ class TranslationTask:
         device = next(module.parameters()).device
         prompts = prompt_ids(self.module)
         source = _padded([prompts + pair[0] for pair in ids], config.pad_token_id).to(device)
-        labels = _padded([pair[1] for pair in ids], IGNORED).to(device)
-        given = labels.roll(1, 1).masked_fill(labels.roll(1, 1) == IGNORED, config.pad_token_id)
-        given[:, 0] = config.decoder_start_token_id
+        rows = [pair[1] for pair in ids]
+        labels, given = teacher_forced(rows, config.decoder_start_token_id, config.pad_token_id, device)
         output = module(
             input_ids=source,
             attention_mask=source.ne(config.pad_token_id).long(),
@@ -108,6 +107,18 @@ class TranslationTask:
         ).logits
         real = labels != IGNORED
         return output[real].float(), labels[real]
+
+
+def teacher_forced(
+    rows: Sequence[Sequence[int]], start: int | Tensor, padding: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Labels, IGNORED behind the last, and what the decoder is given: (B, n) each. start: the mark that stands before
+    the outputs, one for all or one a row."""
+    labels = _padded(rows, IGNORED)
+    given = labels.roll(1, 1)
+    given = given.masked_fill(given == IGNORED, padding)
+    given[:, 0] = start
+    return labels.to(device), given.to(device)
 
 
 def sampling(tokenizer: MarianTokenizer) -> MarianTokenizer:

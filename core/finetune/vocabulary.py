@@ -1,10 +1,11 @@
-"""The vocabulary of a translator: SentencePiece learnt from the training pairs, as MarianTokenizer reads it."""
+"""The vocabulary of what writes: SentencePiece learnt from the training text, as MarianTokenizer reads it."""
 
 import io
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 from transformers import MarianTokenizer
@@ -14,26 +15,30 @@ from core.finetune.parallel import TAGS, Pair
 
 def build_vocabulary(pairs: Sequence[Pair], pieces: int, folder: Path) -> MarianTokenizer:
     """Learn `pieces` pieces shared by both sides, with one tag a language, and write them to `folder`."""
+    lines = [line for pair in pairs for line in (pair.source, pair.target)]
+    return learn_vocabulary(lines, list(TAGS.values()), folder, vocab_size=pieces)
+
+
+def learn_vocabulary(lines: Sequence[str], tags: Sequence[str], folder: Path, **options: Any) -> MarianTokenizer:
+    """Pieces of these lines, then a tag for each language. options: of SentencePiece's trainer."""
     folder.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
-    lines = [line for pair in pairs for line in (pair.source, pair.target)]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
         model_writer=model,
-        vocab_size=pieces,
-        character_coverage=0.9999,
         bos_id=-1,
         pad_id=-1,
         eos_id=0,
         unk_id=1,
         num_threads=1,  # several make the result depend on their order
         minloglevel=2,
+        **{"character_coverage": 0.9999} | options,
     )
     (folder / "source.spm").write_bytes(model.getvalue())
     shutil.copy(folder / "source.spm", folder / "target.spm")
     learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     names = [learnt.id_to_piece(i) for i in range(len(learnt))]
-    names += [f">>{tag}<<" for tag in TAGS.values()] + ["<pad>"]
+    names += [f">>{tag}<<" for tag in tags] + ["<pad>"]
     vocabulary = {name: index for index, name in enumerate(names)}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False, indent=0))
     tokenizer = MarianTokenizer(

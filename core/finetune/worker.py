@@ -18,14 +18,17 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from core.errors import SidelightError
-from core.finetune.job import Job, Request, Status, answered, ask, asked, read_job, set_status, status
+from core.finetune.job import MOVING, Job, Request, State, Status, answered, ask, asked, read_job, set_status, status
 from core.finetune.log import Event
 from core.models.catalogue import runs_folder
+from core.settings import setting
 from core.wording import ASSETS
 
 NICENESS = 10
+STATES: tuple[State, ...] = get_args(State)
 GLANCE = 0.1  # seconds between two looks at the queue and at requests
 
 
@@ -52,6 +55,26 @@ def request(folder: Path, what: Request) -> None:
 def runs() -> list[Path]:
     """All runs that were ever queued here, newest first; one whose files cannot be read is left out."""
     return [run for run, *_ in _known()]
+
+
+def check_room(owner: str) -> None:
+    """Raises SidelightError `training.too_many_runs`, `training.no_room` where the settings allow no further run."""
+    most, room = setting("RUNS_A_PERSON"), setting("RUNS_MEGABYTES")
+    if most:
+        begun = [run for run, job, now in _known() if job.owner == owner and now.state in MOVING]
+        if sum(state_of(run).state in MOVING for run in begun) >= most:
+            raise SidelightError("training.too_many_runs", count=most)
+    if room and _size(runs_folder()) > room * 10**6:
+        raise SidelightError("training.no_room", megabytes=room)
+
+
+def _size(folder: Path) -> int:
+    """Bytes. Files may go while they are counted."""
+    size = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            size += file.stat().st_size * file.is_file()
+    return size
 
 
 def _known() -> list[tuple[Path, Job, Status]]:
@@ -132,9 +155,12 @@ def work() -> None:
     os.nice(NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import core.finetune.train  # noqa: F401  the slow imports, before anybody waits for them
+    from core.finetune import results
 
     runs_folder().mkdir(parents=True, exist_ok=True)
     with _locked(runs_folder() / ".worker", math.inf):
+        for gone in results.set_aside(runs_folder()):
+            print(f"This run cannot be read and was set aside: {gone}", file=sys.stderr)
         while True:
             if queued := waiting():
                 with contextlib.suppress(BlockingIOError, FileNotFoundError):  # somebody works on it, or deleted it
@@ -168,8 +194,11 @@ def serve(folder: Path) -> None:
         answered(folder)
         set_status(folder, "running", stage="loading", started=time.time())
         child.start()
+        begun, longest = time.monotonic(), setting("JOB_SECONDS") or math.inf
         while child.is_alive() and asked(folder) != "cancel":
             child.join(GLANCE)
+            if time.monotonic() - begun > longest and not asked(folder):
+                ask(folder, "finish")  # what it has learnt is kept
         if child.is_alive():
             child.kill()
             child.join()

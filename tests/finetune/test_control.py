@@ -12,7 +12,7 @@ from torch import nn
 
 from core.errors import SidelightError
 from core.finetune import film, picture_learning, results, sentence_learning, train
-from core.finetune.job import ask, status
+from core.finetune.job import Job, ask, status
 from core.finetune.log import read_log
 from core.finetune.looking import looking
 from core.finetune.loop import Task
@@ -33,11 +33,27 @@ MOMENTS = [("vision", "adalora", 5), ("vision", "adalora", 10)]  # while ranks m
 MOMENTS += [(task, method, random.Random(f"{task} {method}").randrange(1, 6)) for task, method in METHODS_OF]
 
 
+@pytest.fixture(scope="module")
+def unbroken() -> dict[tuple[str, str], tuple[list[float], dict[str, float]]]:
+    """Losses and metrics of the runs that nothing stopped, by task and method: each is run once."""
+    return {}
+
+
+@pytest.fixture
+def whole(unbroken: dict, tmp_path: Path, task: str, method: str) -> tuple[list[float], dict[str, float]]:
+    if (task, method) not in unbroken:
+        folder = run_of(tmp_path, short(task, method))
+        unbroken[task, method] = [event.loss for event in train.train(folder)], results.read(folder).metrics
+    return unbroken[task, method]
+
+
+def short(task: str, method: str) -> Job:
+    return job(task, method, varied=True, epochs=3)
+
+
 @pytest.mark.parametrize(("task", "method", "at"), MOMENTS)
-def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int) -> None:
-    wanted = job(task, method, varied=True, epochs=3)
-    whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
-    losses = [event.loss for event in train.train(whole)]
+def test_a_pause_changes_nothing(tmp_path: Path, whole: tuple, task: str, method: str, at: int) -> None:
+    broken, (losses, metrics) = run_of(tmp_path, short(task, method)), whole
     first = []
     for event in train.train(broken):
         first.append(event)
@@ -50,24 +66,24 @@ def test_a_pause_changes_nothing(tmp_path: Path, task: str, method: str, at: int
     assert second[0].step == at + 1 and second[0].seconds > first[-1].seconds
     assert [event.loss for event in (*first, *second)] == losses, "bit by bit"
     assert len(read_log(broken)) == len(losses) and status(broken).state == "finished"
-    one, other = results.read(whole).metrics, results.read(broken).metrics
-    assert one == pytest.approx(other, rel=1e-4)
+    assert results.read(broken).metrics == pytest.approx(metrics, rel=1e-4)
 
 
 @pytest.mark.parametrize(("task", "method"), METHODS_OF)
-def test_a_kill_changes_nothing_also_before_the_first_checkpoint(tmp_path: Path, task: str, method: str) -> None:
+def test_a_kill_changes_nothing_also_before_the_first_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple, task: str, method: str
+) -> None:
     """What is broken off leaves no word of it: the next one goes on from the last checkpoint, or begins anew where
     there is none, without measuring again what was known before."""
-    wanted = job(task, method, varied=True, epochs=12)
-    whole, broken = run_of(tmp_path, wanted), run_of(tmp_path, wanted)
-    losses = [event.loss for event in train.train(whole)]
-    interval = train.settings_of(wanted, len(losses) // 12).every
-    for at in (1, interval + 1):  # before any checkpoint; after the first one
+    broken, (losses, _) = run_of(tmp_path, short(task, method)), whole
+    monkeypatch.setattr(train, "EVALUATIONS", len(losses) // 2)
+    assert train.settings_of(short(task, method), len(losses) // 3).every == 2
+    for at in (1, 3):  # before any checkpoint; with a step after the first one that is in none
         for event in train.train(broken):
             if event.step == at:
                 break
     again = list(train.train(broken))
-    assert again[0].step == interval + 1
+    assert again[0].step == 3
     assert [event.loss for event in read_log(broken)] == losses, "bit by bit"
 
 

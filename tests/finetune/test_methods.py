@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from transformers import AutoTokenizer, MarianMTModel
 
 from core.finetune import estimate, methods, train
 from core.finetune.class_task import class_logits
 from core.finetune.features import features
-from core.finetune.learning import Learning, open_learning
+from core.finetune.learning import Learning
 from core.finetune.loop import Run
+from core.finetune.sides import open_learning, side
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.models.vision.timm_adapter import add_registers
@@ -208,10 +211,40 @@ def test_what_is_exported_loads_as_what_was_trained(trained, task: str, method: 
     assert {file.suffix for file in tmp_path.iterdir()} <= {".json", ".safetensors", ".spm"}
 
 
+@pytest.mark.parametrize(("task", "method"), CASES)
+def test_the_whole_model_is_opened_by_its_library_alone(trained, task: str, method: str, tmp_path: Path) -> None:
+    found, folder = trained(task, method), tmp_path / "whole"
+    found.learning.export(found.run.learnt.eval(), tmp_path)
+    again = loaded(task, tmp_path)
+    expected = outputs(again, again.module, found.learning)
+    folder.mkdir()
+    side(task).save_whole(again, found.learning.job, "deu", folder)
+    opened = _opened_by_timm if task == "vision" else _opened_by_transformers
+    with torch.inference_mode():
+        answers = opened(folder, found.learning)
+    torch.testing.assert_close(answers, expected, rtol=0, atol=1e-2)  # float16
+
+
+def _opened_by_timm(folder: Path, learning: Learning) -> Tensor:
+    module = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    assert module.pretrained_cfg["label_names"] == ["across", "down", "plain"]
+    data = timm.data.resolve_data_config(model=module)
+    assert data["input_size"] == (3, learning.side, learning.side)
+    return class_logits(module, learning.data.held_out, data["mean"], data["std"], learning.side)
+
+
+def _opened_by_transformers(folder: Path, learning: Learning) -> Tensor:
+    module, tokenizer = MarianMTModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    told, pair = json.loads((folder / "told.json").read_text()), learning.data.held_out[0]
+    source = torch.tensor([told["ids"] + tokenizer(pair.source).input_ids])
+    given = torch.tensor([[module.config.decoder_start_token_id, *tokenizer(text_target=pair.target).input_ids]])
+    return module.float()(input_ids=source, decoder_input_ids=given).logits[0]
+
+
 def test_a_model_without_registers_added_computes_what_it_did() -> None:
     """CLS takes its position with it, at the trained size and at another one."""
-    for side in (64, 96):
-        pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    for px in (64, 96):
+        pixels = torch.rand(2, 3, px, px, generator=torch.Generator().manual_seed(0))
         plain, folded = tiny_vision().module, tiny_vision().module
         add_registers(folded, 0)
         with torch.inference_mode():

@@ -46,12 +46,13 @@ COLLECTIONS = {
 
 
 @cache
-def _pictures() -> Pictures:
+def every_picture() -> Pictures:
+    """All 150 of each class."""
     return read_pictures(FOLDER / "cifar10.tar.gz")
 
 
 def bundled_classes() -> tuple[str, ...]:
-    return _pictures().classes
+    return every_picture().classes
 
 
 def bundled_pictures(classes: Sequence[str], each: int, seed: int = 0) -> PictureData:
@@ -70,7 +71,7 @@ def bundled_pictures(classes: Sequence[str], each: int, seed: int = 0) -> Pictur
         raise SidelightError("data.each_limit", each=each, least=EACH_LEAST, limit=EACH_LIMIT)
     parts: tuple[list[int], list[int]] = ([], [])
     for label in (known.index(name) for name in chosen):
-        numbers = (_pictures().labels == label).nonzero().flatten().tolist()
+        numbers = (every_picture().labels == label).nonzero().flatten().tolist()
         order = [numbers[i] for i in shuffled(len(numbers), seed * len(known) + label)]
         parts[0].extend(order[EACH_HELD_OUT : EACH_HELD_OUT + each])
         parts[1].extend(order[:EACH_HELD_OUT])
@@ -82,7 +83,7 @@ def bundled_pictures(classes: Sequence[str], each: int, seed: int = 0) -> Pictur
 
 
 def _relabelled(numbers: Sequence[int], chosen: tuple[str, ...]) -> Pictures:
-    every = _pictures()
+    every = every_picture()
     labels = torch.tensor([chosen.index(every.classes[every.labels[number]]) for number in numbers])
     return Pictures(every.images[numbers], labels, chosen, "")
 
