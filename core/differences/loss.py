@@ -3,7 +3,8 @@ error on hidden patches, each piece of the sum in sight. Scores of finished text
 """
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,13 @@ def class_loss(logits: Tensor, label: int, smoothing: float = 0.0) -> ClassLoss:
     targets[label] += 1 - smoothing
     plain = float(-logits.detach().log_softmax(-1)[label])
     return ClassLoss(float(loss.detach()), plain, probabilities.cpu(), targets.cpu(), slope.cpu())
+
+
+def label_named(classes: Sequence[str], text: str) -> int | None:
+    """The one class whose name is a word of a text, by its index; None where there is none or more than one."""
+    words = re.findall(r"\w+", text.lower())
+    found = [number for number, name in enumerate(classes) if name.lower() in words]
+    return found[0] if len(found) == 1 else None
 
 
 def class_logits(model: VisionModel, picture: Image.Image) -> Tensor:
@@ -93,16 +101,21 @@ def reference_ids(translator: Translator, text: str, target: str | None = None) 
     return torch.tensor([[translator.module.config.decoder_start_token_id, *ids]], device=translator.module.device)
 
 
+def sequence_logits(translator: Translator, source: Tensor, output: Tensor) -> Tensor:
+    """(n, vocabulary): of each piece of an output (1, 1 + n), start mark first, given those before it."""
+    with torch.inference_mode():
+        found = translator.module(
+            input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=output[:, :-1]
+        )
+    return found.logits[0].float().clone()
+
+
 def sequence_loss(translator: Translator, source: Tensor, output: Tensor, smoothing: float = 0.0) -> SequenceLoss:
     """Cross-entropy of an output (1, 1 + n), start mark first, given a source (1, m), in one teacher-forced pass
     (Williams & Zipser 1989). Smoothing over the whole vocabulary, as torch and Vaswani et al. 2017, section 5.4."""
     given, wanted = output[:, :-1], output[0, 1:]
+    logits = sequence_logits(translator, source, output)
     with torch.inference_mode():
-        logits = (
-            translator.module(input_ids=source, attention_mask=torch.ones_like(source), decoder_input_ids=given)
-            .logits[0]
-            .float()
-        )  # (n, vocabulary)
         plain = cross_entropy(logits, wanted, reduction="none")
         smoothed = cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing)
         best = logits.softmax(-1).max(-1)
@@ -160,7 +173,7 @@ def masked_regression(
         tell((number + 1) / (LESSONS + 1))
     inputs, targets = torch.cat(seen[:-2]), torch.cat([pixels[also] for also in lessons[:-1]])
     ridge, weights = _fit(inputs, targets - grey, seen[-2], pixels[lessons[-1]] - grey)
-    found = (_homogeneous(seen[-1]) @ weights + grey).clamp(0, 1)
+    found = (homogeneous(seen[-1]) @ weights + grey).clamp(0, 1)
     filled = pixels.clone()
     filled[hidden] = found
     error = (found - pixels[hidden]).square().mean(-1)
@@ -216,19 +229,20 @@ def _features(model: VisionModel, picture: Image.Image) -> Tensor:
     return tokens[0, len(model.prefix) :].float().cpu().clone()
 
 
-def _homogeneous(inputs: Tensor) -> Tensor:
+def homogeneous(inputs: Tensor) -> Tensor:
+    """(N, D) -> (N, D + 1), with a 1 behind."""
     return torch.cat([inputs, torch.ones(len(inputs), 1)], 1)
 
 
 def _fit(inputs: Tensor, targets: Tensor, other: Tensor, other_targets: Tensor) -> tuple[float, Tensor]:
     """Ridge regression with the penalty that predicts `other` best: the penalty and weights (D + 1, outputs)."""
-    x, y = _homogeneous(inputs).double(), targets.double()
+    x, y = homogeneous(inputs).double(), targets.double()
     values, vectors = torch.linalg.eigh(x.T @ x)
     turned = vectors.T @ (x.T @ y)
     found: list[tuple[float, float, Tensor]] = []  # error, penalty, weights
     for ridge in RIDGES:
         weights = (vectors @ (turned / (values.clamp_min(0) + ridge)[:, None])).float()
-        error = float((_homogeneous(other) @ weights - other_targets).square().mean())
+        error = float((homogeneous(other) @ weights - other_targets).square().mean())
         found.append((error, ridge, weights))
     _, ridge, weights = min(found, key=lambda one: one[0])
     return ridge, weights

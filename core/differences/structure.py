@@ -9,17 +9,19 @@ from torch import Tensor, nn
 
 from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
+from core.differences.positions import is_fixed
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.models.vision.weights import Role
 
 Stack = Literal["vision", "encoder", "decoder"]
+Counted = Literal["here", "before", "fixed"]  # where a tensor's numbers are counted; fixed ones nowhere
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """name: its path in the module. number: of a layer, from 1, else 0. tensors: (name, shape) of its parameters, those
-    that another part counts already with shared=True. parameters: without the shared ones. calls: its attention, by
+    """name: its path in the module. number: of a layer, from 1, else 0. tensors: (name, shape) of its parameters and
+    where they are counted. parameters: those that are counted here. calls: its attention, by
     kind ("encoder", "decoder", "cross"), as recorded in the run."""
 
     stack: Stack
@@ -27,7 +29,7 @@ class Part:
     name: str
     number: int
     parameters: int
-    tensors: tuple[tuple[str, tuple[int, ...], bool], ...]
+    tensors: tuple[tuple[str, tuple[int, ...], Counted], ...]
     calls: dict[str, AttentionCall]
 
     @property
@@ -52,11 +54,16 @@ class _Counter:
     ) -> Part:
         found, total = [], 0
         for label, tensor in tensors.items():
-            shared = id(tensor) in self.seen
+            counted = self._where(name, tensor)
             self.seen.add(id(tensor))
-            found.append((label, tuple(tensor.shape), shared))
-            total += 0 if shared else tensor.numel()
+            found.append((label, tuple(tensor.shape), counted))
+            total += tensor.numel() if counted == "here" else 0
         return Part(stack, role, name, number, total, tuple(found), calls or {})
+
+    def _where(self, name: str, tensor: Tensor) -> Counted:
+        if "position" in name and tensor.dim() == 2 and is_fixed(tensor.detach()):
+            return "fixed"
+        return "before" if id(tensor) in self.seen else "here"
 
 
 def vision_parts(model: VisionModel, result: VisionResult) -> list[Part]:

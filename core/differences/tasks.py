@@ -17,6 +17,11 @@ def similarities(first: Tensor, second: Tensor) -> Tensor:
     return F.normalize(first.flatten(0, 1).float(), dim=-1) @ F.normalize(second.flatten(0, 1).float(), dim=-1).T
 
 
+def most_telling(found: Tensor) -> int:
+    """The patch that stands out most: whose best match is the most above its mean similarity. found: `similarities`."""
+    return int((found.max(1).values - found.mean(1)).argmax())
+
+
 def mirrored(image: Image.Image) -> Image.Image:
     return ImageOps.mirror(image)
 

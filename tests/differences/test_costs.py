@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.differences import chooser, cost, precision
+from core.differences import candidates, chooser, cost, precision
 from core.models.catalogue import BUNDLED, trained
 from core.models.translation import load_translator
 from core.models.vision import load_vision
@@ -191,16 +191,16 @@ def test_the_chooser_keeps_every_condition() -> None:
 
 def test_the_chooser_puts_what_is_here_first_and_names_a_source_for_all_else() -> None:
     found = chooser.fitting("translate", "none", "cpu", "any")
-    assert found[0].name == chooser.MARIAN
-    assert chooser.MARIAN not in [one.name for one in chooser.fitting("translate", "none", "cpu", "commercial")]
+    assert found[0].name == candidates.MARIAN
+    assert candidates.MARIAN not in [one.name for one in chooser.fitting("translate", "none", "cpu", "commercial")]
     keys = {card.key for card in BUNDLED}
-    assert all(one.name in keys if one.here else one.source.startswith("https://") for one in chooser.KNOWN)
+    assert all(one.name in keys if one.here else one.source.startswith("https://") for one in candidates.KNOWN)
 
 
 def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:
-    sizes = {one.name: one.parameters for one in chooser.KNOWN if one.here}
-    assert sizes[chooser.VIT] == pytest.approx(cost.parameters(vision.module), rel=0.001)
-    assert sizes[chooser.MARIAN] == pytest.approx(cost.parameters(translator.module), rel=0.001)
+    sizes = {one.name: one.parameters for one in candidates.KNOWN if one.here}
+    assert sizes[candidates.VIT] == pytest.approx(cost.parameters(vision.module), rel=0.001)
+    assert sizes[candidates.MARIAN] == pytest.approx(cost.parameters(translator.module), rel=0.001)
 
 
 def test_sizes_of_what_was_fine_tuned_are_those_of_the_models(trained_runs, monkeypatch: pytest.MonkeyPatch) -> None:

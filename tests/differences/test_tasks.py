@@ -28,3 +28,6 @@ def test_a_real_photo_finds_its_mirror_image_far_better_than_chance(vision, seen
     other = vision.run(tasks.mirrored(photo), 224, "crop")
     found = tasks.similarities(seen.features, other.features)
     assert tasks.mirror_score(found, (16, 16)) > 5 * tasks.mirror_chance((16, 16))
+    row, column = divmod(tasks.most_telling(found), 16)
+    there = divmod(int(found[row * 16 + column].argmax()), 16)
+    assert abs(there[0] - row) <= 1 and abs(there[1] - (15 - column)) <= 1, "where the section begins it finds itself"
