@@ -1,13 +1,18 @@
 """Plotly figures of a model's output, predictions and decoding steps, and what all figures share."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
 CLEAR = "rgba(0,0,0,0)"
 FAINT = "rgba(128,136,144,0.25)"  # grid lines, bands, what has no number yet
-QUIET = {"displayModeBar": False}  # plotly's settings for a figure without a tool bar
+QUIET: dict[str, Any] = {  # plotly's settings for a figure whose one tool saves it
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "svg", "filename": "sidelight"},
+}
 
 _AXIS = {
     "gridcolor": FAINT,

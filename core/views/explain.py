@@ -1,39 +1,60 @@
 """Figures of explanations: methods over words, deletion and insertion, agreement, and what changes without heads."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
 from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain
-from core.views.light import HIGH, LOW, SCALE
+from core.views.light import HIGH
 
 OFF = "#d6337c"  # seen on both ends of the ramp
 
 
+def octaves(maps: Iterable[Tensor]) -> int:
+    """How many doublings of the mean the scale of these maps (W,), over even, has on either side: 1 to 6."""
+    most = max((float(one.max()) for one in maps), default=1.0)
+    return min(HIGH, max(1, math.ceil(math.log2(max(most, 1.0)))))
+
+
+def times(octave: int) -> str:
+    """2 -> "4×", -2 -> "1/4×"."""
+    return f"{2**octave}×" if octave >= 0 else f"1/{2**-octave}×"
+
+
 def method_words(maps: Mapping[str, Tensor], words: Sequence[str], scale: str) -> go.Figure:
-    """A row a method, a column a word; each value is over the mean of its row, on a log2 scale from 1/8 to 64.
+    """A row a method, a column a word; each value is over the mean of its row, on a log2 scale that reaches as far as
+    the largest of them.
 
     maps: title -> (W,), over even. scale: what the colour bar is called.
     """
-    times = np.stack([one.float().cpu().numpy() for one in maps.values()])
+    reach = octaves(maps.values())
+    ticks = sorted({-reach, 0, reach})
+    over = np.stack([one.float().cpu().numpy() for one in maps.values()])
     names, columns = [plain(name) for name in maps], [plain(word) for word in words]
     figure = go.Figure(
         go.Heatmap(
-            z=np.log2(np.maximum(times, 1e-9)).clip(LOW, HIGH),
-            zmin=LOW,
-            zmax=HIGH,
+            z=np.log2(np.maximum(over, 1e-9)).clip(-reach, reach),
+            zmin=-reach,
+            zmax=reach,
             xgap=1,
             ygap=2,
             text=[
                 [f"{name}<br>{word}: {value:.2f}×" for word, value in zip(columns, row, strict=True)]
-                for name, row in zip(names, times, strict=True)
+                for name, row in zip(names, over, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
             colorscale="cividis",
-            colorbar={**SCALE, "title_text": plain(scale), "title_side": "right"},
+            colorbar={
+                "tickvals": ticks,
+                "ticktext": [times(octave) for octave in ticks],
+                "thickness": 10,
+                "outlinewidth": 0,
+                "title_text": plain(scale),
+                "title_side": "right",
+            },
         )
     )
     flat = {"showgrid": False, "zeroline": False, "fixedrange": True}
@@ -51,7 +72,7 @@ def curves(
     random_name: str,
     chosen: str,
 ) -> go.Figure:
-    """Of each method how sure the model still is; random: lower and upper edge of what random orders give.
+    """Of each method what is still measured (`y_title`); random: lower and upper edge of what random orders give.
 
     The chosen method is drawn in the accent, the others thin and grey.
     """

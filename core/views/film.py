@@ -28,10 +28,9 @@ Ramp = tuple[tuple[float, tuple[int, int, int]], ...]  # place from 0 to 1, colo
 # The ramps "light" and "cividis" of linked/colour.js
 LIGHT: Ramp = (
     (0, (8, 10, 14)),
-    (1 / 3, (71, 85, 105)),
-    (5 / 9, (180, 83, 9)),
-    (7 / 9, (245, 158, 11)),
-    (1, (255, 243, 209)),
+    (1 / 3, (62, 64, 72)),
+    (2 / 3, (255, 180, 61)),
+    (1, (255, 240, 210)),
 )
 CIVIDIS: Ramp = (
     (0, (0, 34, 78)),

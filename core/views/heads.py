@@ -1,5 +1,6 @@
 """A number a head: the layer x head grid that answers a click, and tables of heads. Words come from outside."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import plotly.graph_objects as go
@@ -26,7 +27,7 @@ def head_grid(
     chosen: tuple[int, int] | None = None,
     height: int = HEIGHT,
 ) -> go.Figure:
-    """One number a head, (L, H), a row a layer; colours run from `low` to `high`.
+    """One number a head, (L, H), a row a layer, NaN where it is not known; colours run from `low` to `high`.
 
     words: "layer" and "head" name the axes, "cell" is said on hovering: "layer {layer}, head {head}: {value}".
     sign: "+" where a sign is always written. order: (L, H), which head stands in each column of each layer; as they are
@@ -38,7 +39,7 @@ def head_grid(
     columns = [list(range(heads))] * layers if order is None else order.tolist()
     cells = [(layer, head) for layer in range(layers) for head in columns[layer]]
     said = [
-        plain(words["cell"].format(layer=layer + 1, head=head + 1, value=f"{float(values[layer, head]):{sign}.3f}"))
+        plain(words["cell"].format(layer=layer + 1, head=head + 1, value=_number(float(values[layer, head]), sign)))
         for layer, head in cells
     ]
     figure = go.Figure(
@@ -83,6 +84,10 @@ def head_grid(
     figure.update_layout(hovermode="closest", hoverdistance=-1, showlegend=False, dragmode=False)
     house(figure, height)
     return figure.update_layout(title={"text": plain(title), "font_size": 14, "x": 0, "y": 0.98}, margin_t=34)
+
+
+def _number(value: float, sign: str) -> str:
+    return "–" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
 def _whole_numbers(count: int) -> dict[str, object]:

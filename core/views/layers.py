@@ -5,36 +5,46 @@ from html import escape
 
 import plotly.colors
 import plotly.graph_objects as go
+import torch
 from torch import Tensor
 
-from core.views.charts import AMBER, GREY, TEAL, house, plain
+from core.views.charts import AMBER, FAINT, GREY, TEAL, house, plain
 
 HUES = plotly.colors.qualitative.Safe  # told apart by colour-blind eyes
+OTHER = "#888888"  # of what has no hue
 FLAT = {"showgrid": False, "zeroline": False, "fixedrange": True}
 TABLE = """<style>
-.layers { overflow-x: auto; }
-.layers table { border-collapse: separate; border-spacing: 2px; font-size: 0.9rem; }
+.layers { overflow-x: auto; mask-image: linear-gradient(to right, #000 calc(100% - 28px), transparent); }
+.layers::-webkit-scrollbar { height: 8px; }
+.layers::-webkit-scrollbar-thumb { background: rgba(128,136,144,0.5); border-radius: 4px; }
+.layers table { border-collapse: separate; border-spacing: 2px; font-size: 0.9rem; margin-right: 28px; }
 .layers th { font-weight: 500; opacity: 0.7; text-align: center; white-space: nowrap; padding: 0 6px; }
 .layers th[scope=row] { text-align: end; }
+.layers tr.at td { box-shadow: 0 2px 0 -0.5px #E0912F; }
+.layers tr.at th { opacity: 1; font-weight: 700; }
 .layers td { text-align: center; white-space: nowrap; padding: 4px 8px; border-radius: 4px; }
 </style>"""
 
 
-def river(chances: Tensor, names: Sequence[str], layers: Sequence[str], chosen: int, title: str) -> go.Figure:
-    """The probabilities of some answers (L + 1, k) one on the other; white above them is all other answers.
+def river(
+    chances: Tensor, names: Sequence[str], others: str, layers: Sequence[str], chosen: int, title: str
+) -> go.Figure:
+    """The probabilities of some answers (L + 1, k) one on the other, and in grey above them all others up to 100%.
 
-    chosen: the layer that is open, from 0. title: of the vertical axis.
+    others: what the rest is called. chosen: the layer that is open, from 0. title: of the vertical axis.
     """
     figure, x = go.Figure(), list(range(len(chances)))
-    for number, name in enumerate(names):
-        hue = HUES[number % len(HUES)]
+    rest = (1 - chances.sum(1, keepdim=True)).clamp_min(0)
+    bands = torch.cat([chances, rest], 1).T.tolist()
+    for name, hue, band in zip([*names, others], [*HUES[: len(names)], FAINT], bands, strict=True):
         figure.add_scatter(
             x=x,
-            y=chances[:, number].tolist(),
+            y=band,
             stackgroup="answers",
             name=plain(name),
             mode="lines",
             line={"width": 0.5, "color": hue},
+            fillcolor=hue if name == others else None,
             customdata=x,
             text=list(layers),
             hovertemplate=f"{plain(name)}<br>%{{text}}: %{{y:.1%}}<extra></extra>",
@@ -52,8 +62,10 @@ def pieces_by_layer(
     hovers: Sequence[Sequence[str]],
     words: Sequence[str],
     layers: Sequence[str],
+    at: int,
 ) -> str:
-    """A table in HTML: a row a layer, the last on top where the answer is; a column a piece that was written.
+    """A table in HTML: a row a layer, the last on top where the answer is; a column a piece that was written. at: the
+    layer where the film stands, which is framed.
 
     cells: what would be written; chances: with which probability, (L + 1, n), the colour. hovers: the likeliest few.
     What is written in the end is bold.
@@ -66,7 +78,7 @@ def pieces_by_layer(
             weight = "bold" if cell == cells[-1][column] else "normal"
             light = f"background:rgba(15,143,134,{0.6 * float(chances[layer, column]):.2f});font-weight:{weight}"
             row.append(f"<td style='{light}' title='{escape(said)}'>{escape(cell)}</td>")
-        rows.append(f"<tr>{''.join(row)}</tr>")
+        rows.append(f"<tr{' class=at' if layer == at else ''}>{''.join(row)}</tr>")
     return f"{TABLE}<div class='layers' tabindex='0'><table><tr><td></td>{head}</tr>{''.join(rows)}</table></div>"
 
 
@@ -92,3 +104,24 @@ def parts(names: Sequence[str], values: Sequence[float], title: str) -> go.Figur
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title=plain(title), range=[low, high], fixedrange=True)
     return house(figure, 70 + 20 * len(names))
+
+
+def signed_words(words: Sequence[str], values: Sequence[float]) -> str:
+    """The words in a row, in HTML: the fuller the colour the more, teal for the answer and amber against it."""
+    reach = max([1e-6, *(abs(value) for value in values)])
+    marked = []
+    for word, value in zip(words, values, strict=True):
+        red, green, blue = (15, 143, 134) if value >= 0 else (217, 119, 6)
+        light = f"background:rgba({red},{green},{blue},{0.6 * abs(value) / reach:.2f})"
+        marked.append(f"<span style='{light}' title='{value:+.3f}'>{escape(word)}</span>")
+    style = "<style>.signed { line-height: 2; } .signed span { padding: 2px 6px; border-radius: 4px; }</style>"
+    return f"{style}<div class='signed'>{' '.join(marked)}</div>"
+
+
+def key_of_hues(counts: Sequence[tuple[str, str, int]]) -> str:
+    """What each colour stands for, in HTML: (colour, name, how many)."""
+    dot = "display:inline-block;width:0.8em;height:0.8em;border-radius:2px;margin-inline-end:0.35em"
+    entries = (
+        f"<span><i style='{dot};background:{hue}'></i>{escape(name)} {count}</span>" for hue, name, count in counts
+    )
+    return f"<div style='display:flex;flex-wrap:wrap;gap:2px 14px;font-size:0.9rem'>{''.join(entries)}</div>"

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decodeHalf, Trace, unpack } from "../../core/views/linked/attention.js";
+import { Trace } from "../../core/views/linked/attention.js";
+import { decodeHalf, unpack } from "../../core/views/linked/bytes.js";
 import { mixed, scaled, topMass } from "../../core/views/linked/colour.js";
 import { Lead, lit } from "../../core/views/linked/pointing.js";
 import { readState, writeState } from "../../core/views/linked/state.js";
@@ -88,6 +89,19 @@ test("of hidden marks the rest is divided by what is left, however little that i
   const sink = traced([1e8, 3, 1]);
   sink.hide([0]);
   sink.row(0, 0, 0).forEach((w, j) => assert.ok(Math.abs(w - [0, 0.75, 0.25][j]) < 1e-5, `${w}`));
+});
+
+test("of edits of all queries, a row makes its own alone", () => {
+  for (const hidden of [[], [0]]) {
+    const trace = traced([1, 3, 4, 2, 2, 4], 2),
+      made = new Set(),
+      changed = trace.changed.bind(trace);
+    trace.changed = (l, h, i) => made.add(i) && changed(l, h, i);
+    trace.hide(hidden);
+    trace.change([{ kind: "encoder", layer: null, head: null, queries: null, keys: [1], share: 0 }]);
+    trace.row(0, 0, 1);
+    assert.deepEqual([...made], [1]);
+  }
 });
 
 test("weight x value length is divided by its own sum, in rows and columns, with marks hidden too", () => {

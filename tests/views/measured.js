@@ -1,6 +1,7 @@
 // All that the browser computes of the traces in a payload, for the tests; lists by layer, head (or method) and query.
 
-import { Trace, unpack } from "../../core/views/linked/attention.js";
+import { Trace } from "../../core/views/linked/attention.js";
+import { unpack } from "../../core/views/linked/bytes.js";
 
 export const METHODS = ["mean", "max", "value"];
 

@@ -8,7 +8,7 @@ from PIL import Image
 from core.views import explain
 from core.views.charts import AMBER, GREY, TEAL, entropy_bars, probability_bars
 from core.views.explain import OFF
-from core.views.light import lit_photo, overlay, times_even
+from core.views.light import GLOW, NIGHT, lit_photo, overlay, times_even
 
 WORDS = {"layer": "layer", "head": "head", "cell": "layer {layer}, head {head}: {value}"}
 
@@ -16,9 +16,14 @@ WORDS = {"layer": "layer", "head": "head", "cell": "layer {layer}, head {head}: 
 def test_words_are_coloured_by_doublings_and_say_the_times() -> None:
     figure = explain.method_words({"raw": torch.tensor([1.0, 8.0, 0.0])}, ["a", "b", "<c>"], "scale")
     cells = figure.data[0]
-    assert cells.z[0].tolist() == [0, 3, -3], "log2, from 1/8"
+    assert cells.z[0].tolist() == [0, 3, -3], "log2, down to 1/8"
     assert list(cells.text[0]) == ["raw<br>a: 1.00×", "raw<br>b: 8.00×", "raw<br>&lt;c&gt;: 0.00×"]
-    assert (cells.zmin, cells.zmax) == (-3, 6)
+    assert (cells.zmin, cells.zmax) == (-3, 3) and cells.colorbar.ticktext == ("1/8×", "1×", "8×")
+
+
+def test_the_scale_of_words_reaches_as_far_as_they_differ() -> None:
+    assert explain.octaves([torch.tensor([1.1, 0.9]), torch.tensor([0.5, 3.5])]) == 2, "up to 4 times"
+    assert explain.octaves([torch.ones(3)]) == 1 and explain.octaves([torch.tensor([1e5])]) == 6
 
 
 def test_the_band_of_random_orders_goes_there_and_back_and_the_chosen_method_leads() -> None:
@@ -81,9 +86,9 @@ def test_times_even_is_one_where_all_count_the_same() -> None:
 def test_light_falls_where_attention_is_above_even_and_shade_where_below() -> None:
     shown = overlay(np.array([[0.2, 20.0]]))
     dark, bright = shown.getpixel((0, 0)), shown.getpixel((1, 0))
-    assert dark[:3] == (6, 8, 12) and bright[:3] == (255, 176, 40)
-    faint, strong = (overlay(np.array([[x]])).getpixel((0, 0))[3] for x in (2.0, 40.0))
-    assert faint < strong
+    assert dark[:3] == NIGHT and bright[:3] == GLOW
+    shades = [overlay(np.array([[x]])).getpixel((0, 0))[3] for x in (0.1, 0.5, 2.0, 8.0)]
+    assert shades == sorted(shades, reverse=True) and shades[-1] == 0, "night lifts up to 8 times an even share"
     lit = lit_photo(Image.new("RGB", (40, 20), "gray"), torch.tensor([[0.1, 30.0]]), longest=80)
     assert lit.size == (80, 40)
     assert sum(lit.getpixel((10, 20))) < 3 * 128 < sum(lit.getpixel((70, 20)))

@@ -12,6 +12,7 @@ from PIL import Image
 
 import core.views.linked.page
 from core.views.film import CIVIDIS, LIGHT, Film, film_photo, film_sentence
+from core.views.light import DARKEST, GLOW, NIGHT, STRONGEST
 from core.views.scripts import bundle
 
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
@@ -40,26 +41,18 @@ def photo_film() -> Film:
 
 
 def test_light_on_the_photo_is_that_of_the_linked_view(chromium) -> None:
-    """The same overlay as colour.js, whose 1/8 to 64 times uniform become 0 to 1."""
+    """Night falls and a glow rises as light.js says, whose 1/8 to 64 times an even share become 0 to 1."""
     page = chromium.new_page()
-    page.add_script_tag(content=bundle(COLOUR))
+    page.add_script_tag(content=bundle(COLOUR.with_name("light.js")))
     found = page.evaluate(
-        "(w) => scaled(w, w.map(() => 1 / w.length), 'uniform').t.map((t) => overlayAt('light', t, 0.85))",
-        [times / 12 for times in TIMES],
+        "(times) => times.map((one) => (Math.log2(one) + 3) / 9).map((t) => [daylight(t), warmth(t)])", TIMES
     )
     page.close()
-    expected = np.array(found)
-    pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(int)
-    away = np.abs(pixels - expected)
-    away[[2, 5]] = 0  # on a step of the scale, half precision may fall on either side
-    assert away.max() <= 1
-
-
-def test_darker_below_uniform_and_lit_above() -> None:
-    pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(int)
-    dark, lit = pixels[:5], pixels[6:]
-    assert (dark[:, 0] < 20).all() and (lit[:, 0] == 255).all()
-    assert (np.diff(dark[:, 3]) <= 0).all() and (np.diff(lit[:5, 3]) >= 0).all()
+    pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(float)
+    for (*colour, opacity), (day, warm) in zip(pixels, found, strict=True):
+        night = DARKEST * (1 - day) if day < 1 else STRONGEST * warm
+        assert opacity == pytest.approx(255 * night, abs=2)
+        assert opacity == 0 or colour == list(NIGHT if day < 1 else GLOW)
 
 
 def test_ramps_are_those_of_the_linked_view(chromium) -> None:

@@ -78,4 +78,4 @@ def test_an_object_of_a_decoder_has_a_row_of_its_own() -> None:
     assert [float(line["head 1"]) for line in lines] == pytest.approx(trace.row(1, 0, 2).tolist(), rel=1e-4)
     own = traces_of(card)["encoder"]
     assert (card.asked("3")[0].trace, card.asked("3")[1]) == (own, 3)
-    assert (card.asked("7")[0].trace, card.asked("7")[1]) == (own, 0), "no such object"
+    assert (card.asked("7")[0].trace, card.asked("7")[1]) == (own, card.axes[0].start), "no such object"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 import transformers as hf
 from torch import Tensor
@@ -17,7 +18,8 @@ from torch.nn import functional as F
 import core.views.linked
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import AttentionTrace
+from core.attention.trace import AttentionTrace, Kind
+from core.models.vision.windows import windowed_trace
 from core.views.linked.arrays import Arrays
 from core.views.linked.scores import trace_header
 from core.views.scripts import bundle
@@ -109,9 +111,29 @@ MASKS: dict[str, Callable[[], list]] = {
     "a bias beyond half precision": lambda: called(1, 4, N, N, mask=1e6 * torch.randn(1, 1, N, N)),
     "a sink that takes all but nothing": lambda: called(1, 2, N, N, mask=12.0 * (torch.arange(N) == 0)[None]),
 }
-CASES: dict[str, Callable[[], list[AttentionTrace]]] = MASKS | {
-    name: lambda run=run: recorded(run()) for name, run in RUNS.items()
+
+
+def windows(module: torch.nn.Module, kind: Kind, side: int = 32) -> list[AttentionTrace]:
+    """Each layer of a model with windows or pooled keys."""
+    torch.manual_seed(4)
+    pixels, box = torch.randn(1, 3, side, side), (0.0, 0.0, float(side), float(side))
+    layers = windowed_trace(spread(module.eval()), pixels, box, (side, side)).layers
+    return [
+        AttentionTrace.from_calls(kind, [one.over_grid()], one.query_axis, one.key_axis)
+        for one in layers
+        if one.heads > 1
+    ]
+
+
+SWIN = {"image_size": 32, "embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 4}
+PVT: dict = {"depths": (1, 1, 1, 1), "embed_dims": (16, 16, 16, 16), "num_heads": (1, 2, 2, 2), "num_classes": 0}
+WINDOWS: dict[str, Callable[[], list[AttentionTrace]]] = {
+    "windows": lambda: windows(hf.SwinModel(hf.SwinConfig(**SWIN)), "encoder"),
+    "pooled keys": lambda: windows(timm.create_model("pvt_v2_b0", **PVT), "cross", 64),
 }
+CASES: dict[str, Callable[[], list[AttentionTrace]]] = (
+    MASKS | WINDOWS | {name: lambda run=run: recorded(run()) for name, run in RUNS.items()}
+)
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +209,8 @@ def test_even_shares_are_of_the_keys_that_a_query_may_see(found: dict) -> None:
     assert [1 / share for share in found["t5"][2]["shares"][0]] == pytest.approx(range(1, 6)), "the decoder"
     assert 1 / found["t5"][0]["shares"][0][0] == pytest.approx(6), "three of nine are padding"
     assert 1 / found["boolean"][0]["shares"][0][0] == pytest.approx(3)
+    plain, shifted = (1 / np.array(one["shares"][0]) for one in found["windows"])
+    assert plain == pytest.approx(16) and shifted[0] == pytest.approx(4) and shifted[9 * 3] == pytest.approx(16)
 
 
 def test_what_float16_does_not_hold_is_sent_in_float32(found: dict) -> None:

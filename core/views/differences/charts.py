@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from core.views.charts import AMBER, GREY, TEAL, house, plain
 from core.views.finetune import SERIES, Points
@@ -168,8 +169,14 @@ def lines(
     return house(figure, 300)
 
 
-def depth_lines(series: Mapping[str, Points], x_title: str, y_title: str, height: int = 280) -> go.Figure:
-    """Lines over relative depth, 0 to 1."""
+def curves(
+    series: Mapping[str, Points],
+    x_title: str,
+    y_title: str,
+    span: tuple[float, float] | None = None,
+    height: int = 280,
+) -> go.Figure:
+    """Numbers of any size, a line a series. span: of the x axis."""
     figure = go.Figure()
     for (name, points), colour in zip(series.items(), SERIES, strict=False):
         figure.add_scatter(
@@ -178,9 +185,31 @@ def depth_lines(series: Mapping[str, Points], x_title: str, y_title: str, height
             name=plain(name),
             mode="lines+markers",
             line={"color": colour, "width": 2},
-            hovertemplate="%{y:.2f}",
+            hovertemplate="%{y:.3~g}",
         )
-    figure.update_xaxes(title=plain(x_title), range=[-0.02, 1.02], fixedrange=True)
+    figure.update_xaxes(title=plain(x_title), range=span, fixedrange=True)
     figure.update_yaxes(title=plain(y_title), fixedrange=True)
     figure.update_layout(dragmode=False, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     return house(figure, height)
+
+
+def above_each_other(
+    xs: Sequence[float], lines: Sequence[Sequence[float]], names: Sequence[str], x_title: str
+) -> go.Figure:
+    """One line a plot, over one x axis; 0 of it is marked."""
+    figure = make_subplots(
+        len(lines), 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=list(map(plain, names))
+    )
+    for row, (line, colour) in enumerate(zip(lines, (TEAL, AMBER), strict=True), 1):
+        drawn = {"color": colour, "width": 2, "shape": "linear" if len(set(line)) == len(line) else "hvh"}  # steps
+        figure.add_scatter(x=xs, y=line, mode="lines", line=drawn, row=row, col=1, name="")
+        figure.add_vline(0, line={"color": GREY, "width": 1.5, "dash": "dot"}, row=row, col=1)
+    figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True, rangemode="tozero")
+    figure.update_xaxes(title=plain(x_title), row=len(lines), col=1)
+    figure.update_layout(showlegend=False, dragmode=False)
+    return house(figure, 360).update_layout(margin={"t": 30})
+
+
+def depth_lines(series: Mapping[str, Points], x_title: str, y_title: str) -> go.Figure:
+    """Lines over relative depth, 0 to 1."""
+    return curves(series, x_title, y_title, span=(-0.02, 1.02))

@@ -74,7 +74,7 @@ def _box(part: Part, place: tuple[int, int], name: str, chosen: bool, words: Map
     line = {"color": TEAL if chosen else GREY, "width": 3 if chosen else 0.8}
     corners = {"x0": x - HALF, "x1": x + HALF, "y0": y - TALL, "y1": y + TALL}
     signs = [words["causal" if kind == "decoder" else "both" if kind == "encoder" else "cross"] for kind in part.calls]
-    shared = all(shared for _, _, shared in part.tensors)
+    shared = all(counted == "before" for *_, counted in part.tensors)
     text = plain(" ".join([name, "·", words["shared"] if shared else short_count(part.parameters), *signs]))
     shape = {"type": "rect", "fillcolor": FILL[part.role], "line": line, **corners}
     return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font_size": 11}

@@ -37,5 +37,8 @@ class Arrays:
     def single(self, tensor: Tensor) -> list[int]:
         return self._numbers(tensor, torch.float32)
 
+    def whole(self, tensor: Tensor) -> list[int]:
+        return self._numbers(tensor, torch.int32)
+
     def _numbers(self, tensor: Tensor, dtype: torch.dtype) -> list[int]:
         return self.add(tensor.detach().cpu().to(dtype).contiguous().numpy().tobytes(), tensor.numel())

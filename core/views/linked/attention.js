@@ -1,31 +1,8 @@
 // Attention recomputed in the browser: weight(i, j) = exp(q_i . k_j + bias_ij - lse_i), for any row, column, head or
 // layer. The numbers come from core/views/linked/scores.py, which multiplies q by the scale and gives the log-sum-exp.
 
-const HALF = (() => {
-  const table = new Float32Array(65536);
-  for (let u = 0; u < 65536; u++) {
-    const sign = u >> 15 ? -1 : 1,
-      exponent = (u >> 10) & 31,
-      fraction = u & 1023;
-    if (exponent === 31) table[u] = fraction ? NaN : sign * Infinity;
-    else table[u] = exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
-  }
-  return table;
-})();
-
-export function decodeHalf(buffer, [offset, length]) {
-  const codes = new Uint16Array(buffer, offset, length),
-    numbers = new Float32Array(length);
-  for (let i = 0; i < length; i++) numbers[i] = HALF[codes[i]];
-  return numbers;
-}
-
-// bytes: [header length, uint32][header JSON, padded to 8][arrays]. Offsets in the header count from the arrays' start.
-export function unpack(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  return { header, buffer: bytes.slice(4 + length).buffer };
-}
+import { decodeHalf } from "./bytes.js";
+import { changedRow, concerns } from "./edits.js";
 
 // One layer: how its scores are made. A number in float32 is read as it lies, one in float16 is decoded at first use.
 class Layer {
@@ -43,8 +20,53 @@ class Layer {
   get k() {
     return (this.keys ??= this.read(this.meta.k));
   }
+  // What is added to the scores: { heads: that differ in it, at(h, i, j) }, and count(i) where that is known.
   get bias() {
-    return (this.added ??= this.meta.bias && { ...this.meta.bias, values: this.read(this.meta.bias.at) });
+    const { bias, windows } = this.meta;
+    if (!bias && !windows) return null;
+    return (this.added ??= windows ? new Windows(windows, this) : new Bias(bias, this.read(bias.at)));
+  }
+}
+
+class Bias {
+  constructor({ heads, queries }, values) {
+    Object.assign(this, { heads, queries, values, keys: values.length / heads / queries });
+  }
+  at(h, i, j) {
+    return this.values[((this.heads > 1 ? h : 0) * this.queries + (this.queries > 1 ? i : 0)) * this.keys + j];
+  }
+}
+
+// Logarithms of finished weights, window by window; what lies outside a query's window cannot be seen
+// (core/views/linked/windowed.py).
+class Windows {
+  constructor({ at, shape, place, keys }, layer) {
+    Object.assign(this, { heads: 1, shape, values: layer.read(at) });
+    this.place = new Int32Array(layer.buffer, ...place);
+    this.keys = new Int32Array(layer.buffer, ...keys);
+    this.inside = []; // of each window the place of a key there
+  }
+  // Where the row of a query begins.
+  row(h, i) {
+    const [, heads, n, keys] = this.shape;
+    return ((this.place[i] * heads + h) * n + this.place[this.place.length / 2 + i]) * keys;
+  }
+  keysOf(i) {
+    const window = this.place[i],
+      [, , , keys] = this.shape;
+    return (this.inside[window] ??= new Map(
+      Array.from(this.keys.subarray(window * keys, (window + 1) * keys), (j, x) => [j, x]).filter(([j]) => j >= 0),
+    ));
+  }
+  at(h, i, j) {
+    const x = this.keysOf(i).get(j);
+    return x === undefined ? -Infinity : this.values[this.row(h, i) + x];
+  }
+  count(i) {
+    const from = this.row(0, i);
+    let count = 0;
+    for (const x of this.keysOf(i).values()) if (this.values[from + x] > -Infinity) count++;
+    return count;
   }
 }
 
@@ -53,13 +75,12 @@ export class Trace {
     Object.assign(this, meta); // kind, layers (numbers of those present), depth, heads, queries, keys, causal
     this.parts = meta.scores.map((one) => new Layer(one, buffer));
     this.hidden = []; // keys left out, the rest of each row divided by what is left
+    this.edits = []; // what a person changed by hand (edits.js)
     this.cache = new Map();
   }
 
   added(l, h, i, j) {
-    const { bias } = this.parts[l];
-    if (!bias) return 0;
-    return bias.values[((bias.heads > 1 ? h : 0) * bias.queries + (bias.queries > 1 ? i : 0)) * this.keys + j];
+    return this.parts[l].bias?.at(h, i, j) ?? 0;
   }
 
   weight(l, h, i, j) {
@@ -71,6 +92,26 @@ export class Trace {
     let score = this.added(l, h, i, j);
     for (let x = 0; x < width; x++) score += q[a + x] * k[b + x];
     return Math.exp(score - lse[at]);
+  }
+
+  // As the model had it, or as a person changed it.
+  shown(l, h, i, j) {
+    const changed = this.edits.length ? this.changed(l, h, i) : null;
+    return changed ? changed[j] : this.weight(l, h, i, j);
+  }
+  changed(l, h, i) {
+    const own = this.edits.filter((edit) => concerns(edit, this.layers[l], h, i));
+    if (!own.length) return null;
+    return this.remember(`${l} ${h} ${i} changed`, () =>
+      own.reduce(
+        changedRow,
+        Float32Array.from({ length: this.keys }, (_, j) => this.weight(l, h, i, j)),
+      ),
+    );
+  }
+  change(edits) {
+    this.edits = edits;
+    this.cache.clear();
   }
 
   hide(keys) {
@@ -92,6 +133,7 @@ export class Trace {
     const { bias, causal } = this.parts[l];
     return this.remember(`${l} ${bias?.heads > 1 ? h : 0} counts ${all}`, () =>
       Array.from({ length: this.queries }, (_, i) => {
+        if (bias?.count && (all || !this.hidden.length)) return Math.max(1, bias.count(i));
         let count = 0;
         if (!bias) {
           const last = causal ? Math.min(i + 1, this.keys) : this.keys;
@@ -135,22 +177,25 @@ export class Trace {
     return even;
   }
 
-  // Of each row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
-  // that is little, it is summed: a difference of numbers near 1 would have no digits left.
+  // Of a row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
+  // that is little, it is summed: a difference of numbers near 1 would have no digits left. A row that was changed is
+  // made where it is needed alone: changes of all queries would make all of them.
+  leftOf(l, h, i, byValue = false) {
+    const { flow, norms } = this.parts[l],
+      length = (j) => (byValue ? norms[h * this.keys + j] : 1),
+      whole = byValue ? flow[h * this.queries + i] : 1,
+      isOther = byValue && this.changed(l, h, i) !== null;
+    if (!this.hidden.length && !isOther) return whole;
+    let left = whole;
+    for (const j of this.hidden) left -= this.shown(l, h, i, j) * length(j);
+    if (left > 0.01 * whole && !isOther) return left;
+    left = 0;
+    for (let j = 0; j < this.keys; j++) if (this.seen(l, h, i, j)) left += this.shown(l, h, i, j) * length(j);
+    return left || 1;
+  }
   left(l, h, byValue = false) {
     return this.remember(`${l} ${h} left ${byValue}`, () =>
-      Float32Array.from({ length: this.queries }, (_, i) => {
-        const { flow, norms } = this.parts[l],
-          length = (j) => (byValue ? norms[h * this.keys + j] : 1);
-        const whole = byValue ? flow[h * this.queries + i] : 1;
-        if (!this.hidden.length) return whole;
-        let left = whole;
-        for (const j of this.hidden) left -= this.weight(l, h, i, j) * length(j);
-        if (left > 0.01 * whole) return left;
-        left = 0;
-        for (let j = 0; j < this.keys; j++) if (this.seen(l, h, i, j)) left += this.weight(l, h, i, j) * length(j);
-        return left || 1;
-      }),
+      Float32Array.from({ length: this.queries }, (_, i) => this.leftOf(l, h, i, byValue)),
     );
   }
 
@@ -163,8 +208,8 @@ export class Trace {
   row(l, h, i) {
     return this.remember(`${l} ${h} ${i}`, () => {
       const row = new Float32Array(this.keys),
-        left = this.left(l, h)[i];
-      for (let j = 0; j < this.keys; j++) row[j] = this.weight(l, h, i, j) / left;
+        left = this.leftOf(l, h, i);
+      for (let j = 0; j < this.keys; j++) row[j] = this.shown(l, h, i, j) / left;
       for (const j of this.hidden) row[j] = 0;
       return row;
     });
@@ -174,9 +219,9 @@ export class Trace {
   some(l, h, i, step) {
     if (step === 1) return this.row(l, h, i);
     return this.remember(`${l} ${h} ${i} by ${step}`, () => {
-      const left = this.left(l, h)[i],
+      const left = this.leftOf(l, h, i),
         keys = Array.from({ length: Math.ceil(this.keys / step) }, (_, x) => x * step);
-      return Float32Array.from(keys, (j) => (this.hidden.includes(j) ? 0 : this.weight(l, h, i, j) / left));
+      return Float32Array.from(keys, (j) => (this.hidden.includes(j) ? 0 : this.shown(l, h, i, j) / left));
     });
   }
 
@@ -185,7 +230,7 @@ export class Trace {
       const column = new Float32Array(this.queries),
         left = this.left(l, h);
       const whole = this.hidden.includes(j); // asked for itself, a hidden key is shown
-      for (let i = 0; i < this.queries; i++) column[i] = this.weight(l, h, i, j) / (whole ? 1 : left[i]);
+      for (let i = 0; i < this.queries; i++) column[i] = this.shown(l, h, i, j) / (whole ? 1 : left[i]);
       return column;
     });
   }
@@ -227,7 +272,7 @@ export class Trace {
 
   // What share of a row the hidden keys hold, mean over heads.
   hiddenShare(l, heads, i) {
-    return heads.reduce((sum, h) => sum + 1 - this.left(l, h)[i], 0) / heads.length;
+    return heads.reduce((sum, h) => sum + 1 - this.leftOf(l, h, i), 0) / heads.length;
   }
 
   // The layer at a relative depth from 0 (first) to 1 (last), as an index into the layers that are here.

@@ -16,6 +16,14 @@ export class Axis {
     return this.meta.key + (this.first + i);
   } // what a link calls a group
 
+  // Where a group lies, the same for another state of the same ground; and the part of it that a sentence names.
+  placeOf(i) {
+    return i;
+  }
+  region(i) {
+    return { key: `${this.at(i)}`, name: this.called?.(i) ?? this.name(i) };
+  }
+
   preview(i) {
     this.card.preview(i === null ? null : this.at(i));
   }

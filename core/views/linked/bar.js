@@ -1,129 +1,64 @@
-// The bar above the cards: one selector for all of them, the display settings behind a fold, and the colour bar.
+// The slim bar over the film: what is played, where it stands, the scale, the direction, and the drawers.
 
-import { add, percent } from "./dom.js";
-import { colourAt, tinted } from "./colour.js";
-import { CHOICES } from "./state.js";
+import { add, parted } from "./dom.js";
+import { Display } from "./display.js";
+import { Legend } from "./legend.js";
 
 export class Bar {
   constructor(view, root) {
-    const { words, cards } = view,
-      has = (shape) => cards.some(({ axes }) => axes.some((axis) => axis.shape === shape));
+    const { words } = view;
     Object.assign(this, { view, root });
-    this.depth();
-    this.choice("turned", [
-      [false, words.looks_at],
-      [true, words.looked_at],
-    ]);
-    this.select("method");
-    this.toggle("hues", words.hues);
-    if (has("row")) this.toggle("merge", words.merge);
-    if (cards.some(({ pair }) => pair)) {
-      this.choice("layout", [
-        ["ribbons", words.ribbons],
-        ["matrix", words.matrix],
-      ]);
-    }
-    const more = add(this.root, "details", "more");
-    add(more, "summary").textContent = words.more;
-    this.drawer = add(more, "div", "drawer");
-    this.slide("keep", words.keep, 0.1, (x) => percent(x));
-    this.toggle("hide", words.hide);
-    this.select("grid");
-    this.select("scale");
-    this.select("colours");
-    if (has("grid")) {
-      this.slide("opacity", words.opacity, 0, (x) => percent(x));
-      this.toggle("smooth", words.smooth);
-    }
-    if (cards.some(({ leads }) => leads.some(({ written }) => written))) this.select("reading");
-    this.drawer = null;
-    this.scale();
-  }
-
-  get place() {
-    return this.drawer ?? this.root;
-  }
-
-  depth() {
-    const { view } = this,
-      label = add(this.root, "label");
-    label.append(view.words.depth);
-    view.slider = add(label, "input", "", { type: "range", min: 0, max: 1, step: 0.01, value: view.depth });
-    view.slider.oninput = () => view.setDepth(Number(view.slider.value));
-    view.slider.onchange = () => view.settle();
-    view.layers = add(label, "span", "layers");
-  }
-
-  choice(name, options) {
-    const { view } = this,
-      group = add(this.place, "div", "choice", { role: "group" });
-    options.forEach(([value, text]) => {
-      const button = add(group, "button", "", { textContent: text, ariaPressed: view[name] === value });
-      button.onclick = () => {
-        [...group.children].forEach((b) => {
-          b.ariaPressed = b === button;
-        });
-        view.set(name, value);
-      };
+    this.play = add(root, "button", "tool play", { type: "button" });
+    this.play.onclick = () => view.film.play();
+    this.playing(false);
+    this.where = add(root, "span", "layers");
+    this.short = add(root, "span", "layer", { ariaHidden: true });
+    this.legend = new Legend(view, add(root, "div", "legend"));
+    const group = add(root, "div", "choice", { role: "group" });
+    this.sides = [false, true].map((value) => {
+      const button = add(group, "button", "", { type: "button", textContent: words[value ? "looked_at" : "looks_at"] });
+      button.onclick = () => view.set("turned", value);
+      return { value, button };
     });
+    if (view.header.pins && !view.header.before) {
+      this.pin = this.tool(words.pin, () => view.togglePin(), "A|B");
+      this.pin.title = words.pin_long;
+    }
+    this.heads = this.tool(words.heads, () => view.film.unfold(!view.unfolded), "▤");
+    this.grid = this.tool(words.layers_heads, () => this.only(view.overview), "▦");
+    this.more = this.tool(words.more, () => this.only(this.display), "⋯");
+    this.display = new Display(view, view.foot, this.more);
   }
 
-  select(name) {
-    const { view } = this,
-      label = add(this.place, "label"),
-      select = (label.append(view.words[name]), add(label, "select"));
-    CHOICES[name].forEach((value) => add(select, "option", "", { value, textContent: view.words[`${name}_${value}`] }));
-    select.value = view[name];
-    select.onchange = () => view.set(name, select.value);
+  playing(is) {
+    this.play.classList.toggle("on", is);
+    this.play.ariaLabel = this.play.title = this.view.words[is ? "stop" : "play"];
   }
 
-  toggle(name, title) {
-    const { view } = this,
-      label = add(this.place, "label"),
-      box = add(label, "input", "", { type: "checkbox", checked: view[name] });
-    label.append(title);
-    box.onchange = () => view.set(name, box.checked);
+  // Of the two drawers one is open, as they would lie over each other.
+  only(drawer) {
+    for (const other of [this.view.overview, this.display])
+      if (other !== drawer && !other.root.hidden) other.toggle(false);
+    drawer.toggle();
   }
 
-  slide(name, title, min, format) {
-    const { view } = this,
-      label = add(this.place, "label");
-    label.append(title);
-    const slider = add(label, "input", "short", { type: "range", min, max: 1, step: 0.05, value: view[name] }),
-      value = add(label, "span", "layers", { textContent: format(view[name]) });
-    slider.oninput = () => {
-      view[name] = Number(slider.value);
-      value.textContent = format(view[name]);
-      view.draw();
-    };
-    slider.onchange = () => view.settle();
+  // sign: what stands for the text where there is little room.
+  tool(text, run, sign) {
+    const button = add(this.root, "button", sign ? "tool short" : "tool", { type: "button", textContent: text });
+    if (sign) button.dataset.sign = sign;
+    button.onclick = run;
+    return button;
   }
 
-  scale() {
-    const { view } = this,
-      scale = add(this.root, "div", "scale"),
-      bar = add(scale, "div"),
-      ramp = add(bar, "canvas", "", { width: 180, height: 12 }),
-      ticks = add(bar, "div", "ticks"),
-      name = add(scale, "span");
-    view.drawScale = () => {
-      const now = [view.scale, view.colours, view.hues].join();
-      if (this.drawn === now) return;
-      this.drawn = now;
-      const g = ramp.getContext("2d");
-      for (let x = 0; x < 180; x++) {
-        g.fillStyle = `rgb(${view.hues ? tinted([170, 170, 170], x / 179) : colourAt(view.colours, x / 179)})`;
-        g.fillRect(x, 0, 1, 12);
-      }
-      const labels = {
-        uniform: ["⅛×", "1×", "8×", "64×"],
-        raw: ["0%", "50%", "100%"],
-        rescaled: [view.words.smallest, view.words.largest],
-      }[view.scale];
-      ticks.replaceChildren(
-        ...labels.map((text) => add(document.createElement("i"), "span", "", { textContent: text })),
-      );
-      name.textContent = view.words[`scale_${view.scale}`];
-    };
+  draw() {
+    const { view } = this;
+    this.legend.draw();
+    for (const { value, button } of this.sides) button.setAttribute("aria-pressed", view.turned === value);
+    this.heads.setAttribute("aria-pressed", view.unfolded);
+    this.pin?.setAttribute("aria-pressed", view.pin !== null);
+    this.grid.setAttribute("aria-expanded", view.overview.open);
+    const parts = view.cards.flatMap((card) => card.where.split(" · ")); // two cards of a kind have the same
+    parted(this.where, [...new Set(parts)].join(" · "));
+    this.short.textContent = `${view.film.at + 1}/${view.film.length}`;
   }
 }

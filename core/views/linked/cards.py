@@ -17,6 +17,8 @@ from PIL import Image
 from core.attention.axes import Box, PatchAxis, TokenAxis
 from core.attention.trace import AttentionTrace, Traces
 
+UNSURE = 0.5  # a probability below which a word is, of a model whose words were never measured
+
 
 @dataclass(frozen=True)
 class Named:
@@ -39,14 +41,23 @@ class Grid:
     def __len__(self) -> int:
         return len(self.axis)
 
+    @property
+    def start(self) -> int:
+        """What is asked at first: the first token before the patches, else the patch in the middle."""
+        rows, columns = self.axis.grid
+        return 0 if self.axis.prefix else rows // 2 * columns + columns // 2
+
 
 @dataclass(frozen=True)
 class Row:
-    """Words in their order. marked: positions that are the answer, or that the model wrote."""
+    """Words in their order. marked: positions that are the answer, or that the model wrote. sure: the probability that
+    the model gave each position when it wrote it; empty where that is not known. unsure: below it a word is."""
 
     axis: TokenAxis
     marked: tuple[int, ...] = ()
     key: str = ""
+    sure: tuple[float, ...] = ()
+    unsure: float = UNSURE
 
     def __len__(self) -> int:
         return len(self.axis)
@@ -64,7 +75,18 @@ class Objects:
         return self.count
 
 
-CardAxis = Grid | Row | Objects
+@dataclass(frozen=True)
+class Pooled:
+    """Keys on a coarser grid over the photo of the card's first axis, whose patches read them."""
+
+    axis: PatchAxis
+    key: str = "k"
+
+    def __len__(self) -> int:
+        return len(self.axis)
+
+
+CardAxis = Grid | Row | Objects | Pooled
 
 
 @dataclass(frozen=True)
@@ -113,7 +135,7 @@ class Card:
 
     def stack(self, lead: Lead) -> str:
         """What the grid of a trace's layers and heads is called: a key of the wording under "view."."""
-        if not lead.crosses and isinstance(self.axes[lead.queries], Grid):
+        if isinstance(self.axes[lead.queries], Grid):
             return "image"
         return "text" if self.kind == "text" else lead.trace.kind
 
@@ -127,13 +149,16 @@ class Card:
                 if number < len(axis):
                     return place, number
                 number -= len(axis)
-        return self.begins, 0
+        axis = self.axes[self.begins]
+        return self.begins, axis.start if isinstance(axis, Grid) else 0
 
     def asked(self, at: str) -> tuple[Lead, int]:
         """The trace that answers for a position, and its row there. On words it is the one that joins the axes."""
         axis, number = self.place(at)
         words = isinstance(self.axes[axis], Row)
         leads = [lead for lead in self.leads if words or lead.queries == axis]
+        if not leads:  # pooled keys ask nothing
+            return self.leads[0], 0
         return max(leads, key=lambda lead: lead.crosses), number
 
 
@@ -144,17 +169,22 @@ def card_of(
     written: TokenAxis | None = None,
     named: Sequence[Named] = (),
     marked: Sequence[int] = (),
+    sure: Sequence[float] = (),
+    unsure: float = UNSURE,
 ) -> Card:
     """The card of one result, whatever its modality.
 
     traces: by kind. photo: where there are patches. written: the outputs, one a row of `cross`; without them its rows
     are objects. named: positions on the photo, or objects. marked: positions of a text that are shown as its answer.
+    sure: the probability of each output, if that is known; unsure: below it a word is.
     Raises ValueError without a trace, and for patches without a photo.
     """
     if not traces:
         raise ValueError("a card needs a trace")
     cross = traces.get("cross")
     read = (cross or next(iter(traces.values()))).key_axis
+    if cross and photo is not None and isinstance(cross.query_axis, PatchAxis) and isinstance(read, PatchAxis):
+        return Card((Grid(photo, cross.query_axis), Pooled(read)), (Lead(cross, 0, 1),), title)
     objects = cross is not None and written is None
     first: CardAxis
     if isinstance(read, TokenAxis):
@@ -168,7 +198,7 @@ def card_of(
     second = (
         Objects(len(cross.query_axis), tuple(one for one in named if one.position is not None))
         if written is None
-        else Row(written, key="t")
+        else Row(written, key="t", sure=tuple(sure), unsure=unsure)
     )
     leads = (_lead(trace, written is not None) for trace in traces.values())
     return Card((first, second), tuple(leads), title)

@@ -7,10 +7,9 @@ export const LOW = -3,
 export const RAMPS = {
   light: [
     [0, [8, 10, 14]],
-    [1 / 3, [71, 85, 105]],
-    [5 / 9, [180, 83, 9]],
-    [7 / 9, [245, 158, 11]],
-    [1, [255, 243, 209]],
+    [1 / 3, [62, 64, 72]],
+    [2 / 3, [255, 180, 61]],
+    [1, [255, 240, 210]],
   ],
   viridis: [
     [0, [68, 1, 84]],
@@ -98,12 +97,4 @@ export function scaled(weights, shares, scale) {
     high = Math.max(...weights),
     span = high - low || 1;
   return { t: Array.from(weights, (w) => (w - low) / span), ends: [percent(low, 2), percent(high, 1)] };
-}
-
-// The overlay on a photo, RGBA: attention is light. Below uniform darkens, above lights up; other ramps paint.
-export function overlayAt(ramp, t, opacity, tint) {
-  if (ramp !== "light" && !tint) return [...colourAt(ramp, t), Math.round(255 * opacity)];
-  if (tint && t >= 1 / 3) return [...tint, Math.round(255 * opacity * Math.min(0.9, 0.25 + (t - 1 / 3) * 1.2))];
-  if (t < 1 / 3) return [6, 8, 12, Math.round(255 * opacity * (0.35 + 0.6 * (1 - t * 3)))];
-  return [255, 176, 40, Math.round(255 * opacity * Math.min(0.75, 0.05 + (t - 1 / 3) * 1.2))];
 }

@@ -1,5 +1,13 @@
 // Small helpers for elements and words. Typed text is only ever set as text, never as markup.
 
+// Text part by part, so that what has no room is left out as a whole (style.css); the whole of it as a title.
+export function parted(element, text) {
+  if (element.title === text) return;
+  element.title = text;
+  element.replaceChildren();
+  text.split(" · ").forEach((part, x) => add(element, "span", "", { textContent: x ? ` · ${part}` : part }));
+}
+
 export function add(parent, tag, className = "", properties = {}) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -13,16 +21,18 @@ export function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// A sentence with its values set in bold.
+// What a sentence is about; shares stand as plain numbers.
+const STRONG = /^(who|first|second|reader|count|moved|from|to)$/;
+
+// A sentence whose names are set in bold.
 export function speak(element, template, values, more = false) {
   if (!more) element.replaceChildren();
   else element.append(" ");
   template.split(/(\{\w+\})/).forEach((piece) => {
-    if (/^\{\w+\}$/.test(piece)) {
-      const bold = add(element, "b");
-      bold.textContent = values[piece.slice(1, -1)];
-      bold.dir = "auto";
-    } else element.append(piece);
+    const name = /^\{(\w+)\}$/.exec(piece)?.[1];
+    if (!name) element.append(piece);
+    else if (STRONG.test(name)) add(element, "b", "", { textContent: values[name], dir: "auto" });
+    else element.append(values[name]);
   });
 }
 

@@ -1,26 +1,38 @@
-// Patches on a photo: the overlay, the boxes of what has one, and names for the positions that are no patches.
+// Patches on a photo: the lit photo, what is marked on it, and names for the positions that are no patches.
 
 import { add, fill } from "./dom.js";
 import { Axis } from "./axis.js";
 import { Chips } from "./chips.js";
-import { overlayAt, scaled, topMass } from "./colour.js";
-import { hatch, unseenOf } from "./unseen.js";
+import { scaled, topMass } from "./colour.js";
+import { Daylight, paint, paintChange, sheetOf } from "./light.js";
+import { ASK, cellOf, changesOf, drawMarks, marksOf } from "./marked.js";
+import { placed } from "./moved.js";
+import { hatch, unseenOf, veil } from "./unseen.js";
 
 const NAMED = 9; // tokens before the patches that get a button of their own
+const MOST = 2; // pixels a screen pixel: more is not seen, and costs
 
 export class Grid extends Axis {
   // meta: a PatchAxis (core/attention/axes.py), the photo's place in the buffer, and positions with names.
   constructor(meta, buffer, card) {
     super(meta, card);
-    const [rows, columns] = meta.grid,
-      { view } = card;
+    const [rows, columns] = meta.grid;
     this.patches = [meta.prefix.length, meta.prefix.length + rows * columns]; // from, to
     this.groups = Array.from({ length: this.patches[1] + meta.suffix.length }, (_, i) => [i]);
     this.special = this.groups.map((_, i) => !this.isPatch(i));
     this.told = [...this.groups.keys()].filter((i) => this.isPatch(i));
-    Object.assign(this, { start: 0, signature: "grid", unseen: unseenOf(meta) });
+    Object.assign(this, { start: meta.start ?? 0, signature: `grid ${rows} ${columns}`, unseen: unseenOf(meta) });
+    this.stand(buffer);
+  }
+
+  // The photo on the page, and how it is pointed at.
+  stand(buffer) {
+    const { meta, card } = this,
+      { view } = card;
+    Object.assign(this, { width: 0, height: 0 });
     this.box = add(card.room, "div", "picture");
-    this.canvas = add(this.box, "canvas", "photo", {
+    this.frame = add(this.box, "div", "frame");
+    this.canvas = add(this.frame, "canvas", "photo", {
       tabIndex: 0,
       role: "application",
       ariaLabel: view.words.picture_label,
@@ -35,37 +47,71 @@ export class Grid extends Axis {
       if (i !== null) card.toggleLock(this.at(i));
     };
     this.canvas.onkeydown = (e) => this.move(e);
-    const own = meta.prefix.map((label, position) => ({ label, position })),
-      named = [...own.slice(0, NAMED), ...meta.named.filter(({ position }) => position !== null)];
-    this.chips = new Chips(add(this.box, "div", "chips tokens"), this, named.length < 2 ? [] : named);
+    const marks = meta.prefix.map((label, position) => ({ label, position })),
+      named = meta.named.filter(({ position }) => position !== null);
+    this.marks = new Chips(add(this.frame, "div", "chips tokens corner"), this, marks.slice(0, NAMED));
+    this.chips = new Chips(add(this.box, "div", "chips tokens"), this, named);
   }
 
   // The photo from the bytes of a JPEG. identity: the photo and how it is framed.
   show(bytes) {
     const { grid, prefix, suffix, image_box: box, image_size: size } = this.meta,
       digest = bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 7);
+    this.digest = digest;
     this.identity = JSON.stringify([grid, prefix, suffix, box, size, digest]);
     this.photo = new Image();
     this.photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
     this.photo.onload = () => {
       URL.revokeObjectURL(this.photo.src);
-      this.view.draw();
+      this.daylight = new Daylight(this.photo, this.extent, size);
+      this.view.redraw();
     };
   }
 
   isPatch(i) {
     return i >= this.patches[0] && i < this.patches[1];
   }
-  name(i) {
-    const { prefix, suffix, named, grid } = this.meta,
+  place(i) {
+    const { grid } = this.meta,
       p = i - this.patches[0];
-    if (this.isPatch(i))
-      return fill(this.view.words.patch, { row: Math.floor(p / grid[1]) + 1, column: (p % grid[1]) + 1 });
+    return { row: Math.floor(p / grid[1]) + 1, column: (p % grid[1]) + 1 };
+  }
+  name(i) {
+    const { prefix, suffix, named } = this.meta;
+    if (this.isPatch(i)) return fill(this.view.words.patch, this.place(i));
     return named.find(({ position }) => position === i)?.label ?? prefix[i] ?? suffix[i - this.patches[1]];
   }
   get markNames() {
     const names = [...this.meta.prefix, ...this.meta.suffix];
     return names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]} … ${names.at(-1)}`;
+  }
+
+  placeOf(i) {
+    return this.isPatch(i) ? i - this.patches[0] : this.name(i);
+  }
+  // Patches by ninths of the grid.
+  region(i) {
+    if (!this.isPatch(i)) return super.region(i);
+    const [rows, columns] = this.meta.grid,
+      { row, column } = this.place(i),
+      third = (x, of) => Math.min(2, Math.floor((3 * (x - 0.5)) / of)),
+      key = `region_${third(row, rows)}${third(column, columns)}`;
+    return { key, name: this.view.words[key] };
+  }
+  // Why a photo of another state has no difference to this one, or null.
+  differs(other) {
+    if (other.digest !== this.digest) return { why: "differ_photo" };
+    const [a, b] = [other, this].map(({ meta }) => meta.grid.join("×"));
+    return a === b && String(other.seen) === String(this.seen) ? null : { why: "differ_cut", a, b };
+  }
+  get seen() {
+    return [...this.meta.image_box, ...this.meta.image_size];
+  }
+  still() {
+    this.canvas.tabIndex = -1;
+    this.canvas.setAttribute("role", "img");
+    this.marks?.still();
+    this.chips?.still();
   }
 
   move(event) {
@@ -87,85 +133,142 @@ export class Grid extends Axis {
       [w, h] = this.meta.image_size;
     return [Math.min(0, l), Math.min(0, t), Math.max(w, r), Math.max(h, b)];
   }
+  get ratio() {
+    const [x0, y0, x1, y1] = this.extent;
+    return (x1 - x0) / (y1 - y0);
+  }
+
+  // Where the patches lie on a picture of this size.
+  within(width, height) {
+    const [x0, y0, x1, y1] = this.extent,
+      [l, t, r, b] = this.meta.image_box,
+      [rows, columns] = this.meta.grid,
+      [sx, sy] = [width / (x1 - x0), height / (y1 - y0)];
+    return { rows, columns, box: [(l - x0) * sx, (t - y0) * sy, (r - l) * sx, (b - t) * sy] };
+  }
 
   // The patch under a pointer.
   under(event) {
     const rect = this.canvas.getBoundingClientRect(),
-      [x0, y0, x1, y1] = this.extent,
-      [l, t, r, b] = this.meta.image_box,
-      [rows, columns] = this.meta.grid;
-    const x = x0 + ((event.clientX - rect.left) / rect.width) * (x1 - x0),
-      y = y0 + ((event.clientY - rect.top) / rect.height) * (y1 - y0);
-    const column = Math.floor(((x - l) / (r - l)) * columns),
-      row = Math.floor(((y - t) / (b - t)) * rows);
+      { rows, columns, box } = this.within(rect.width, rect.height),
+      column = Math.floor(((event.clientX - rect.left - box[0]) / box[2]) * columns),
+      row = Math.floor(((event.clientY - rect.top - box[1]) / box[3]) * rows);
     if (row < 0 || column < 0 || row >= rows || column >= columns) return null;
     return this.patches[0] + row * columns + column;
   }
 
-  // The light of the patches -> a canvas of one pixel a patch, and what its scale ends at.
-  pixels(light, paint) {
-    const [rows, columns] = this.meta.grid,
-      [from, to] = this.patches,
-      weights = light?.weights.subarray(from, to) ?? new Float32Array(to - from),
-      shares = Array.from(weights, (_, p) => light?.shares[from + p] || 1),
-      { t, ends } = scaled(weights, shares, this.view.scale),
-      canvas = document.createElement("canvas"),
-      image = new ImageData(columns, rows);
-    canvas.width = columns;
-    canvas.height = rows;
-    for (let p = 0; p < t.length; p++) image.data.set(paint(t[p], p), p * 4);
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    return { canvas, ends, weights };
+  // As large as there is room, in its own shape, screen pixels; nothing else of the picture depends on the room.
+  fit(width, height) {
+    const wide = Math.max(80, Math.min(width, height * this.ratio));
+    Object.assign(this, { width: wide, height: wide / this.ratio });
+    this.frame.style.width = `${this.width}px`;
+    this.frame.style.height = `${this.height}px`;
+    const ratio = Math.min(MOST, window.devicePixelRatio || 1),
+      size = [this.width, this.height].map((x) => Math.max(1, Math.round(x * ratio)));
+    if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
+  }
+
+  // Of a light, for each patch: its weight, times an even share and place on the scale, and whether it is closed: it
+  // cannot be seen from where it is asked; and what the scale ends at.
+  shares(light) {
+    const [from, to] = this.patches;
+    if (light?.change) {
+      const [weights, times, t] = [light.weights, light.change.times, placed(light, this.view.scale)].map((one) =>
+        one.slice(from, to),
+      );
+      return { weights, times, t, change: true, lit: true, ends: ["", ""] };
+    }
+    const weights = light?.weights.subarray(from, to) ?? new Float32Array(to - from),
+      even = light?.shares.subarray(from, to) ?? weights,
+      { t, ends } = scaled(
+        weights,
+        Array.from(even, (share) => share || 1),
+        this.view.scale,
+      ),
+      shown = topMass(weights, this.view.keep);
+    return {
+      weights,
+      times: weights.map((w, p) => (even[p] ? w / even[p] : 0)),
+      t: Float32Array.from(t, (one, p) => (shown[p] && light ? one : 0)),
+      ends,
+      closed: light && even.includes(0) ? Array.from(even, (share) => !share) : null,
+      lit: Boolean(light),
+    };
+  }
+
+  // Lit as it is asked, on a context that begins at the picture's corner; in its own pixels.
+  light(g, width, height, { t, closed, lit, change }, tints, fine) {
+    const [from, to] = this.patches,
+      { rows, columns, box } = this.within(width, height),
+      smooth = this.view.smooth;
+    if (!this.daylight) return;
+    const grid = { rows, columns, box: box.map(Math.round), smooth, fine: fine && smooth },
+      sheets = this.daylight.at(width, height);
+    if (change) paintChange(g, sheets, grid, t);
+    else if (lit) paint(g, sheets, grid, t, this.view, tints?.slice(from, to));
+    else g.drawImage(sheets.day, 0, 0); // it is asked from here, and lights another axis
+    if (closed) veil(g, grid, closed, fine ? this.width / width : 1.8);
+    const [x0, y0] = this.extent,
+      s = width / (this.extent[2] - x0);
+    g.save();
+    g.scale(s, s);
+    g.translate(-x0, -y0);
+    hatch(g, this.unseen, fine ? this.view.words.cut_away : "", fine ? (s * this.width) / width : 1.8 * s);
+    g.restore();
   }
 
   draw(light, tints, asked) {
-    const { view, meta } = this,
-      [x0, y0] = this.extent,
-      [l, t, r, b] = meta.image_box,
-      [w, h] = meta.image_size,
-      { g, s, ratio } = this.sheet();
-    g.fillStyle = "#888";
-    g.fillRect(...this.extent.slice(0, 2), this.extent[2] - x0, this.extent[3] - y0);
-    if (this.photo.complete) g.drawImage(this.photo, 0, 0, w, h);
-    const [from, to] = this.patches,
-      shown = topMass(light?.weights.subarray(from, to) ?? new Float32Array(to - from), view.keep);
-    const { canvas, ends } = this.pixels(light, (v, p) =>
-      overlayAt(view.colours, shown[p] ? v : 0, view.opacity, tints && tints[from + p]),
-    );
-    this.ends = ends;
-    g.imageSmoothingEnabled = view.smooth;
-    g.drawImage(canvas, l, t, r - l, b - t);
-    hatch(g, this.unseen, view.words.cut_away, s / ratio);
-    for (const { at, box } of this.card.boxes) {
-      const on = at !== null && this.card.query === at;
-      g.lineWidth = ((on ? 4 : 1.5) * ratio) / s;
-      g.strokeStyle = on ? view.accent : "#fff";
-      g.strokeRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
-    }
-    if (asked !== null && this.isPatch(asked)) {
-      const [rows, columns] = meta.grid,
-        p = asked - from,
-        [cw, ch] = [(r - l) / columns, (b - t) / rows];
-      g.lineWidth = Math.max((3 * ratio) / s, cw / 14);
-      g.strokeStyle = view.accent;
-      g.strokeRect(l + (p % columns) * cw, t + Math.floor(p / columns) * ch, cw, ch);
-    }
-    this.chips.draw(light, tints, asked);
+    const { canvas, width, height } = this,
+      g = canvas.getContext("2d"),
+      shares = this.shares(light),
+      patch = this.patchOf(asked);
+    Object.assign(this, { ends: shares.ends, lit: shares, litTints: tints, litAsked: patch });
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    this.light(g, canvas.width, canvas.height, shares, tints, true);
+    g.setTransform(canvas.width / width, 0, 0, canvas.height / height, 0, 0);
+    this.drawBoxes(g);
+    this.marked = this.marksOn(light, shares, patch);
+    drawMarks(g, this.marked, [width, height]);
+    this.marks?.draw(light, tints, asked);
+    this.chips?.draw(light, tints, asked);
   }
 
-  // The canvas at the size that it has on the screen. s: its pixels a photo pixel. ratio: its pixels a screen pixel.
-  sheet() {
-    const { canvas, view } = this,
-      [x0, y0, x1, y1] = this.extent,
-      ratio = window.devicePixelRatio || 1;
-    canvas.style.aspectRatio = `${x1 - x0} / ${y1 - y0}`;
-    canvas.style.width = `min(100%, ${Math.round(view.tall * Math.min(1.6, (x1 - x0) / (y1 - y0)))}px)`;
-    const rect = canvas.getBoundingClientRect(),
-      size = [rect.width, rect.height].map((x) => Math.max(1, Math.round(x * ratio)));
-    if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
-    const g = canvas.getContext("2d"),
-      s = canvas.width / (x1 - x0);
-    g.setTransform(s, 0, 0, s, -x0 * s, -y0 * s);
-    return { g, s, ratio };
+  patchOf(i) {
+    return i !== null && this.isPatch(i) ? i - this.patches[0] : null;
+  }
+  // What is drawn over the light, in screen pixels.
+  marksOn(light, { weights, times }, patch) {
+    const { width, height } = this,
+      place = this.within(width, height);
+    if (!light?.change) return marksOf(place, weights, times, patch, [width, height]);
+    const before = light.change.asked;
+    return changesOf(place, weights, times, [patch, this.patchOf(before < 0 ? null : before)], this.view.words);
+  }
+
+  // What was found in the photo; thicker what is asked.
+  drawBoxes(g) {
+    const [x0, y0] = this.extent,
+      s = this.width / (this.extent[2] - x0);
+    for (const { at, box } of this.card.boxes) {
+      const on = at !== null && this.card.query === at;
+      g.lineWidth = on ? 4 : 1.5;
+      g.strokeStyle = on ? ASK : "#fff";
+      g.strokeRect((box[0] - x0) * s, (box[1] - y0) * s, (box[2] - box[0]) * s, (box[3] - box[1]) * s);
+    }
+  }
+
+  // The same picture small, at a place of another canvas whose pixels are `ratio` a screen pixel.
+  glimpse(g, [x, y, width, height], ratio, light, tints, asked) {
+    const sheet = (this.small ??= sheetOf(1, 1)),
+      size = [width, height].map((side) => Math.max(1, Math.round(side * ratio)));
+    if (sheet.width !== size[0] || sheet.height !== size[1]) [sheet.width, sheet.height] = size;
+    const k = sheet.getContext("2d");
+    this.light(k, ...size, this.shares(light), tints, false);
+    g.drawImage(sheet, x, y, width, height);
+    if (asked === null || !this.isPatch(asked) || width < 56) return;
+    const cell = cellOf(this.within(width, height), asked - this.patches[0]);
+    g.strokeStyle = ASK;
+    g.lineWidth = 1.2;
+    g.strokeRect(x + cell.x, y + cell.y, cell.w, cell.h);
   }
 }

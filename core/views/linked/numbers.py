@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.views.linked.cards import Card, Row, names_of
 from core.views.linked.state import Chosen
@@ -11,7 +11,13 @@ from core.views.tables import map_table, row_table
 
 def numbers(cards: Sequence[Card], chosen: Chosen) -> bytes:
     """Of the chosen layer and heads; the file is a ZIP where there are several cards."""
-    tables = {f"{name}.csv": table(card, name, chosen) for card, name in zip(cards, names_of(cards), strict=True)}
+    return as_file(
+        {f"{name}.csv": table(card, name, chosen) for card, name in zip(cards, names_of(cards), strict=True)}
+    )
+
+
+def as_file(tables: Mapping[str, str]) -> bytes:
+    """tables: texts by the names of their files."""
     if len(tables) == 1:
         return next(iter(tables.values())).encode()
     archive = io.BytesIO()

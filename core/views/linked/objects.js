@@ -23,6 +23,13 @@ export class Objects extends Axis {
     return this.meta.named.find(({ position }) => position === i)?.label ?? this.view.words.object;
   }
 
+  differs(other) {
+    return other.meta.count === this.meta.count ? null : { why: "differ_words" };
+  }
+  still() {
+    this.chips.still();
+  }
+
   draw(light, tints, asked) {
     this.chips.draw(light, tints, asked);
   }

@@ -1,142 +1,223 @@
-// Layer x head thumbnails of a card. Hovering enlarges one; a click shows that layer and that head alone.
+// All layers and heads of a trace as small pictures, in a drawer over the other card: pointing at one shows it in the
+// large picture, a click keeps it. Or a number for each head.
 
 import { add, fill } from "./dom.js";
 import { colourAt } from "./colour.js";
+import { sized } from "./film.js";
+import { CHOICES } from "./state.js";
+import { thumbnail } from "./thumbnails.js";
+
+const MARGIN = 20, // px for the numbers of layers and heads
+  CELL = 96;
 
 export class Overview {
-  // card: whose traces these are, and whose heads are chosen. thumbnail(lead, layer, head) -> canvas.
-  constructor(parent, view, card, thumbnail) {
-    Object.assign(this, { view, card, thumbnail });
-    this.root = add(parent, "div", "overview");
-    this.grids = card.leads.map((lead) => {
-      const { name, trace } = lead,
-        caption = add(this.root, "div", "caption");
-      caption.textContent = fill(view.words.stack, {
-        name: view.words[name],
-        layers: trace.depth,
-        heads: trace.heads,
-      });
-      const canvas = add(this.root, "canvas", "", { tabIndex: 0, role: "application", ariaLabel: caption.textContent });
-      canvas.onclick = (e) => this.select(trace, ...this.cell(e, canvas, trace));
-      canvas.onpointermove = (e) => {
-        if (e.pointerType !== "touch") this.enlarge(canvas, lead, ...this.cell(e, canvas, trace));
-      };
-      canvas.onpointerleave = () => {
-        this.large.hidden = true;
-      };
-      canvas.onkeydown = (e) => this.move(e, trace);
-      return canvas;
-    });
-    this.large = add(this.root, "div", "large", { hidden: true });
-    this.largeCanvas = add(this.large, "canvas");
-    this.largeName = add(this.large, "div");
+  constructor(view) {
+    const { words } = view;
+    Object.assign(this, { view, open: false, card: null, lead: null, pointed: null });
+    this.root = add(view.room, "div", "overview", { hidden: true, role: "dialog", ariaLabel: words.layers_heads });
+    this.root.onkeydown = (e) => {
+      if (e.key === "Escape") this.toggle(false);
+    };
+    const head = add(this.root, "header");
+    this.tabs = add(head, "div", "tabs", { role: "group" });
+    this.stacks = view.cards.flatMap((card) => card.leads.map((lead) => ({ card, lead, tab: this.tab(card, lead) })));
+    const label = add(head, "label");
+    label.append(words.grid);
+    this.select = add(label, "select");
+    for (const value of CHOICES.grid) add(this.select, "option", "", { value, textContent: words[`grid_${value}`] });
+    this.select.onchange = () => view.set("grid", this.select.value);
+    add(head, "button", "close", { type: "button", textContent: "×", ariaLabel: words.close }).onclick = () =>
+      this.toggle(false);
+    this.canvas = add(this.root, "canvas", "cells", { tabIndex: 0, role: "application" });
+    this.canvas.onpointermove = (e) => this.point(this.cell(e));
+    this.canvas.onpointerleave = () => view.glance(null);
+    this.canvas.onclick = (e) => this.choose(this.cell(e));
+    this.canvas.onkeydown = (e) => this.move(e);
+    this.note = add(this.root, "p", "cellnote");
   }
 
-  cell(event, canvas, trace) {
-    const rect = canvas.getBoundingClientRect(),
-      inside = (at, size, n) => Math.max(0, Math.min(n - 1, Math.floor((at / size) * n)));
-    return [
-      inside(event.clientY - rect.top, rect.height, trace.layers.length),
-      inside(event.clientX - rect.left, rect.width, trace.heads),
-    ];
-  }
-
-  enlarge(canvas, lead, l, h) {
-    const { trace } = lead,
-      small = this.thumbnail(lead, l, h),
-      side = 168,
-      scale = side / Math.max(small.width, small.height),
-      ratio = window.devicePixelRatio || 1;
-    const [w, t] = [Math.max(1, Math.round(small.width * scale)), Math.max(1, Math.round(small.height * scale))];
-    Object.assign(this.largeCanvas, { width: w * ratio, height: t * ratio });
-    Object.assign(this.largeCanvas.style, { width: `${w}px`, height: `${t}px` });
-    const g = this.largeCanvas.getContext("2d");
-    g.imageSmoothingEnabled = false;
-    g.drawImage(small, 0, 0, w * ratio, t * ratio);
+  tab(card, lead) {
     const { words } = this.view,
-      numbers = Object.entries(trace.statistics).map(
-        ([name, grid]) => `${words[`grid_${name}`]} ${grid[l][h].toFixed(2)}`,
-      );
-    const name = fill(words.cell, { layer: trace.layers[l] + 1, head: h + 1 });
-    this.largeName.textContent = `${name} ${numbers.join(" · ")}`;
-    this.large.hidden = false;
-    // Below the cell, never under the pointer, and never beyond the right edge.
-    const place = canvas.offsetTop + ((l + 1) / trace.layers.length) * canvas.offsetHeight + 6;
-    const edge = Math.max(0, this.root.offsetLeft + this.root.offsetWidth - side - 18);
-    const left = Math.min(canvas.offsetLeft + (h / trace.heads) * canvas.offsetWidth, edge);
-    Object.assign(this.large.style, {
-      top: `${place}px`,
-      left: `${left}px`,
-    });
+      { depth, heads } = lead.trace,
+      tab = add(this.tabs, "button", "", { type: "button" });
+    tab.textContent = words[lead.name];
+    tab.title = fill(words.stack, { name: words[lead.name], layers: depth, heads });
+    tab.onclick = () => this.show(card, lead);
+    return tab;
   }
 
-  select(trace, l, h) {
-    this.card.heads = new Set([h]);
-    this.view.setDepth(trace.depth > 1 ? trace.layers[l] / (trace.depth - 1) : 1);
+  toggle(open = !this.open) {
+    this.open = open;
+    this.root.hidden = !open;
+    this.view.peek = null;
+    if (open) {
+      const { card, lead } = this.stacks.find((one) => one.lead === one.card.lead) ?? this.stacks[0];
+      this.show(this.card ?? card, this.lead ?? lead);
+      this.canvas.focus();
+    } else this.view.bar.grid.focus();
+    this.view.draw();
+  }
+
+  show(card, lead) {
+    Object.assign(this, { card, lead, pointed: null });
+    this.view.draw();
+  }
+
+  // Over the card beside the one that it belongs to, so that this one shows what is pointed at.
+  place() {
+    const { cards, root, room, foot } = this.view,
+      others = cards.filter((one) => one !== this.card),
+      two = root.classList.contains("two") && others.length === 1,
+      lone = root.classList.contains("lone"),
+      box = room.getBoundingClientRect(),
+      picture = this.card.room.getBoundingClientRect();
+    let [left, width] = [0, box.width];
+    if (two) {
+      const over = others[0].root.getBoundingClientRect();
+      [left, width] = [over.left - box.left, over.width];
+    } else if (lone) {
+      const grid = this.card.axes.find(({ shape }) => shape === "grid");
+      left = grid.width + 16;
+      width = box.width - left;
+    }
+    const beside = two || lone,
+      top = beside ? 0 : Math.max(0, Math.min(picture.bottom, window.innerHeight - foot.offsetHeight - 330) - box.top);
+    const film = root.classList.contains("side") ? foot.offsetHeight + 8 : 0; // it stands below the other card
+    this.height = beside ? box.height - film : 320;
+    Object.assign(this.root.style, { left: `${left}px`, width: `${width}px`, top: `${top}px` });
+    this.root.style.maxHeight = `${this.height}px`;
+  }
+
+  // Layers run down or across, whichever gives the larger cells.
+  get cells() {
+    const { trace } = this.lead,
+      [layers, heads] = [trace.layers.length, trace.heads],
+      width = this.root.clientWidth - 24 - MARGIN,
+      height = Math.max(120, this.height - this.canvas.offsetTop - this.note.offsetHeight - 14 - MARGIN),
+      ratio = this.view.grid === "maps" && this.lead.keys.ratio ? this.lead.keys.ratio : 1,
+      fits = (columns, rows) => Math.min(CELL * ratio, width / columns, (height / rows) * ratio),
+      across = fits(layers, heads) > fits(heads, layers),
+      wide = Math.max(fits(layers, heads), fits(heads, layers));
+    return { across, wide, tall: wide / ratio, columns: across ? layers : heads, rows: across ? heads : layers };
+  }
+
+  cell(event) {
+    const rect = this.canvas.getBoundingClientRect(),
+      { across, wide, tall, columns, rows } = this.drawnCells,
+      x = Math.floor((event.clientX - rect.left - MARGIN) / wide),
+      y = Math.floor((event.clientY - rect.top - MARGIN) / tall);
+    if (x < 0 || y < 0 || x >= columns || y >= rows) return null;
+    return across ? { l: x, h: y } : { l: y, h: x };
+  }
+  depthOf(l) {
+    const { layers, depth } = this.lead.trace;
+    return depth > 1 ? layers[l] / (depth - 1) : 1;
+  }
+
+  point(cell) {
+    const same = cell?.l === this.pointed?.l && cell?.h === this.pointed?.h;
+    this.pointed = cell;
+    if (!same) this.view.glance(cell && { card: this.card, depth: this.depthOf(cell.l), heads: [cell.h] });
+  }
+
+  choose(cell) {
+    if (!cell) return;
+    this.view.peek = null;
+    this.card.heads = new Set([cell.h]);
+    this.pointed = cell;
+    this.view.setDepth(this.depthOf(cell.l));
     this.view.settle();
   }
 
-  move(event, trace) {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  move(event) {
+    const { across } = this.drawnCells,
+      [down, right] = across ? ["h", "l"] : ["l", "h"],
+      step = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [down, -1], ArrowDown: [down, 1] }[event.key];
     if (!step) return;
     event.preventDefault();
-    const l = trace.at(this.view.depth) + step[0],
-      h = Math.min(...this.card.heads) + step[1];
-    if (l >= 0 && l < trace.layers.length && h >= 0 && h < trace.heads) this.select(trace, l, h);
+    const { trace } = this.lead,
+      cell = { l: trace.at(this.view.depth), h: Math.min(...this.card.heads) };
+    cell[step[0]] += step[1];
+    if (cell.l >= 0 && cell.l < trace.layers.length && cell.h >= 0 && cell.h < trace.heads) this.choose(cell);
+  }
+
+  draw() {
+    if (!this.open) return;
+    const { view, lead } = this,
+      { trace } = lead;
+    this.stacks.forEach((one) => one.tab.setAttribute("aria-pressed", one.lead === lead));
+    this.select.value = view.grid;
+    this.canvas.ariaLabel = this.stacks.find((one) => one.lead === lead).tab.title;
+    this.place();
+    this.tell();
+    const cells = (this.drawnCells = this.cells),
+      { across, wide, tall, columns, rows } = cells;
+    Object.assign(this.canvas.style, { width: `${columns * wide + MARGIN}px`, height: `${rows * tall + MARGIN}px` });
+    const { g, font } = sized(this.canvas),
+      now = trace.at(this.card.depth),
+      ink = getComputedStyle(this.root).color;
+    g.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    g.imageSmoothingEnabled = false;
+    g.fillStyle = ink;
+    g.font = `11px ${font}`;
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    const number = (n, along) => (along === across ? trace.layers[n] : n) + 1;
+    for (let x = 0; x < columns; x++) g.fillText(number(x, true), MARGIN + (x + 0.5) * wide, MARGIN / 2);
+    for (let y = 0; y < rows; y++) g.fillText(number(y, false), MARGIN / 2, MARGIN + (y + 0.5) * tall);
+    for (let l = 0; l < trace.layers.length; l++)
+      for (let h = 0; h < trace.heads; h++) {
+        const [x, y] = across ? [l, h] : [h, l],
+          box = [MARGIN + x * wide + 1, MARGIN + y * tall + 1, wide - 2, tall - 2],
+          on = this.card.chosenHeads.includes(h);
+        if (view.grid === "maps") g.drawImage(this.small(l, h, wide - 2, tall - 2), ...box);
+        else this.drawNumber(g, trace, l, h, box);
+        if (l !== now || !on) continue;
+        g.lineWidth = 2;
+        g.strokeStyle = view.accent;
+        g.strokeRect(...box);
+      }
+    g.imageSmoothingEnabled = true;
+  }
+
+  // The picture of a cell, kept while nothing but the layer or the heads that are shown changes.
+  small(l, h, width, height) {
+    const { card, lead, view } = this,
+      state = [view.cards.indexOf(card), card.leads.indexOf(lead), lead.last, width, card.options].join();
+    if (this.kept?.state !== state) this.kept = { state, pictures: new Map() };
+    const { pictures } = this.kept,
+      key = l * lead.trace.heads + h;
+    if (!pictures.has(key)) pictures.set(key, thumbnail(card, lead, l, h, width, height));
+    return pictures.get(key);
+  }
+
+  // What the cell is that is pointed at, with its numbers.
+  tell() {
+    const { view, lead, card } = this,
+      { words } = view,
+      [only, ...more] = card.heads,
+      cell = this.pointed ?? { l: lead.trace.at(view.depth), h: only };
+    if (!this.pointed && more.length) {
+      const about = view.grid === "maps" ? words.overview_hint : words[`grid_${view.grid}_help`];
+      this.note.textContent = about;
+      return;
+    }
+    const numbers = Object.entries(lead.trace.statistics).map(
+      ([name, grid]) => `${words[`grid_${name}`]} ${grid[cell.l]?.[cell.h]?.toFixed(2) ?? "–"}`,
+    );
+    const name = fill(words.cell, { layer: lead.trace.layers[cell.l] + 1, head: cell.h + 1 });
+    this.note.textContent = `${name} ${numbers.join(" · ")}`;
   }
 
   // A head's number as a colour and, where there is room, as a number: 0 dark, 1 and above bright, in both modalities.
-  drawNumber(g, trace, l, h, side, gap) {
+  drawNumber(g, trace, l, h, [x, y, width, height]) {
     const value = trace.statistics[this.view.grid][l][h],
       ramp = this.view.colours === "light" ? "cividis" : this.view.colours,
       t = Math.min(1, Math.max(0, value));
     g.fillStyle = `rgb(${colourAt(ramp, t)})`;
-    g.fillRect(h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
-    if (side < 20) return;
+    g.fillRect(x, y, width, height);
+    if (width < 18) return;
     g.fillStyle = t > 0.55 ? "#000" : "#fff";
-    g.font = `${Math.min(11, side * 0.4)}px system-ui`;
-    g.textAlign = "center";
-    g.textBaseline = "middle";
-    g.fillText(value.toFixed(value < 9.95 ? 1 : 0).replace(/^0\./, "."), (h + 0.5) * side, (l + 0.5) * side);
-  }
-
-  draw() {
-    clearTimeout(this.timer); // the picture under the pointer first, its thumbnails once it rests
-    this.timer = setTimeout(
-      () => this.card.leads.forEach((lead, x) => this.drawGrid(this.grids[x], lead)),
-      this.drawn ? 40 : 0,
-    );
-    this.drawn = true;
-  }
-
-  drawGrid(canvas, lead) {
-    const { leads } = this.card,
-      { trace } = lead,
-      current = trace.at(this.view.depth),
-      rows = leads.reduce((sum, one) => sum + one.trace.layers.length, 0),
-      gap = 2;
-    const side = Math.max(
-        14,
-        Math.min(44, this.root.clientWidth / trace.heads, (this.view.tall - 24 * leads.length) / rows),
-      ),
-      ratio = window.devicePixelRatio || 1;
-    canvas.style.width = `${side * trace.heads}px`;
-    canvas.width = side * trace.heads * ratio;
-    canvas.height = side * trace.layers.length * ratio;
-    const g = canvas.getContext("2d");
-    g.scale(ratio, ratio);
-    g.imageSmoothingEnabled = false;
-    trace.layers.forEach((_, l) => {
-      for (let h = 0; h < trace.heads; h++) {
-        g.globalAlpha = this.card.heads.has(h) ? 1 : 0.35;
-        if (this.view.grid === "maps")
-          g.drawImage(this.thumbnail(lead, l, h), h * side + gap / 2, l * side + gap / 2, side - gap, side - gap);
-        else this.drawNumber(g, trace, l, h, side, gap);
-      }
-    });
-    g.globalAlpha = 1;
-    g.lineWidth = 2;
-    g.strokeStyle = this.view.accent;
-    g.strokeRect(1, current * side + 1, side * trace.heads - 2, side - 2);
+    g.fillText(value.toFixed(value < 9.95 ? 1 : 0).replace(/^0\./, "."), x + width / 2, y + height / 2);
   }
 }

@@ -31,12 +31,12 @@ def style() -> str:
     return (HERE / "style.css").read_text("utf-8")
 
 
-def standalone(payload: bytes, title: str, start: str = "") -> str:
+def standalone(payload: bytes, title: str, start: str = "", language: str = "en") -> str:
     """A page that opens from disk with no server and no network. start: what is chosen in it (state.py)."""
     encoded = base64.b64encode(payload).decode()
     call = f"""const data = Uint8Array.from(atob("{encoded}"), (c) => c.charCodeAt(0));
 mount({{ data, parentElement: document.body, start: {json.dumps(start).replace("<", chr(92) + "u003c")} }});"""
-    return page(title, style(), MARKUP, script(), call)
+    return page(title, style(), MARKUP, script(), call, language)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class View:
 
     def html(self) -> str:
         words = wording.starting_with("view.", self.language)
-        return standalone(pack(self.cards, words), "Sidelight", self.start)
+        return standalone(pack(self.cards, words), "Sidelight", self.start, self.language)
 
     def save(self, path: Path | str) -> None:
         Path(path).write_text(self.html(), "utf-8")

@@ -1,4 +1,4 @@
-"""Cards as bytes for the browser: a header in JSON, then arrays. Layout: `unpack` in attention.js."""
+"""Cards as bytes for the browser: a header in JSON, then arrays. Layout: `unpack` in bytes.js."""
 
 import io
 from collections.abc import Sequence
@@ -8,17 +8,25 @@ from typing import Any
 from PIL import Image
 
 from core.views.linked.arrays import Arrays
-from core.views.linked.cards import Card, CardAxis, Grid, Row, names_of
+from core.views.linked.cards import Card, CardAxis, Grid, Pooled, Row, names_of
 from core.views.linked.scores import trace_header
 
 PHOTO_SIDE = 1024  # longest side of the photo as sent, px
 
 
-def pack(cards: Sequence[Card], words: dict[str, str], tall: int = 448) -> bytes:
-    """The view of these cards. `words`: wording for it; `tall`: picture height, px."""
-    arrays = Arrays()
-    heads = [_card(card, name, arrays) for card, name in zip(cards, names_of(cards), strict=True)]
-    return arrays.behind({"cards": heads, "words": words, "options": {"tall": tall}})
+def pack(
+    cards: Sequence[Card],
+    words: dict[str, str],
+    pinned: Sequence[Card | None] = (),
+    before: bool = False,
+    pins: bool = True,
+) -> bytes:
+    """The view of these cards. `words`: wording for it. pinned: what A shows in place of each card, None where it has
+    the same. before: A always stands there, as before and after training. pins: whether a person may pin."""
+    arrays, names = Arrays(), names_of(cards)
+    heads = [_card(card, name, arrays) for card, name in zip(cards, names, strict=True)]
+    old = [card and _card(card, name, arrays) for card, name in zip(pinned, names, strict=True)] if pinned else None
+    return arrays.behind({"cards": heads, "pinned": old, "before": before, "pins": pins, "words": words})
 
 
 def _card(card: Card, name: str, arrays: Arrays) -> dict[str, Any]:
@@ -41,13 +49,18 @@ def _card(card: Card, name: str, arrays: Arrays) -> dict[str, Any]:
 def _axis(one: CardAxis, arrays: Arrays) -> dict[str, Any]:
     if isinstance(one, Row):
         axis = one.axis
+        kinds = [axis.kind_of(i) if mark else "" for i, mark in enumerate(axis.special)]
         tokens = {"pieces": axis.pieces, "words": axis.words, "special": axis.special, "direction": axis.direction}
-        return {"shape": "row", "marked": one.marked} | tokens
+        return {"shape": "row", "marked": one.marked, "kinds": kinds, "sure": one.sure, "unsure": one.unsure} | tokens
+    if isinstance(one, Pooled):
+        return {"shape": "pooled", "named": ()} | asdict(one.axis)
     named = [asdict(each) for each in one.named]
     if not isinstance(one, Grid):
         return {"shape": "objects", "count": one.count, "named": named}
     jpeg = _jpeg(one.photo)
-    return {"shape": "grid", "named": named, "photo": arrays.add(jpeg, len(jpeg))} | asdict(one.axis)
+    return {"shape": "grid", "named": named, "start": one.start, "photo": arrays.add(jpeg, len(jpeg))} | asdict(
+        one.axis
+    )
 
 
 def _jpeg(photo: Image.Image) -> bytes:

@@ -12,7 +12,7 @@ export class Lead {
   }
 
   get crosses() {
-    return this.queries !== this.keys;
+    return this.queries !== this.keys && !this.keys.over; // pooled keys are the same picture
   }
 
   // The rows in which a group asks; none for the last output as what was just read, since it never is.
@@ -31,9 +31,12 @@ export class Lead {
   }
 
   // What a group of an axis lights: weights and even shares of an axis' groups, or null where nothing leads on.
-  from(axis, group, { turned, method, reading }, heads, l) {
+  from(axis, group, choice, heads, l) {
     const { trace, queries, keys } = this,
+      { turned, method, reading } = choice,
       on = heads.filter((h) => h < trace.heads);
+    if (axis === queries && turned && keys.over)
+      return this.from(keys, [keys.holding(group[0])], choice, heads, l);
     if (axis === queries && !turned) {
       const groups = keys.groups.map((one) => this.columns(one));
       const found = look(trace, l, on, this.rows(group, reading), groups, method);
@@ -52,6 +55,12 @@ export class Lead {
 export function lit(leads, axes, axis, group, choice, heads) {
   const found = leads.map((lead) => lead.from(axis, group, choice, heads, lead.trace.at(choice.depth)));
   return axes.map((one) => found.find((light) => light?.axis === one) ?? null);
+}
+
+// The light that is told first: on another axis, where there is one, else on its own.
+export function leading(lights) {
+  const own = lights.find((one) => one && !one.lead.crosses);
+  return lights.find((one) => one?.forward && one.lead.crosses) ?? own;
 }
 
 // What is looked at: the mean over the rows that ask, the sum over the keys of a group.

@@ -18,12 +18,13 @@ from torch import Tensor
 from core.attention.statistics import head_statistics
 from core.attention.tape import NEVER, AttentionCall
 from core.attention.trace import AttentionTrace
+from core.attention.windows import WindowedCall
 from core.views.linked.arrays import Arrays
+from core.views.linked.windowed import NOTHING, windowed_bytes, windowed_layer
 
 BUDGET = 40 * 2**20  # bytes of one trace that are sent whole; above it, one layer at a time
 ERROR = 0.01  # of the largest weight of its row: how far off a weight may be before a layer is sent in float32
 JUDGED = 64  # queries a head by which that is judged: those of the largest norm, whose scores rounding moves most
-NOTHING = -6e4  # logarithm of a weight too small for a number, of a key that is seen; float16 holds it
 ROWS = 1024  # queries whose weights are in memory at once
 
 _judged: WeakKeyDictionary[AttentionCall, dict[int, bool]] = WeakKeyDictionary()  # `holds_half` of an item
@@ -98,6 +99,9 @@ def _bytes(trace: AttentionTrace, width: Callable[[AttentionCall], int]) -> int:
     """What is sent of a trace. width: bytes of a number; a mask is counted once for all layers that share it."""
     total, masks = 0, set()
     for call in trace.calls:
+        if isinstance(call, WindowedCall):
+            total += windowed_bytes(call)
+            continue
         (_, heads, queries, size), keys = call.query.shape, call.key.shape[2]
         count = heads * size * (queries + keys)
         if call.is_formed:
@@ -110,6 +114,8 @@ def _bytes(trace: AttentionTrace, width: Callable[[AttentionCall], int]) -> int:
 
 
 def _layer(call: AttentionCall, item: int, arrays: Arrays, places: dict[tuple, dict[str, Any]]) -> dict[str, Any]:
+    if isinstance(call, WindowedCall):
+        return windowed_layer(call, _norms(call, item), arrays)
     scores = scores_of(call, item)
     if half := holds_half(call, item, scores):
         scores = scores.rounded()

@@ -1,11 +1,12 @@
 """What the person chose in the linked view, as the browser tells it: "depth_0.5~method_max~image_57.0.2" (state.js)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 DEPTH = 0.91  # where a view starts, as in state.js
-LONGEST = 500  # characters of a state that are read
+LONGEST = 2000  # characters of a state that are read
+HAND = "-hand"  # follows a card's name where its edits are said
 CARD = re.compile(r"(image|sentence|text|caption)\d*", re.ASCII)  # what a card is called, as in state.js
 
 
@@ -34,6 +35,38 @@ def with_head(text: str, depth: float, cards: Sequence[str], head: int) -> str:
     at = {name: kept.pop(name, "").partition(".")[0] for name in cards}
     shown = {"depth": f"{depth:.3f}".rstrip("0").rstrip(".")} | kept | {n: f"{at[n]}.{head}" for n in cards}
     return "~".join(f"{name}_{value}" for name, value in shown.items())
+
+
+def moved(text: str, depth: float | None, at: Mapping[str, str]) -> str:
+    """The same choice at this depth (None: as it is), with these cards at other positions ("": where they start) and
+    all of their heads."""
+    kept = dict(pair.split("_", 1) for pair in text[:LONGEST].split("~") if "_" in pair) | dict(at)
+    if depth is not None:
+        kept["depth"] = "" if depth == DEPTH else f"{depth:g}"
+    return "~".join(f"{name}_{value}" for name, value in kept.items() if value)
+
+
+def pinned(text: str) -> Chosen | None:
+    """What A shows ("pin_held!depth_0.2!image_57"); None where nothing is pinned."""
+    for pair in text[:LONGEST].split("~"):
+        if found := re.fullmatch(r"pin_(held|with)((?:!.*)?)", pair):
+            return read(found[2].replace("!", "~")) if found[1] == "held" else read(text)
+    return None
+
+
+def by_hand(text: str) -> tuple[str, dict[str, str]]:
+    """The rest of a text, and what was changed by hand in it, by card ("image-hand_encoder-a-a-41-1-20")."""
+    pairs = text[:LONGEST].split("~")
+    found = {
+        name.removesuffix(HAND): value
+        for name, _, value in (pair.partition("_") for pair in pairs)
+        if name.endswith(HAND)
+    }
+    return "~".join(pair for pair in pairs if not pair.partition("_")[0].endswith(HAND)), found
+
+
+def unpinned(text: str) -> str:
+    return "~".join(pair for pair in text.split("~") if not pair.startswith("pin_"))
 
 
 def read(text: str) -> Chosen:

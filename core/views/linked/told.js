@@ -1,111 +1,130 @@
-// What is said of the position that is asked, and what was changed about the numbers before they were drawn.
+// What is said of the position that is asked: the meaning first, then in small what stands beside it: places, marks,
+// and what was changed about the numbers before they were drawn.
 
 import { descending, fill, percent, speak } from "./dom.js";
-import { stepOf } from "./thumbnails.js";
+import { timesOf } from "./marked.js";
+import { leading } from "./pointing.js";
 
-// The light that is told first: on another axis, where there is one, else on its own.
-function leading(lights) {
-  const own = lights.find((one) => one && !one.lead.crosses);
-  return lights.find((one) => one?.forward && one.lead.crosses) ?? own;
-}
+const called = (axis, i) => axis.called?.(i) ?? axis.name(i);
+const WORTH = 0.08; // from this share on a second word is named
 
-// The sentences under a card; for screen readers what stands in `heard`: only what is locked, or hovering would never
-// stop talking.
-export function tell(card, lights, { axis, i }) {
-  const { view } = card,
-    who = axis.name(i),
+// For screen readers `heard` has only what is locked, or hovering would never stop talking.
+export function tell(card, lights, asked) {
+  const { words, reading } = card.view,
+    { axis, i } = asked,
+    who = called(axis, i),
     first = leading(lights),
-    unread = first?.forward && !first.lead.rows(axis.groups[i], view.reading).length;
-  const said = unread ? [[view.words.never_input, { who }]] : sentences(card, lights, first, axis, i);
-  said.forEach(([template, values], x) => speak(card.say, template, { who, ...values }, x > 0));
+    unread = first?.forward && !first.lead.rows(axis.groups[i], reading).length;
+  const said = unread ? [[words.never_input, {}]] : sentences(card, lights, first, asked);
+  const named = { who: axis.place && axis.isPatch(i) ? words.this_patch : who };
+  said.forEach(([template, values], x) => speak(card.say, template, { ...named, ...values }, x > 0));
+  const quiet = [...(unread ? [] : beside(card, lights, first, asked)), ...changed(card, first, asked)];
+  card.note.textContent = quiet.filter(Boolean).join(" · ");
   if (card.hovered !== null) return;
-  const named = first && !unread ? [...first.axis.told].sort((a, b) => first.weights[b] - first.weights[a]) : [];
-  const list = named.slice(0, 3).map((x) => `${first.axis.name(x)} ${percent(first.weights[x], 1)}`);
-  const text = fill(view.words.heard, { who, list: list.join(", ") });
+  const top = first && !unread ? [...first.axis.told].sort((a, b) => first.weights[b] - first.weights[a]) : [];
+  const list = top.slice(0, 3).map((x) => `${first.axis.name(x)} ${percent(first.weights[x], 1)}`);
+  const text = fill(words.heard, { who, list: list.join(", ") });
   if (card.heard.textContent !== text) card.heard.textContent = text;
 }
 
 // [template, values] of each sentence.
-function sentences(card, lights, first, axis, i) {
-  const { words, turned, hide } = card.view,
+function sentences(card, lights, first, { axis, i }) {
+  const { words, turned } = card.view,
     said = [],
-    own = lights.find((one) => one && !one.lead.crosses),
     back = lights.find((one) => one && !one.forward && one.lead.crosses);
-  if (first) said.push(first.axis.shape === "grid" ? ofPatches(words, first) : ofWords(words, first, i));
-  if (back?.axis.told.length) {
-    const reader = back.axis.told.reduce((a, b) => (back.weights[b] > back.weights[a] ? b : a));
-    said.push([words.read_by, { reader: back.axis.name(reader), share: percent(back.weights[reader]) }]);
-  }
-  const later = axis.groups.length - 1 - i;
-  if (own?.lead.trace.causal && !turned && later > 0) said.push([words.target_future, { count: later }]);
-  if (first?.forward && !hide && first.axis.special.includes(true)) {
-    const { special, groups, shape, markNames } = first.axis,
-      share = groups.reduce((sum, group, x) => sum + (special[group[0]] ? first.weights[x] : 0), 0);
-    said.push([
-      shape === "grid" ? words.image_prefix : words.text_marks,
-      { share: percent(share), names: markNames },
-    ]);
+  if (first) said.push(first.axis.shape === "grid" ? ofPatches(card.view, first, i) : ofWords(card.view, first, i));
+  const readers = back?.axis.told.filter((x) => !back.axis.isMark?.(x));
+  if (readers?.length) {
+    const reader = readers.reduce((a, b) => (back.weights[b] > back.weights[a] ? b : a)),
+      text = back.lead.written ? words.read_written : words.read_by;
+    said.push([text, { reader: called(back.axis, reader), share: percent(back.weights[reader]) }]);
   }
   const refused = turned && card.leads.find(({ crosses, queries }) => crosses && queries === axis);
   if (refused) said.push([refused.keys.shape === "grid" ? words.object_column : words.target_column_source, {}]);
   return said;
 }
 
-// How few patches hold half of it, and how strong the strongest is.
-function ofPatches(words, { axis, forward, weights, shares }) {
+// How few patches hold half of it, and how strong the strongest is, itself left out.
+function ofPatches({ words, reading }, { axis, forward, lead, weights, shares }, i) {
   const sorted = [...axis.told].sort((a, b) => weights[b] - weights[a]),
     total = sorted.reduce((sum, p) => sum + weights[p], 0),
-    times = weights[sorted[0]] / (shares[sorted[0]] || 1);
+    patches = sorted.filter((p) => shares[p]).length;
   let half = 0,
     count = 0;
   while (half < total / 2 && count < sorted.length) half += weights[sorted[count++]];
-  const values = { count, patches: sorted.length, top: percent(weights[sorted[0]], 1) };
-  return [forward ? words.image_row : words.image_column, { ...values, times: times.toFixed(times < 10 ? 1 : 0) }];
+  const itself = !lead.crosses && axis.told.includes(i),
+    most = sorted.find((p) => !itself || p !== i) ?? i,
+    values = { count: fill(words.of, { count, patches }), top: percent(weights[most], 1) };
+  const other = itself ? "_other" : "",
+    text = !forward ? `image_column${other}` : lead.written ? `image_${reading}` : `image_row${other}`;
+  return [words[text], { ...values, times: timesOf(weights[most] / (shares[most] || 1)) }];
 }
 
-// The two that have most of it.
-function ofWords(words, { axis, forward, weights, lead }, i) {
-  const others = descending(weights).filter((x) => lead.crosses || (x !== i && weights[x] > 0)),
-    [a, b] = [others[0] ?? i, others[1] ?? others[0] ?? i],
+// The words that have most of it; marks only where nothing else is left.
+function ofWords({ words, reading }, { axis, forward, weights, shares, lead }, i) {
+  // Readers see different numbers of words: against their even shares they compare, as their arcs do.
+  const ranked = forward ? weights : Array.from(weights, (weight, x) => weight / (shares[x] || 1)),
+    others = descending(ranked).filter((x) => lead.crosses || (x !== i && weights[x] > 0)),
+    content = others.filter((x) => !axis.isMark(x) && weights[x] > 0),
+    [a, b] = content.length ? content : others.length ? others : [i],
     values = {
-      first: axis.name(a),
+      first: called(axis, a),
       share: percent(weights[a]),
-      second: axis.name(b),
-      share2: percent(weights[b]),
-      own: percent(weights[i]),
-    };
-  if (lead.crosses) return [words.target_row, values];
-  if (forward) return [others.length ? words.text_row : words.text_alone, values];
-  if (others.length) return [lead.written ? words.target_column : words.text_column, values];
+      second: called(axis, b ?? a),
+      share2: percent(weights[b ?? a]),
+    },
+    more = b !== undefined && weights[b] >= WORTH ? "_two" : "";
+  if (lead.crosses) return [words[`target_${reading}${more}`], values];
+  if (forward) return [others.length ? words[`text_row${more}`] : words.text_alone, values];
+  if (others.length) return [lead.written ? words.target_column : words[`text_column${more}`], values];
   return [lead.trace.causal ? words.target_unread : words.text_alone, values];
 }
 
-// What was changed about the numbers, in a line under the card.
-export function notes(card, lights, { axis, i }) {
+// Where it is, how sure the model was, and what rests on marks.
+function beside(card, lights, first, { axis, i }) {
+  const { words, turned, hide } = card.view,
+    found = [],
+    own = lights.find((one) => one && !one.lead.crosses),
+    sure = axis.sure?.(i) ?? null;
+  if (axis.place && axis.isPatch(i)) found.push(fill(words.at, axis.place(i)));
+  if (sure !== null) found.push(fill(words.sure, { share: percent(sure) }));
+  for (const { guesses, meta } of card.axes)
+    if (guesses?.length) found.push(fill(words.unsure_words, { least: percent(meta.unsure), count: guesses.length }));
+  if (own?.lead.trace.causal && !own.lead.written && own.forward && !turned && i < axis.groups.length - 1)
+    found.push(fill(words.target_future, { count: axis.groups.length - 1 - i }));
+  if (first && !first.lead.crosses && first.forward && !axis.special[axis.groups[i][0]] && first.weights[i] > 0)
+    found.push(fill(words.on_itself, { share: percent(first.weights[i]) }));
+  if (first?.forward && !hide && first.axis.special.includes(true)) {
+    const { special, groups, shape, markNames } = first.axis,
+      share = groups.reduce((sum, group, x) => sum + (special[group[0]] ? first.weights[x] : 0), 0);
+    const text = shape === "grid" ? words.image_prefix : words.text_marks;
+    found.push(fill(text, { share: percent(share), names: markNames }));
+  }
+  return found;
+}
+
+// What was changed about the numbers.
+function changed(card, first, { axis, i }) {
   const { view, leads, axes } = card,
-    { words, depth } = view,
+    { words } = view,
     found = [];
-  const missing = leads.find(({ trace }) => !trace.has(depth));
-  if (missing) found.push(fill(words.fetching, { layer: missing.trace.wanted(depth) + 1 }));
-  if (leads.some(({ written }) => written)) found.push(words[`reading_${view.reading}_note`]);
-  else if (leads.some(({ trace, keys }) => trace.causal && keys.shape === "row")) found.push(words.causal_note);
-  const first = leading(lights),
-    { keys, trace } = first?.lead ?? leads[0];
+  const missing = leads.find(({ trace }) => !trace.has(view.depth));
+  if (missing) found.push(fill(words.fetching, { layer: missing.trace.wanted(view.depth) + 1 }));
+  if (leads.some(({ written }) => written)) {
+    if (view.reading === "input") found.push(words.reading_input_note);
+  } else if (leads.some(({ trace, keys }) => trace.causal && keys.shape === "row")) found.push(words.causal_note);
+  const { keys, trace } = first?.lead ?? leads[0];
   if (view.hide && keys.special.includes(true)) {
     const [row] = first?.forward ? first.lead.rows(axis.groups[i], view.reading) : [],
-      share = row === undefined ? "–" : percent(trace.hiddenShare(trace.at(depth), card.headsOf(trace), row));
+      share = row === undefined ? "–" : percent(trace.hiddenShare(trace.at(card.depth), card.headsOf(trace), row));
     found.push(fill(words.hidden_note, { names: keys.markNames, share }));
   }
-  if (view.grid !== "maps")
-    found.push(fill(words.grid_note, { name: words[`grid_${view.grid}`], meaning: words[`grid_${view.grid}_help`] }));
+  if (leads.some(({ trace }) => trace.edits?.length)) found.push(words.hand_edited);
   if (view.keep < 1) found.push(fill(words.keep_note, { share: percent(view.keep) }));
   const grids = axes.filter(({ shape }) => shape === "grid");
   if (view.scale === "rescaled")
     found.push(...grids.map(({ ends: [low, high] }) => fill(words.rescaled_note, { low, high })));
-  if (view.smooth && grids.length) found.push(words.smooth_note);
   if (grids.some(({ unseen }) => unseen.length)) found.push(words.cut_note);
-  const maps = leads.filter((lead) => lead.keys.shape !== "grid"),
-    step = Math.max(1, ...maps.map((lead) => stepOf(Math.max(lead.trace.queries, lead.trace.keys))));
-  if (step > 1 && view.grid === "maps") found.push(fill(words.sampled_note, { step }));
-  return [...found, card.meta.note].filter(Boolean).join(" · ");
+  if (first?.axis.lit?.closed) found.push(first.forward ? words.closed_note : words.closed_note_turned);
+  return [...found, card.meta.note];
 }

@@ -1,4 +1,5 @@
-// What a crop cut away of a photo: light would say that it is looked at, so it is dark, hatched and named.
+// What a crop cut away of a photo, and what a query cannot see of it: light would say that it is looked at, so it is
+// dark and hatched, and what was cut away is named.
 
 // What of the photo the model never saw: strips beside the grid, in photo pixels.
 export function unseenOf(axis) {
@@ -15,28 +16,58 @@ export function unseenOf(axis) {
   return strips.filter(([, , width, height]) => width > 0.5 && height > 0.5);
 }
 
-// Dark and hatched, where there is room named in words: light would say that it is looked at.
-// px: screen pixels a photo pixel.
+// The patches of a grid of `columns` that are closed, as strips of one row each: [column, row, length].
+export function closedStrips(closed, columns) {
+  const strips = [];
+  for (let p = 0; p < closed.length; p++) {
+    const last = strips.at(-1),
+      column = p % columns;
+    if (!closed[p]) continue;
+    if (column && closed[p - 1]) last[2]++;
+    else strips.push([column, Math.floor(p / columns), 1]);
+  }
+  return strips;
+}
+
+// What a query cannot see. grid: { rows, columns, box } in the pixels of the context.
+export function veil(g, { rows, columns, box: [x, y, width, height] }, closed, px) {
+  const [w, h] = [width / columns, height / rows];
+  dark(
+    g,
+    closedStrips(closed, columns).map(([column, row, length]) => [x + column * w, y + row * h, length * w, h]),
+    [x, y, width, height],
+    px,
+  );
+}
+
+// What a crop cut away, where there is room named in words. px: screen pixels a photo pixel.
 export function hatch(g, strips, text, px) {
-  const size = 13 / px;
-  for (const [x, y, width, height] of strips) {
+  for (const strip of strips) {
     g.save();
-    g.beginPath();
-    g.rect(x, y, width, height);
-    g.clip();
-    g.fillStyle = "rgb(22 23 26 / 78%)";
-    g.fillRect(x, y, width, height);
-    g.strokeStyle = "#8f8b84";
-    g.lineWidth = 1.2 / px;
-    g.beginPath();
-    for (let at = x - height; at < x + width; at += 9 / px) {
-      g.moveTo(at, y + height);
-      g.lineTo(at + height, y);
-    }
-    g.stroke();
-    label(g, text, [x, y, width, height], size);
+    dark(g, [strip], strip, px);
+    if (text) label(g, text, strip, 13 / px);
     g.restore();
   }
+}
+
+// Dark and hatched: boxes within one, whose lines run on from each to the next.
+function dark(g, boxes, [x, y, width, height], px) {
+  if (!boxes.length) return;
+  g.save();
+  g.beginPath();
+  for (const box of boxes) g.rect(...box);
+  g.clip();
+  g.fillStyle = "rgb(22 23 26 / 78%)";
+  g.fillRect(x, y, width, height);
+  g.strokeStyle = "#8f8b84";
+  g.lineWidth = 1.2 / px;
+  g.beginPath();
+  for (let at = x - height; at < x + width; at += 9 / px) {
+    g.moveTo(at, y + height);
+    g.lineTo(at + height, y);
+  }
+  g.stroke();
+  g.restore();
 }
 
 // A line of text along the longer side of a box, where it fits.

@@ -1,0 +1,261 @@
+// A card as a figure for a paper or a talk: SVG with the scale, a caption and a line to cite below. What is drawn is
+// what is seen, on the ground that is asked for.
+
+import { add, fill } from "./dom.js";
+import { FACE, shape, textWidth, wrapped } from "./svg.js";
+
+const EDGE_OF = 20, // px around a figure
+  WIDEST = 260, // px of the scale
+  SIZE = 14, // px of the caption
+  READ = 7 * (25.4 / 72); // mm: letters of seven points are the smallest that are read on paper
+const COLOURS = {
+  light: { card: "#ffffff", ink: "#1a1b1e", line: "#e2ddd3", accent: "#00766b" },
+  dark: { card: "#101113", ink: "#f1eee7", line: "#2b2c30", accent: "#57dcc8" },
+};
+
+// { width, height, svg } of a card, in screen pixels. how: { wide: millimetres that it will be, 0 for as it is; ground:
+// "light", "dark", or as it is shown }.
+export function figureOf(card, how) {
+  return onGround(card.view.root, COLOURS[how.ground], () => drawn(card, how.wide));
+}
+
+// The view as if its page were of these colours, for as long as it is read.
+function onGround(root, colours, draw) {
+  if (!colours) return draw();
+  const still = "* { transition: none !important; animation: none !important; }",
+    style = add(root, "style", "", { textContent: still });
+  for (const [name, colour] of Object.entries(colours)) root.style.setProperty(`--${name}`, colour);
+  try {
+    return draw();
+  } finally {
+    for (const name of Object.keys(colours)) root.style.removeProperty(`--${name}`);
+    style.remove();
+  }
+}
+
+function drawn(card, wide) {
+  const box = card.room.getBoundingClientRect(),
+    pen = penOf(card),
+    parts = [];
+  for (const axis of card.axes) if (axis.shape === "grid" && axis.lit) parts.push(photoOf(axis, box));
+  if (card.reading && !card.reading.box.hidden) parts.push(wordsOf(card.reading, box, pen));
+  if (card.reading?.matrix && !card.reading.matrix.box.hidden) parts.push(matrixOf(card.reading.matrix.box, box, pen));
+  const width = Math.max(320, card.room.scrollWidth),
+    size = wide ? Math.max(SIZE, (READ * (width + 2 * EDGE_OF)) / wide) : SIZE,
+    line = 1.36 * size,
+    below = box.height + 22,
+    scale = scaleOf(card, below, pen, (0.86 * size) / 12, width),
+    { text, cite } = captionOf(card),
+    lines = wrapped(text, width, size),
+    last = wrapped(cite, width, 0.86 * size),
+    first = below + scale.height + line;
+  parts.push(scale.svg);
+  [...lines, ...last].forEach((said, x) => {
+    const small = x >= lines.length,
+      place = { x: 0, y: first + x * line + (small ? 0.3 * line : 0) };
+    parts.push(
+      shape("text", { ...place, "font-size": small ? 0.86 * size : size, fill: small ? pen.quiet : pen.ink }, said),
+    );
+  });
+  const height = first + (lines.length + last.length - 0.4) * line,
+    whole = [width + 2 * EDGE_OF, height + 2 * EDGE_OF].map(Math.ceil),
+    view = `${-EDGE_OF} ${-EDGE_OF} ${whole[0]} ${whole[1]}`,
+    back = shape("rect", { x: -EDGE_OF, y: -EDGE_OF, width: whole[0], height: whole[1], fill: pen.paper });
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${whole[0]}" height="${whole[1]}" viewBox="${view}"`,
+    title = shape("title", {}, `${card.meta.title}. ${card.say.textContent}`);
+  return {
+    width: whole[0],
+    height: whole[1],
+    svg: `${open} role="img" font-family="${FACE}">${title}${back}${parts.join("")}</svg>`,
+  };
+}
+
+// What stands below it: whose attention, which layer and heads, what is asked, on which scale, and what was hidden; and
+// what it was drawn with.
+export function captionOf(card) {
+  const { words, method, turned } = card.view,
+    { title, model } = card.meta,
+    heads = card.chosenHeads.length < card.count ? "" : words.all_heads,
+    how = [card.where, heads, words[`method_${method}`], words[turned ? "looked_at" : "looks_at"]],
+    said = [card.say.textContent, card.note.textContent].filter(Boolean).join(" ").replaceAll("。 ", "。"),
+    date = new Date().toISOString().slice(0, 10);
+  return {
+    text: fill(words.figure_caption, { what: [title, model].filter(Boolean).join(" · "), said }),
+    cite: fill(words.figure_cite, { how: [...how, card.scaleName].filter(Boolean).join(" · "), date }),
+  };
+}
+
+// Colours as every program reads them: of the theme, or of an element.
+function penOf(card) {
+  const g = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+  const dot = (colour) => {
+    g.clearRect(0, 0, 1, 1);
+    g.fillStyle = colour;
+    g.fillRect(0, 0, 1, 1);
+    return g.getImageData(0, 0, 1, 1).data;
+  };
+  const plain = (colour) => {
+    const [red, green, blue, opacity] = dot(colour);
+    return opacity ? `rgb(${red},${green},${blue})` : "none";
+  };
+  const opacity = (colour) => dot(colour)[3] / 255;
+  const probe = card.root.appendChild(document.createElement("i"));
+  const read = (name) => {
+    probe.style.color = `var(--${name})`;
+    return plain(getComputedStyle(probe).color);
+  };
+  const pen = { plain, opacity, ink: read("ink"), quiet: read("quiet"), paper: read("card"), lit: read("lit") };
+  probe.remove();
+  return pen;
+}
+
+function photoOf(axis, origin) {
+  const { left, top, width, height } = axis.canvas.getBoundingClientRect(),
+    [x, y] = [left - origin.left, top - origin.top],
+    sheet = document.createElement("canvas");
+  [sheet.width, sheet.height] = [Math.round(2 * width), Math.round(2 * height)];
+  axis.light(sheet.getContext("2d"), sheet.width, sheet.height, axis.lit, axis.litTints, true);
+  const { strokes, tags } = axis.marked;
+  const image = shape("image", { href: sheet.toDataURL("image/jpeg", 0.9), width, height });
+  const lines = strokes.map(({ d, width: thick, colour, dash }) => {
+    const how = { fill: "none", stroke: colour, "stroke-width": thick, "stroke-linejoin": "round" };
+    return shape("path", { d, ...how, ...(dash?.length && { "stroke-dasharray": dash }) });
+  });
+  const labels = tags.map(({ text, x: at, y: up }) => {
+    const long = 8 * text.length + 12,
+      [a, b] = [Math.max(2, Math.min(at, width - long - 2)), Math.max(2, Math.min(up, height - 24))];
+    return (
+      shape("rect", { x: a, y: b, width: long, height: 20, rx: 4, fill: "rgb(10,10,12)", "fill-opacity": 0.8 }) +
+      shape("text", { x: a + long / 2, y: b + 14.5, ...TAG }, text)
+    );
+  });
+  return `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)})">${image}${lines.join("")}${labels.join("")}</g>`;
+}
+const TAG = { "text-anchor": "middle", "font-size": 13, "font-weight": 600, fill: "#ffe9c4" };
+
+// Curves first, then words on them.
+function wordsOf(reading, origin, pen) {
+  const { left, top } = reading.svg.getBoundingClientRect(),
+    found = [];
+  for (const one of reading.svg.children) {
+    const style = getComputedStyle(one),
+      dashes =
+        style.strokeDasharray === "none" ? {} : { "stroke-dasharray": style.strokeDasharray.replaceAll("px", "") };
+    if (one.tagName === "path") {
+      const line = {
+        stroke: pen.plain(style.stroke),
+        "stroke-opacity": style.strokeOpacity,
+        "stroke-linecap": "round",
+      };
+      found.push(
+        shape("path", {
+          d: one.getAttribute("d"),
+          fill: "none",
+          "stroke-width": style.strokeWidth,
+          ...line,
+          ...dashes,
+        }),
+      );
+    } else {
+      const place = { x: one.getAttribute("x"), y: one.getAttribute("y"), "text-anchor": "middle" };
+      found.push(
+        shape(
+          "text",
+          { ...place, "font-size": 12.5, "font-weight": style.fontWeight, fill: pen.plain(style.fill) },
+          one.textContent,
+        ),
+      );
+    }
+  }
+  const words = reading.rows.flatMap((row) =>
+    [...row.box.children].map((word, i) => wordOf(word, row, i, origin, pen)),
+  );
+  return `<g transform="translate(${left - origin.left} ${top - origin.top})">${found.join("")}</g>${words.join("")}`;
+}
+
+function wordOf(word, row, i, origin, pen) {
+  const { left, top, width, height } = word.getBoundingClientRect(),
+    style = getComputedStyle(word),
+    size = parseFloat(style.fontSize),
+    [x, y] = [left - origin.left, top - origin.top],
+    asks = word.classList.contains("query"),
+    sure = row.sure(i);
+  const edge = asks ? { stroke: pen.plain(getComputedStyle(row.view.root).getPropertyValue("--accent")) } : {},
+    mark = row.isMark(i) && !asks ? { stroke: pen.quiet, "stroke-opacity": 0.4 } : {};
+  const line = { stroke: pen.plain(style.color), "stroke-width": 2, "stroke-opacity": 0.6 };
+  const under =
+    sure === null
+      ? ""
+      : shape("path", {
+          d: `M${x + 5} ${y + height - 1}h${(width - 10) * (word.classList.contains("unsure") ? 1 : sure)}`,
+          ...line,
+          ...(word.classList.contains("unsure") ? { "stroke-dasharray": "0.1 4.5", "stroke-linecap": "round" } : {}),
+        });
+  return (
+    shape("rect", {
+      x,
+      y,
+      width,
+      height,
+      rx: row.isMark(i) ? height / 2 : 6,
+      fill: pen.plain(style.backgroundColor),
+      "fill-opacity": pen.opacity(style.backgroundColor),
+      "stroke-width": asks ? 2 : 1,
+      ...edge,
+      ...mark,
+    }) +
+    shape(
+      "text",
+      {
+        x: x + width / 2,
+        y: y + height / 2 + size * 0.33,
+        "text-anchor": "middle",
+        "font-size": size,
+        fill: pen.plain(style.color),
+      },
+      row.name(i),
+    ) +
+    under
+  );
+}
+
+function matrixOf(table, origin, pen) {
+  const found = [...table.querySelectorAll("td, th")].map((cell) => {
+    const { left, top, width, height, right, bottom } = cell.getBoundingClientRect(),
+      [x, y] = [left - origin.left, top - origin.top];
+    if (cell.tagName === "TD")
+      return shape("rect", { x, y, width, height, rx: 3, fill: pen.plain(getComputedStyle(cell).backgroundColor) });
+    if (!cell.textContent) return "";
+    const text = { "font-size": 13, fill: pen.ink };
+    if (!cell.classList.contains("top"))
+      return shape(
+        "text",
+        { x: right - origin.left - 6, y: y + height / 2 + 4, "text-anchor": "end", ...text },
+        cell.textContent,
+      );
+    const [a, b] = [x + width / 2 + 4, bottom - origin.top - 5];
+    return shape(
+      "text",
+      { transform: `translate(${a.toFixed(1)} ${b.toFixed(1)}) rotate(-90)`, ...text },
+      cell.textContent,
+    );
+  });
+  return found.join("");
+}
+
+// The legend as it stands in the bar, its words so many times as large: { svg, height }.
+function scaleOf({ legend, scaleName: name }, y, pen, larger, width) {
+  const texts = [...legend.ticks.children].map((one) => one.textContent),
+    size = 12 * larger,
+    wide = Math.min(width, WIDEST * larger),
+    beside = wide + 12 + textWidth(name, size) <= width;
+  const place = { href: legend.canvas.toDataURL(), x: 0, y, width: wide, height: 12, preserveAspectRatio: "none" };
+  const ticks = texts.map((text, x) => {
+    const anchor = x === 0 ? "start" : x === texts.length - 1 ? "end" : "middle",
+      at = { x: (x / (texts.length - 1)) * wide, y: y + 14 + size };
+    return shape("text", { ...at, "font-size": size, fill: pen.ink, "text-anchor": anchor }, text);
+  });
+  const at = beside ? { x: wide + 12, y: y + 6 + 0.4 * size } : { x: 0, y: y + 14 + 2.3 * size };
+  const said = shape("text", { ...at, "font-size": size, fill: pen.quiet }, name);
+  return { svg: shape("image", place) + ticks.join("") + said, height: 14 + (beside ? 1.2 : 2.5) * size };
+}
