@@ -1,30 +1,38 @@
-"""Sidelight's entry: page settings, language and navigation. Start it with `streamlit run app.py`."""
+"""Sidelight: `streamlit run app.py`. Imported, this is the server; run for a person, it draws page settings, language,
+navigation and the chosen page."""
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.ui import choices
+from core.ui import choices, frame, server, share
 from core.ui.entry import run
-from core.ui.language import choose_language, say
+from core.ui.language import say
 
-STYLE = """<style>
-.stMainBlockContainer { padding: 2.5rem 2rem 2rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 1rem 1rem; } }
-h1 { font-size: 1.75rem !important; padding: 0 !important; }
-</style>"""
 
-st.set_page_config(page_title="Sidelight", page_icon="◐", layout="wide")
-st.html(STYLE)
-choices.begin()
-choose_language()
-page = st.navigation(
-    [
-        st.Page("pages/compare.py", title=say("page.compare"), icon=":material/compare:", default=True),
-        st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
-        st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
-        st.Page("pages/explain.py", title=say("page.explain"), icon=":material/troubleshoot:"),
-        st.Page("pages/differences.py", title=say("page.differences"), icon=":material/school:"),
-        st.Page("pages/finetune.py", title=say("page.finetune"), icon=":material/model_training:"),
-        st.Page("pages/models.py", title=say("page.models"), icon=":material/inventory_2:"),
-    ],
-)
-run(page)
+def draw() -> None:
+    choices.begin()
+    shared = frame.begin()
+    page = st.navigation(
+        [
+            st.Page("pages/compare.py", title=say("page.compare"), icon=":material/compare:", default=True),
+            st.Page("pages/vision.py", title=say("page.vision"), icon=":material/image:"),
+            st.Page("pages/translation.py", title=say("page.translation"), icon=":material/translate:"),
+            st.Page("pages/bridge.py", title=say("page.bridge"), icon=":material/visibility:"),
+            st.Page("pages/explain.py", title=say("page.explain"), icon=":material/troubleshoot:"),
+            st.Page("pages/differences.py", title=say("page.differences"), icon=":material/school:"),
+            st.Page("pages/finetune.py", title=say("page.finetune"), icon=":material/model_training:"),
+            st.Page("pages/models.py", title=say("page.models"), icon=":material/inventory_2:"),
+        ],
+        position="top",
+    )
+    try:
+        run(page)
+    finally:  # a page may stop on its way
+        with shared:
+            share.offer()
+
+
+if get_script_run_ctx(suppress_warning=True):
+    draw()
+else:
+    app = st.App(__file__, routes=server.routes(), on_script_error=server.failed)

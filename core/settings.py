@@ -32,13 +32,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _key(text: str) -> str:
+    if len(text) < 16:
+        raise ValueError("too short to be a secret")
+    return text
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One variable. read: its text to its value, ValueError where it is none. expects: what a person may write."""
+    """One variable. read: its text to its value, ValueError where it is none. expects: what a person may write. secret:
+    never repeated."""
 
     default: Any
     read: Callable[[str], Any]
     expects: str
+    secret: bool = False
 
 
 SETTINGS = {
@@ -51,6 +63,14 @@ SETTINGS = {
     "DELETE": Setting(True, _flag, "1, 0"),
     "UPLOAD_MEGABYTES": Setting(200, _count, "1, 2, 3, ..."),
     "UPLOAD_HOURS": Setting(24, _count, "1, 2, 3, ..."),
+    # Where others come: whether strangers do (else as server.address says), who handles all runs ("*": everybody), and
+    # what one person, all runs together and one job may take.
+    "PUBLIC": Setting(None, _flag, "1, 0"),
+    "OPERATORS": Setting((), _names, "ada@example.org,bob@example.org or *"),
+    "OPERATOR_KEY": Setting("", _key, "16 characters or more", secret=True),
+    "RUNS_A_PERSON": Setting(None, _count, "1, 2, 3, ..."),
+    "RUNS_MEGABYTES": Setting(None, _count, "500, 2000, 16000"),
+    "JOB_SECONDS": Setting(None, _count, "60, 600, 3600"),
 }
 
 
@@ -62,7 +82,8 @@ def setting(name: str) -> Any:
     try:
         return known.read(text)
     except ValueError as error:
-        raise SidelightError("setting.bad", name=f"SIDELIGHT_{name}", value=text, expects=known.expects) from error
+        shown = "…" if known.secret else text
+        raise SidelightError("setting.bad", name=f"SIDELIGHT_{name}", value=shown, expects=known.expects) from error
 
 
 def check() -> None:

@@ -1,35 +1,30 @@
-"""The five differences between vision and language Transformers, each shown on the loaded models."""
+"""The differences between vision and language Transformers, each shown on the loaded models: a lesson in order."""
 
 import streamlit as st
 
-from core.ui import inputs, readable
-from core.ui.columns import beside
-from core.ui.differences import quiz
+from core.ui import frame, inputs
+from core.ui.differences import gather, guide, quiz, remembered, worksheet
 from core.ui.differences.lesson import prepare
-from core.ui.differences.sections import SECTIONS
+from core.ui.differences.sections import MINUTES, SECTIONS
 from core.ui.entry import enter
-from core.ui.language import say
 
 enter()
-st.title(say("differences.title"))
-st.caption(say("differences.lead"))
+frame.head("differences")
 
-vision, translation = inputs.choose_models()
-
-left, right = beside("inputs", (2, 3))
-with left:
-    photo = inputs.choose_photo()
-with right:
-    sentence = inputs.choose_sentence(translation[1].targets, translation[1].sources)
-    readable.tell(translation[1], *sentence)
-
-section = inputs.choose_section("section", list(SECTIONS), "differences")
+found = inputs.choose_both(framed=False)  # the lessons are told of a crop
+names = list(SECTIONS)
+section = guide.choose(names)
 left, right = st.columns([2, 1])
 tally = left.empty()
-with right:
+with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
     quiz.choose_all()
-if lesson := prepare(vision, photo, translation, sentence):
+    gather.offer()
+if lesson := prepare(*found):
     with st.container(key="section_body"):
+        guide.head(section, MINUTES)
         SECTIONS[section](lesson)
+    guide.foot(section, names)
+    worksheet.offer(lesson, names)
 with tally:
     quiz.show_progress()
+remembered.keep()

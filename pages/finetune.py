@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.finetune import worker
-from core.ui import inputs, work
+from core.ui import frame, inputs, work
 from core.ui.entry import enter
 from core.ui.finetune import after, data, live, runs, setup
 from core.ui.finetune.sides import SIDES
@@ -12,8 +12,7 @@ from core.ui.language import say, show_error
 
 live.ensure_worker()
 enter()
-st.title(say("finetune.title"))
-st.caption(say("finetune.lead"))
+frame.head("finetune")
 
 folder = runs.choose()
 if folder is None:
@@ -33,7 +32,7 @@ if folder is None:
         side = SIDES[task]
         left, right = st.columns(2, gap="large")
         with left:
-            st.subheader(say("finetune.what"))
+            st.header(say("finetune.what"))
             name = inputs.choose_model(task, f"{task}_base")
             seed = int(
                 st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
@@ -49,19 +48,19 @@ if folder is None:
         with left:
             chosen = data.choose(side, getattr(model, "targets", ()), seed)
         with right:
-            st.subheader(say("finetune.how"))
+            st.header(say("finetune.how"))
             if chosen is None:
                 st.info(say("finetune.no_data"))
                 st.stop()
             job = setup.choose(side, name, model, chosen, seed)
             st.caption(say(f"finetune.probe_{task}"))
-            probe = side.probe()
+            probe = side.probe(chosen.data)
             st.markdown(say("finetune.estimate", time=live.duration(setup.estimated(job, model, chosen))))
             if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
                 started = setup.start(job, chosen, probe)
                 if started:
                     runs.open_run(started)
+elif worker.state_of(folder).state == "finished":
+    after.show(folder)
 else:
     live.show(folder)
-    if worker.state_of(folder).state == "finished":
-        after.show(folder)

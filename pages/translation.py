@@ -3,21 +3,20 @@
 import streamlit as st
 
 from core.errors import SidelightError
-from core.ui import choices, doubts, inputs, linked, readable, work
+from core.ui import choices, doubts, frame, hand, inputs, pins, readable, sentences, steps, work
 from core.ui.copyable import copyable
 from core.ui.entry import enter
+from core.ui.explain import sides
 from core.ui.language import say, show_error
-from core.ui.plain import piece_text
-from core.views.charts import entropy_bars
 
 # Name, least, most, usual.
 SLIDERS = (("beams", 1, 10, work.BEAMS), ("limit", 10, 200, work.LIMIT), ("top_k", 2, 10, work.TOP))
 
 enter()
-st.title(say("translation.title"))
-st.caption(say("translation.lead"))
+frame.head("translation")
 
-with st.expander(say("translation.settings"), icon=":material/tune:"):
+left, right = inputs.line()
+with right, inputs.settings(inputs.short_title("translation", choices.remembered("translation_model"))):
     name = inputs.choose_model("translation", "translation_model")
     beams, limit, top_k = (
         column.slider(
@@ -27,8 +26,9 @@ with st.expander(say("translation.settings"), icon=":material/tune:"):
     )
 
 name, model = work.translator_or_bundled(name)
-sentence, target = inputs.choose_sentence(model.targets, model.sources)
-readable.tell(model, sentence, target)
+with left:
+    sentence, target = sentences.choose(model.targets, model.sources)
+    readable.tell(model, sentence, target)
 try:
     translation = work.translate(name, sentence, target, beams, limit, top_k)
 except SidelightError as error:
@@ -36,31 +36,10 @@ except SidelightError as error:
     st.stop()
 
 copyable(translation.text, "translation_text")
-doubts.tell(name, translation)
-card = linked.card(translation.traces, linked.sentence_title(target), written=translation.target)
-linked.show([card], "translation")
+doubts.tell(name, translation, sentence, target)
+read = pins.SentenceRead(name, sentence, target or "", beams, limit, top_k)
+pins.show([(read.card_of(translation), read)], "translation")
+hand.offer({"sentence": sides.sentence_side(name, sentence, target, beams, limit, top_k)})
 
-st.subheader(say("translation.steps"))
-st.caption(say("translation.steps_help"))
-pieces = [piece_text(step.piece) for step in translation.steps]
-st.plotly_chart(entropy_bars(pieces, [step.entropy for step in translation.steps], say("translation.entropy")))
-rows = [
-    {
-        say("translation.step"): number,
-        say("translation.piece"): piece_text(step.piece),
-        say("translation.probability"): 100 * step.probability,
-        say("translation.entropy"): step.entropy,
-        say("translation.alternatives"): " · ".join(
-            f"{piece_text(piece)} {chance:.1%}" for piece, chance in step.alternatives
-        ),
-    }
-    for number, step in enumerate(translation.steps, 1)
-]
-st.dataframe(
-    rows,
-    hide_index=True,
-    column_config={
-        say("translation.probability"): st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.1f%%"),
-        say("translation.entropy"): st.column_config.NumberColumn(format="%.2f"),
-    },
-)
+st.header(say("translation.steps"))
+steps.show(translation.steps)

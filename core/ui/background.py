@@ -83,6 +83,13 @@ def _is_stopping() -> bool:
     return runtime.exists() and runtime.get_instance().state in (RuntimeState.STOPPING, RuntimeState.STOPPED)
 
 
+def counts() -> dict[str, int]:
+    """How many computations go on, and how many wait for their turn."""
+    with _lock:
+        begun = [work.begun is not None for work in _works.values()]
+    return {"running": sum(begun), "waiting": len(begun) - sum(begun)}
+
+
 def result(
     key: Hashable,
     title: str,
@@ -141,6 +148,12 @@ def awaited(
     place.empty()
     store.store().find(key)  # used by this request too, where another began it
     return going.future.result()
+
+
+def goes_on(key: Hashable) -> bool:
+    """Whether `result` has work under this key that is not over."""
+    with _lock:
+        return key in _works
 
 
 def shares(on_step: OnStep) -> Callable[[float], None]:

@@ -18,7 +18,7 @@ from core.ui.component import component
 
 Value = TypeVar("Value")
 
-OLD_NAMES = {"target": "to"}  # what older links call them
+OLD_NAMES = {"target": "to", "explain_model": "vision_model"}  # what older links call them
 
 _history = component("history")
 
@@ -176,11 +176,15 @@ def widget(
 
 
 def typed(name: str, key: str, default: str, longest: int | None = None) -> dict[str, Any]:
-    """Arguments of a box for any text of at most so many characters, `key` and `on_change`."""
+    """Arguments of a box for any text of at most so many characters, `key` and `on_change`. What was chosen on a page
+    with another default stays chosen, though it is this one's."""
     text = said(name)
     text = default if text is None else text[:longest]
-    _settle(name, text, default)
     now = _now()
+    if text != default:
+        _settle(name, text, default)
+    elif name in st.query_params:
+        del st.query_params[name]
     # Where it says so already it stays as it is: somebody may be typing. On another page it is another box.
     if st.session_state.get(key) != text or now.boxes.get(key) != now.page:
         st.session_state[key] = text

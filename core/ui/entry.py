@@ -8,32 +8,40 @@ import streamlit as st
 
 from core import settings
 from core.errors import SidelightError
-from core.ui import choices
-from core.ui.language import show_error
+from core.ui import choices, visitor
+from core.ui.language import say, show_error
 
-APP = Path(__file__).parents[2] / "app.py"
+MAIN = Path(__file__).parents[2] / "app.py"
 _framed = threading.local()  # whether app.py draws around what this thread runs
 
 
 def enter() -> None:
     """Called first by each page. Where a file under pages/ is the first thing that a new server is asked for, Streamlit
     runs it by itself; then app.py is run in its place, and the page in it."""
-    if not getattr(_framed, "by_app", False):
-        runpy.run_path(str(APP))
+    if not getattr(_framed, "by_main", False):
+        runpy.run_path(str(MAIN))
         st.stop()
 
 
 def run(page: st.Page) -> None:
-    """Run the chosen page. A wrong setting is told instead."""
+    """Run the chosen page. A wrong setting is told instead, and where a login is set up, it is asked for."""
     try:
         settings.check()
     except SidelightError as error:
         show_error(error)
         st.stop()
+    if visitor.must_sign_in():
+        st.info(say("visitor.who"))
+        st.button(say("visitor.sign_in"), on_click=st.login, type="primary")
+        st.stop()
     choices.navigated()
-    _framed.by_app = True
+    _framed.by_main = True
     try:
         page.run()
     finally:
-        _framed.by_app = False
+        _framed.by_main = False
     choices.end()
+    if name := visitor.name():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(name, width="content")
+            st.button(say("visitor.sign_out"), on_click=st.logout, type="tertiary")

@@ -1,4 +1,4 @@
-"""The interface language: a switch in the sidebar."""
+"""The interface language: a switch at the right of the header."""
 
 import streamlit as st
 
@@ -13,11 +13,13 @@ def choose_language() -> None:
     """Draw the switch. A first visit starts in the browser's language, which is no part of a link: its reader has his
     own."""
     default = "zh" if (st.context.locale or "").startswith("zh") else "en"
-    st.sidebar.segmented_control(
+    st.segmented_control(
         "Language · 语言",
         list(wording.LANGUAGES),
         format_func=wording.LANGUAGES.__getitem__,
         required=True,
+        label_visibility="collapsed",
+        width="content",
         **choices.widget("lang", "lang", wording.LANGUAGES, default, also=OLD),
     )
 

@@ -1,40 +1,63 @@
 """The linked view as a Streamlit component: one mount, all of whose movement stays in the browser."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
 
 import streamlit as st
 from PIL import Image
 
-from core import wording
+from core import store, wording
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.trace import AttentionTrace, Traces
 from core.ui import background, choices
-from core.ui.inputs import target_name
 from core.ui.language import language, say
+from core.ui.sentences import target_name
 from core.views.linked import page, payload, state
-from core.views.linked.cards import Card, CardAxis, Lead, Named, card_of
-from core.views.linked.numbers import numbers
+from core.views.linked.cards import UNSURE, Card, CardAxis, Lead, Named, card_of
+from core.views.linked.numbers import as_file, numbers
 from core.views.linked.scores import fits_budget
 
 _component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
 
-def show(found: Sequence[Card | None], name: str, tall: int = 448) -> None:
+@dataclass(frozen=True)
+class Beside:
+    """What may stand beside the cards as A. cards: in place of each, None where A has the same. always: it is there
+    without being pinned. told, swapped: are called with what is chosen in the view, and with what it is once A and B
+    change places."""
+
+    cards: tuple[Card | None, ...] = ()
+    always: bool = False
+    told: Callable[[str], None] | None = None
+    swapped: Callable[[str], None] | None = None
+
+
+def show(found: Sequence[Card | None], name: str, beside: Beside | None = None) -> None:
     """Draw the cards that there are under one bar, with a download of the same view as one HTML file.
 
-    What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it.
+    What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it. beside: without
+    it nothing can be pinned.
     """
     cards = tuple(card for card in found if card)
     if not cards:
         return
     key = f"linked_{name}"
-    data, start = _packed(cards, tall), _view_text()  # the view reads the link when it is mounted
-    _component(data=data, key=key, default={"view": ""}, on_view_change=lambda: _take(key))
+    packed, data = _packed(cards, beside)
+    start, spoken = _view_text(), language()  # the view reads the link when it is mounted
+    gone, several = say("view_page.gone"), len(cards) > 1
+    told, swapped = (beside.told, beside.swapped) if beside else (None, None)
+    _component(
+        data=data,
+        key=key,
+        default={"view": ""},
+        on_view_change=lambda: _take(key, told),
+        on_swap_change=lambda: swapped(str(st.session_state[key].swap)) if swapped else None,
+    )
     below = st.container(horizontal=True)
     below.download_button(
         say("view_page.save"),
-        lambda: page.standalone(data, "Sidelight", start).encode(),
+        lambda: _saved(packed, start, spoken, gone),
         file_name="sidelight.html",
         mime="text/html",
         icon=":material/download:",
@@ -43,8 +66,8 @@ def show(found: Sequence[Card | None], name: str, tall: int = 448) -> None:
     )
     below.download_button(
         say("view_page.numbers"),
-        lambda: numbers(cards, state.read(start)),
-        file_name="sidelight.zip" if len(cards) > 1 else "sidelight.csv",
+        lambda: _numbers(packed, start, gone, several),
+        file_name="sidelight.zip" if several else "sidelight.csv",
         icon=":material/table:",
         on_click="ignore",
         help=say("view_page.numbers_help"),
@@ -56,22 +79,63 @@ def chosen() -> state.Chosen:
     return state.read(_view_text())
 
 
+def scrub(depth: float) -> None:
+    """Move every view's film. depth: 0 first layer, 1 last."""
+    choices.write("view", state.moved(_view_text(), depth, {}), "")
+
+
+def pinned() -> state.Chosen | None:
+    """What A shows; None where nothing is pinned."""
+    return state.pinned(_view_text())
+
+
+def unpin() -> None:
+    choices.write("view", state.unpinned(_view_text()), "")
+
+
 def _view_text() -> str:
     return (choices.said("view") or "")[: state.LONGEST]
 
 
-def _take(key: str) -> None:
-    choices.write("view", str(st.session_state[key].view)[: state.LONGEST], "")
+def _take(key: str, told: Callable[[str], None] | None) -> None:
+    text = str(st.session_state[key].view)[: state.LONGEST]
+    choices.write("view", text, "")
+    if told:
+        told(text)
 
 
-def _packed(cards: tuple[Card, ...], tall: int) -> bytes:
-    """Packed once, not at each rerun: what is locked comes back often. The traces are named by what they are in memory,
-    so they are kept with it."""
-    words = wording.starting_with("view.", language())
-    made_of = tuple((card.title, card.note, *map(_made_of, (*card.axes, *card.leads))) for card in cards)
-    return background.awaited(
-        ("packed", made_of, language(), tall), say("work.view"), lambda _: (payload.pack(cards, words, tall), cards), ()
-    )[0]
+def _packed(cards: tuple[Card, ...], beside: Beside | None) -> tuple[Hashable, bytes]:
+    """Its key in the store, and what the browser gets: packed once, not at each rerun, as what is locked comes back
+    often. The traces are named by what they are in memory, so they are kept with it."""
+    words, old = wording.starting_with("view.", language()), beside.cards if beside else ()
+    how = beside is not None and beside.always, beside is not None
+    made_of = tuple(
+        card and (card.title, card.note, *map(_made_of, (*card.axes, *card.leads))) for card in (*cards, *old)
+    )
+    key = "packed", made_of, how, language()
+    made = background.awaited(key, say("work.view"), lambda _: (payload.pack(cards, words, old, *how), cards, old), ())
+    return key, made[0]
+
+
+def _kept(packed: Hashable) -> tuple[bytes, tuple[Card, ...], tuple[Card | None, ...]] | None:
+    """What the browser got and what it was made of. A button holds the key alone: it may be pressed hours later, or
+    never, and what it held the store could not let go."""
+    store.begin()
+    try:
+        return store.store().find(packed)
+    finally:
+        store.begin()
+
+
+def _saved(packed: Hashable, start: str, spoken: str, gone: str) -> bytes:
+    kept = _kept(packed)
+    return (page.standalone(kept[0], "Sidelight", start, spoken) if kept else f"<p>{escape(gone)}</p>").encode()
+
+
+def _numbers(packed: Hashable, start: str, gone: str, several: bool) -> bytes:
+    if kept := _kept(packed):
+        return numbers(kept[1], state.read(start))
+    return as_file({"sidelight.csv": gone} | ({"sidelight.txt": gone} if several else {}))
 
 
 def _made_of(one: CardAxis | Lead) -> tuple[object, ...]:
@@ -86,6 +150,8 @@ def card(
     written: TokenAxis | None = None,
     named: Sequence[Named] = (),
     marked: Sequence[int] = (),
+    sure: Sequence[float] = (),
+    unsure: float = UNSURE,
 ) -> Card | None:
     """The card of a result (`card_of`), or None (said on the page) where none of its attention was captured.
 
@@ -99,7 +165,7 @@ def card(
             st.caption(say("trace.formed", positions=len(trace.query_axis), size=f"{trace.nbytes / 1e6:.1f}"))
         for problem in trace.problems:
             st.warning(say("trace.differs", layer=problem.layer + 1, deviation=f"{problem.deviation:.1%}"))
-    own = card_of(traces, title, photo, written, named, marked)
+    own = card_of(traces, title, photo, written, named, marked, sure, unsure)
     leads = tuple(_bounded(lead) for lead in own.leads)
     layer = next((lead.layers[0] for lead in leads if lead.layers), None)
     note = "" if layer is None else say("view_page.one_layer", layer=layer + 1)
@@ -107,9 +173,12 @@ def card(
 
 
 def _bounded(lead: Lead) -> Lead:
-    if fits_budget(lead.trace):
-        return lead
-    return replace(lead, layers=(chosen().layer(lead.trace.layers),))
+    return at_layer(lead, chosen()) if not fits_budget(lead.trace) else lead
+
+
+def at_layer(lead: Lead, shown: state.Chosen) -> Lead:
+    """With the one layer that is shown."""
+    return replace(lead, layers=(shown.layer(lead.trace.layers),))
 
 
 def photo_title(title: str, axis: PatchAxis) -> str:

@@ -15,12 +15,14 @@ def middle(grid: Grid) -> int:
     return grid[0] // 2 * grid[1] + grid[1] // 2
 
 
-def linked(name: str, grid: Grid) -> tuple[int, Callable[[int], None]]:
-    """The patch that the link has under `name` as row,column, else the middle one; and what chooses another."""
+def linked(name: str, grid: Grid, first: int | None = None) -> tuple[int, Callable[[int], None]]:
+    """The patch that the link has under `name` as row,column, else the first one, by default in the middle; and what
+    chooses another."""
     rows, columns = grid
+    usual = middle(grid) if first is None else first
     numbers = [f"{row},{column}" for row in range(1, rows + 1) for column in range(1, columns + 1)]
-    chosen = choices.read(name, {number: patch for patch, number in enumerate(numbers)}, middle(grid))
-    return chosen, lambda patch: choices.write(name, numbers[patch], numbers[middle(grid)])
+    chosen = choices.read(name, {number: patch for patch, number in enumerate(numbers)}, usual)
+    return chosen, lambda patch: choices.write(name, numbers[patch], numbers[usual])
 
 
 def row_and_column(chosen: int, grid: Grid, key: str, take: Callable[[int], None]) -> None:

@@ -5,6 +5,8 @@ What `st.text`, `st.code`, selectboxes and tables of data show is text already.
 
 import re
 
+from core.models.languages import iso
+from core.models.pieces import TAG
 from core.ui.language import say
 
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
@@ -15,7 +17,14 @@ def plain(text: str) -> str:
     return MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
+def unmarked(markdown: str) -> str:
+    """A sentence of ours as plain text, for a place that knows no Markdown: what `plain` gave comes back as it was."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])|\*+", lambda sign: sign[1] or "", markdown)
+
+
 def piece_text(text: str) -> str:
-    """What a piece is called where it stands alone: the end mark by one name, a piece that is only a word's start by a
-    sign. It is text, not Markdown."""
-    return say("view.end_mark") if text == "</s>" else text or "␣"
+    """What a piece is called where it stands alone: the end mark by one name, a language tag as in the linked view, a
+    piece that is only a word's start by a sign. It is text, not Markdown."""
+    if TAG.fullmatch(text):
+        return f"→ {iso(text.strip('<>')).upper()}"
+    return say("list.end_mark") if text == "</s>" else text or "␣"

@@ -21,7 +21,7 @@ from core.models.segmentation import load_segmenter
 from core.models.translation import Translation, Translator, load_translator
 from core.models.vision import VisionModel, VisionResult
 from core.tasks import TASKS, Model
-from core.ui import background
+from core.ui import background, visitor
 from core.ui.language import say, show_error
 
 # What pages take where nobody chose otherwise: with the same settings they share one run.
@@ -74,7 +74,10 @@ def _or_bundled(task: str, name: str) -> tuple[str, Any]:
 
 def model(task: str, name: str) -> Model | None:
     """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again
-    once it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError."""
+    once it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError, for another person's
+    too."""
+    if not visitor.sees_model(name):
+        raise SidelightError("model.others" if visitor.is_others_model(name) else "model.run_gone", name=name)
     if not (_is_here(task, name) or _is_fetched_now(task, name)):
         return None
     return background.awaited(
@@ -148,9 +151,11 @@ def translate(
     )
 
 
-def read(name: str, sentence: str, target: str | None) -> Translation:
-    """The same, with what pages take by themselves, for whoever draws nothing."""
-    how = (sentence, target, BEAMS, LIMIT, TOP)
+def read(
+    name: str, sentence: str, target: str | None, beams: int = BEAMS, max_pieces: int = LIMIT, top_k: int = TOP
+) -> Translation:
+    """The same, for whoever draws nothing."""
+    how = (sentence, target, beams, max_pieces, top_k)
     return store.store().get(("translation", name, *how), lambda: translator(name).translate(*how), (name,))
 
 

@@ -11,7 +11,7 @@ from core.differences.structure import Part, Ripple
 from core.ui import choices, work
 from core.ui.clickable import clickable
 from core.ui.columns import beside
-from core.ui.differences import quiz, writing
+from core.ui.differences import foreign, quiz, squares, writing
 from core.ui.differences.lesson import Lesson, ink
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
@@ -47,14 +47,18 @@ def _ripple(lesson: Lesson) -> Ripple:
 def show(lesson: Lesson) -> None:
     st.markdown(say("lesson_arch.lead"))
     _diagram(lesson)
+    link = {"explain": "arithmetic", "walk": "block"}
+    st.page_link("pages/explain.py", label=say("lesson_arch.walk"), icon=":material/arrow_forward:", query_params=link)
     _causal(lesson)
     writing.show(lesson, tree)
-    st.subheader(say("lesson_arch.words"))
+    foreign.show(lesson)
+    st.header(say("lesson_arch.words"))
     st.markdown(say("lesson_arch.words_text"))
+    squares.show(lesson)
 
 
 def _diagram(lesson: Lesson) -> None:
-    st.subheader(say("lesson_arch.diagram"))
+    st.header(say("lesson_arch.diagram"))
     vision = structure.vision_parts(lesson.vision_model, lesson.vision)
     text = structure.translator_parts(lesson.translator, lesson.translation)
     if not _ask_most(lesson, vision, text):
@@ -103,9 +107,9 @@ def _tensors(part: Part) -> None:
         {
             say("lesson_arch.tensor"): name,
             say("lesson_arch.shape"): " × ".join(map(str, shape)),
-            say("lesson_arch.count"): say("lesson_arch.shared") if shared else f"{_product(shape):,}",
+            say("lesson_arch.count"): f"{_product(shape):,}" if counted == "here" else say(f"lesson_arch.{counted}"),
         }
-        for name, shape, shared in part.tensors
+        for name, shape, counted in part.tensors
     ]
     st.dataframe(rows, hide_index=True, height=min(320, 38 + 35 * len(rows)))
 
@@ -138,7 +142,7 @@ def _product(shape: tuple[int, ...]) -> int:
 
 def _totals(vision: list[Part], text: list[Part]) -> None:
     values = {"vision": f"{sum(p.parameters for p in vision):,}", "text": f"{sum(p.parameters for p in text):,}"}
-    tied = any(shared for part in text if part.role == "head" for _, _, shared in part.tensors)
+    tied = any(counted == "before" for part in text if part.role == "head" for *_, counted in part.tensors)
     if tied:
         table = max(part.parameters for part in text if part.role == "embed")
         st.caption(say("lesson_arch.totals", shared=f"{table:,}", **values))
@@ -168,7 +172,7 @@ def _ask_most(lesson: Lesson, vision: list[Part], text: list[Part]) -> bool:
 
 
 def _causal(lesson: Lesson) -> None:
-    st.subheader(say("lesson_arch.causal"))
+    st.header(say("lesson_arch.causal"))
     translation = lesson.translation
     encoder, decoder = (translation.traces[kind] for kind in ("encoder", "decoder"))
     shares = {"encoder": structure.future_share(encoder), "decoder": structure.future_share(decoder)}
@@ -187,6 +191,7 @@ def _causal(lesson: Lesson) -> None:
         return
     st.latex(r"\mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}+M\right)V")
     st.latex(r"M_{ij}=\begin{cases}0&j\le i\\-\infty&j>i\end{cases}")
+    st.caption(say("lesson_arch.mask_symbols"))
     st.caption(say("lesson_arch.causal_help"))
     titles = say("lesson_arch.query"), say("lesson_arch.key")
     for column, trace, name in zip(beside("causal"), (encoder, decoder), ("encoder", "decoder"), strict=True):

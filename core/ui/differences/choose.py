@@ -6,8 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.differences import chooser
-from core.ui import choices
-from core.ui.differences.lesson import Lesson, note
+from core.ui import choices, visitor
+from core.ui.differences.lesson import Lesson, model_title, note
 from core.ui.differences.measure import large, table
 from core.ui.language import say
 from core.ui.plain import plain
@@ -23,7 +23,7 @@ def show(lesson: Lesson) -> None:
         ("licence", chooser.LICENCES),
     )
     answers = {name: _ask(place, name, options) for place, (name, options) in zip(places, questions, strict=True)}
-    found = chooser.fitting(**answers)
+    found = [one for one in chooser.fitting(**answers) if visitor.sees_model(one.name)]
     if not found:
         st.info(say("choose.nothing"))
         return
@@ -32,18 +32,23 @@ def show(lesson: Lesson) -> None:
         [say("choose.model"), say("choose.size"), say("choose.ready"), say("choose.licence"), say("choose.figure")],
         [
             [
-                f"**{plain(one.title)}**" + (f" · {say('choose.now')}" if one.name in now else "") + _hub(one),
+                f"**{plain(model_title(one.name) if one.here else one.title)}**"
+                + (f" · {say('choose.now')}" if one.name in now else "")
+                + _hub(one),
                 large(one.parameters),
                 say("choose.yes" if one.ready else "choose.after"),
-                plain(one.licence),
+                plain(_told(one.licence)),
                 _figure(one),
             ]
             for one in found
         ],
         texts=5,
     )
-    note(say(f"choose.method_{chooser.METHODS[answers['data']]}"))
-    if answers["data"] != "none":
+    if answers["data"] != "none" and answers["task"] not in chooser.LEARNT_HERE:
+        note(say("choose.elsewhere"))
+    else:
+        note(say(f"choose.method_{chooser.METHODS[answers['data']]}"))
+    if answers["data"] != "none" and answers["task"] in chooser.LEARNT_HERE:
         st.page_link("pages/finetune.py", label=say("page.finetune"), icon=":material/model_training:")
     st.caption(say("choose.rule"))
 
@@ -63,5 +68,14 @@ def _hub(one: chooser.Candidate) -> str:
 
 def _figure(one: chooser.Candidate) -> str:
     if one.here:
-        return f"{one.figure} ({say('choose.measured')})" if one.figure else say("choose.see_card")
-    return f"{one.figure} ([{say('choose.source')}]({one.source}))"
+        return (
+            say("choose.by", figure=_told(one.figure), source=say("choose.measured"))
+            if one.figure
+            else say("choose.see_card")
+        )
+    return say("choose.by", figure=one.figure, source=f"[{say('choose.source')}]({one.source})")
+
+
+def _told(text: str) -> str:
+    """In the person's language, where it is a key of the wording."""
+    return say(text) if text.startswith("choose.") else text

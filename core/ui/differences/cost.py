@@ -1,4 +1,4 @@
-"""Section 5, scenarios and cost: what both models take on this machine, how it grows, and what makes it less."""
+"""Section 7, cost: what both models take on this machine, how it grows, and what makes it less."""
 
 import math
 
@@ -153,14 +153,17 @@ def _growth(lesson: Lesson) -> None:
     with right:
         st.markdown(f"**{say('cost.share')}**")
         shares = {
-            say("cost.see_flops"): [(p.positions, p.attention_operations) for p in seen],
-            say("cost.see_time"): [(p.positions, p.attention_time) for p in seen],
-            say("cost.read_flops"): [(p.positions, p.attention_operations) for p in at_once],
-            say("cost.read_time"): [(p.positions, p.attention_time) for p in at_once],
+            say("cost.see"): [(p.positions, p.attention_operations) for p in seen],
+            say("cost.read"): [(p.positions, p.attention_operations) for p in at_once],
         }
-        st.plotly_chart(
-            lines(shares, say("cost.n"), say("cost.attention_share"), log=True), key="growth_share", config=QUIET
-        )
+        figure = lines(shares, say("cost.n"), say("cost.share_flops"), log=True)
+        st.plotly_chart(figure, key="growth_share", config=QUIET)
+        spent = {
+            say("cost.see"): [(p.positions, p.attention_time) for p in seen],
+            say("cost.read"): [(p.positions, p.attention_time) for p in at_once],
+        }
+        figure = lines(spent, say("cost.n"), say("cost.share_time"), log=True)
+        st.plotly_chart(figure, key="growth_share_time", config=QUIET)
     work_fits = _fits(work)
     table(
         ["", say("cost.power_time"), say("cost.power_flops"), say("cost.power_size")],

@@ -1,4 +1,4 @@
-"""Other tasks, within section 2: a model of the hub by its name, its answer, and its attention in the linked view."""
+"""Other tasks, within section 4: a model of the hub by its name, its answer, and its attention in the linked view."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,9 +15,11 @@ from core.models.detection import Detection
 from core.models.generation import Continuation
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
-from core.ui import background, inputs, linked, work
+from core.ui import background, choices, inputs, known, linked, work
 from core.ui.copyable import copyable
-from core.ui.differences.lesson import Lesson
+from core.ui.differences.lesson import Lesson, joined
+from core.ui.explain import maps
+from core.ui.explain import text as text_side
 from core.ui.language import say, show_error
 from core.ui.plain import plain
 from core.views.charts import QUIET, probability_bars
@@ -25,17 +27,7 @@ from core.views.differences.figures import piece_bars
 from core.views.linked.cards import Named
 from core.views.masks import COLOURS, coloured_photo
 
-SUGGESTED = {
-    "detect": ("hustvl/yolos-tiny", "hustvl/yolos-small", "facebook/detr-resnet-50"),
-    "segment": ("nvidia/segformer-b0-finetuned-ade-512-512", "Intel/dpt-large-ade"),
-    "summary": ("google-t5/t5-small", "facebook/bart-large-cnn"),
-    "answer": ("distilbert/distilbert-base-cased-distilled-squad", "deepset/roberta-base-squad2"),
-    "classify": (
-        "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
-        "cardiffnlp/twitter-roberta-base-sentiment-latest",
-    ),
-    "generate": ("distilbert/distilgpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B"),
-}
+TASKS = ("detect", "segment", "summary", "answer", "classify", "generate")
 SIDES = (256, 384, 512, 640, 800)  # px of a photo's shortest edge
 LEAST = 0.1  # probability of an object that is kept at all
 LONGEST = 4000  # characters that are typed
@@ -45,11 +37,12 @@ CLASSES = 12  # of a text, that are shown
 def show(lesson: Lesson) -> None:
     """The tasks in a row; the chosen one waits for Start, because its model has to be fetched once."""
     st.caption(say("lesson_hub.lead"))
-    task = inputs.choose_section("hub_task", list(SUGGESTED), "lesson_hub")
+    task = inputs.choose_section("hub_task", TASKS, "lesson_hub")
     titles = {name: folder.name for name, folder in catalogue.folders(task).items()}
-    titles = {name: name for name in SUGGESTED[task]} | titles
+    offered = known.titles(task)
+    first = next(iter(offered))
     name = inputs.choose_named(
-        f"hub_{task}", titles, SUGGESTED[task][0], say("lesson_hub.model"), say("lesson_hub.model_help")
+        f"hub_{task}", offered | titles, first, say("lesson_hub.model"), say("lesson_hub.model_help")
     )
     try:
         SHOW[task](lesson, name)
@@ -98,7 +91,7 @@ def _segment(lesson: Lesson, name: str) -> None:
         return
     shown = list(found.shares)[: len(COLOURS)]
     left, right = st.columns(2, gap="large")
-    left.image(coloured_photo(lesson.image, found.classes, shown), width="stretch")
+    left.image(coloured_photo(lesson.image, found.classes, shown), width="stretch", alt=lesson.title)
     figure = probability_bars([found.labels[one] for one in shown], [found.shares[one] for one in shown])
     figure.update_traces(marker_color=[f"rgb{colour}" for colour in COLOURS])
     right.plotly_chart(figure, key="hub_shares", config=QUIET)
@@ -111,7 +104,7 @@ def _picture(lesson: Lesson, name: str, found: Detection | Segmentation, named: 
     if "encoder" in found.traces and found.left_out:
         st.caption(say("lesson_hub.left_out", shown=found.traces["encoder"].layers, count=found.left_out))
     card = linked.card(found.traces, linked.photo_title(name, found.axis), lesson.image, named=named)
-    linked.show([card], "hub_image", tall=560)
+    linked.show([card], "hub_image")
 
 
 def _summary(lesson: Lesson, name: str) -> None:
@@ -150,8 +143,14 @@ def _classify(lesson: Lesson, name: str) -> None:
         told.append(say("lesson_hub.more_labels", shown=CLASSES, count=len(found.classes)))
     if all(label == f"LABEL_{number}" for number, label in enumerate(found.classes)):
         told.append(say("lesson_hub.classes_unnamed"))
-    st.caption(" ".join(told))
+    st.caption(joined(*told))
     linked.show([linked.card(found.traces, name)], "hub_text")
+    if st.toggle(
+        say("text_side.why"), **choices.widget("why", "hub_why", (False, True), False, lambda on: str(int(on)))
+    ):
+        side = text_side.side(name, text)
+        if side is not None:
+            maps.show_one(side)
 
 
 def _generate(lesson: Lesson, name: str) -> None:

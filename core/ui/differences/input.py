@@ -6,17 +6,19 @@ from core.differences import inputs
 from core.differences.inputs import Pieces
 from core.ui import choices
 from core.ui.columns import beside
-from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson
+from core.ui.differences import chinese, quiz
+from core.ui.differences.lesson import Lesson, piece_name
 from core.ui.differences.pick import choose_patch, place
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
+from core.ui.numbers import power_of_ten
 from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET
 from core.views.differences import figures
 
 CHANNELS = {"red": "#ff5a4d", "green": "#48c774", "blue": "#5b9dff"}
 NEAREST = 4  # patches whose positions count as the most similar
+BEGINS = 24  # characters of a sentence of which the pieces are told
 
 
 def show(lesson: Lesson) -> None:
@@ -29,12 +31,13 @@ def show(lesson: Lesson) -> None:
         _sentence(lesson, pieces)
     _places(lesson, patch, pieces)
     _length(lesson)
+    chinese.show(lesson)
 
 
 def _picture(lesson: Lesson) -> int:
     rows, columns = lesson.vision.axis.grid
     side = lesson.vision_model.patch
-    st.subheader(say("lesson_input.image"))
+    st.header(say("lesson_input.image"))
     st.caption(say("lesson_input.image_help", rows=rows, columns=columns, side=side))
     patch = choose_patch(lesson)
     found = inputs.embed_patch(lesson.vision_model, lesson.vision, patch)
@@ -63,20 +66,20 @@ def _picture(lesson: Lesson) -> int:
         st.info(say("lesson_input.not_linear"))
         return patch
     st.latex(r"\mathbf{z}_p = W\,\mathbf{x}_p + \mathbf{b}")
+    st.caption(say("lesson_input.patch_symbols"))
     figure = figures.strips(found.embedding[None], [say("lesson_input.patch_row")], height=120)
     st.plotly_chart(figure, key="lesson_embedding", config=QUIET)
     outputs, read = found.weight
-    values = {"side": side, "outputs": outputs, "inputs": read, "deviation": f"{found.deviation:.1e}"}
+    values = {"side": side, "outputs": outputs, "inputs": read, "deviation": power_of_ten(found.deviation)}
     st.markdown(say("lesson_input.linear", **values))
     return patch
 
 
 def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     axis = lesson.translation.source
-    st.subheader(say("lesson_input.sentence"))
-    if not _ask_pieces(lesson):
-        return
-    st.caption(say("lesson_input.sentence_help", count=len(axis), vocabulary=f"{pieces.vocabulary:,}"))
+    st.header(say("lesson_input.sentence"))
+    told = {"count": len(axis), "marks": sum(axis.special), "vocabulary": f"{pieces.vocabulary:,}"}
+    st.caption(say("lesson_input.sentence_help", **told))
     words = axis.merged().pieces
     rows = [
         {
@@ -89,45 +92,44 @@ def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     st.dataframe(rows, hide_index=True, height=min(300, 38 + 35 * len(rows)))
     st.markdown(f"**{say('lesson_input.lookup')}**")
     st.latex(r"\mathbf{z}_i = s\,E_{\mathrm{id}_i}")
+    st.caption(say("lesson_input.lookup_symbols"))
     st.plotly_chart(
         figures.strips(pieces.embeddings, [piece_text(name) for name in axis.pieces]), key="lesson_lookup", config=QUIET
     )
     width = pieces.embeddings.shape[1]
     values = {"vocabulary": f"{pieces.vocabulary:,}", "width": width, "scale": f"{pieces.scale:g}"}
     st.caption(say("lesson_input.lookup_help", **values))
+    _ask_capitals(lesson)
 
 
-def _ask_pieces(lesson: Lesson) -> bool:
-    axis = lesson.translation.source
-    typed = axis.merged()
-    words = sum(not mark for mark in typed.special)
-    pieces = len(axis)
-    split = sum(axis.words.count(word) > 1 for word in set(axis.words))
-    counts = sorted({words, pieces, len(lesson.sentence), pieces * 2})
-    told = {"pieces": pieces, "words": words, "marks": sum(axis.special), "split": split}
-    return quiz.ask_option(
-        lesson,
-        "input_pieces",
-        say("lesson_input.ask_pieces"),
-        {str(count): str(count) for count in counts},
-        lambda choice: Verdict(choice == str(pieces), say("lesson_input.tell_pieces", **told)),
-    )
+def _ask_capitals(lesson: Lesson) -> None:
+    """The same letters, larger: they are others to a tokenizer, and the sentence falls into other pieces."""
+    shouted = lesson.sentence.upper()
+    before, after = len(lesson.translation.source), lesson.translator.length(shouted, lesson.target)
+    _, begins = lesson.translator.source_pieces(shouted[:BEGINS], lesson.target)
+    truth = "fewer" if after < before else "same" if after == before else "some" if after <= 2 * before else "many"
+    names = (piece for piece, mark in zip(begins.pieces, begins.special, strict=True) if not mark)
+    told = {"before": before, "after": after, "pieces": piece_name(" · ".join(names))}
+    options = {name: say(f"lesson_input.capitals_{name}") for name in ("fewer", "same", "some", "many")}
+    check = lambda choice: Verdict(choice == truth, say("lesson_input.tell_capitals", **told))  # noqa: E731
+    quiz.ask_option(lesson, "input_capitals", say("lesson_input.ask_capitals", count=before), options, check)
 
 
 def _places(lesson: Lesson, patch: int, pieces: Pieces) -> None:
     left, right = beside("places")
     with left:
-        st.subheader(say("lesson_input.positions"))
+        st.header(say("lesson_input.positions"))
         _patch_positions(lesson, patch)
         _prefix(lesson)
     with right:
-        st.subheader(say("lesson_input.order"))
+        st.header(say("lesson_input.order"))
         if pieces.positions is None:
             st.info(say("lesson_input.no_order"))
             return
         alike = inputs.cosines(pieces.positions)
         names = [piece_text(name) for name in lesson.translation.source.pieces]
         st.latex(r"\mathbf{x}_i = \mathbf{z}_i + \mathbf{p}_i,\qquad \cos(\mathbf{p}_i,\mathbf{p}_j)")
+        st.caption(say("lesson_input.order_symbols"))
         st.plotly_chart(figures.matrix(alike, names, names, -1, 1, 380), key="lesson_order", config=QUIET)
         near, far = float(alike.diagonal(1).mean()) if len(names) > 1 else 1.0, float(alike[0, -1])
         st.caption(say("lesson_input.order_help", near=f"{near:.2f}", far=f"{far:.2f}"))
@@ -155,6 +157,7 @@ def _patch_positions(lesson: Lesson, patch: int) -> None:
     st.latex(
         r"\cos(\mathbf{e}_p,\mathbf{e}_q)=\frac{\mathbf{e}_p\cdot\mathbf{e}_q}{\|\mathbf{e}_p\|\,\|\mathbf{e}_q\|}"
     )
+    st.caption(say("lesson_input.position_symbols"))
     at = say("lessons.patch_at", row="{row}", column="{column}")
     figure = figures.grid_map(alike.reshape(grid), at, patch)
     st.plotly_chart(figure, key="lesson_positions", config=QUIET)
@@ -180,7 +183,7 @@ def _prefix(lesson: Lesson) -> None:
 
 
 def _length(lesson: Lesson) -> None:
-    st.subheader(say("lesson_input.length"))
+    st.header(say("lesson_input.length"))
     model, axis, source = lesson.vision_model, lesson.vision.axis, lesson.translation.source
     rows, columns = axis.grid
     side = lesson.vision.fitted.pixels.width

@@ -14,7 +14,8 @@ from core.errors import SidelightError
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.ui import background, work
-from core.ui.language import say, show_error
+from core.ui.inputs import model_titles
+from core.ui.language import language, say, show_error
 from core.ui.plain import piece_text, plain
 
 Result = TypeVar("Result")
@@ -101,12 +102,19 @@ def prepare(
 ) -> Lesson | None:
     """Run both models; None, with the reason on the page, where one cannot take its input."""
     try:
+        if not vision[1].one_grid:
+            raise SidelightError("model.several_grids", name=vision[1].name)
         work.run_image(vision[0], photo[1], work.side(vision[1]), "crop")
         work.translate(translation[0], *sentence)
     except SidelightError as error:
         show_error(error)
         return None
     return Lesson(vision[0], *photo, translation[0], *sentence)
+
+
+def model_title(name: str) -> str:
+    """A model by its key, as the person's language calls it; any other by its name."""
+    return (model_titles("vision") | model_titles("translation")).get(name, name)
 
 
 def piece_name(text: str) -> str:
@@ -117,6 +125,11 @@ def piece_name(text: str) -> str:
 def ink() -> str:
     """The colour of text that is drawn inside a figure, for the theme that the person sees."""
     return "#e8e6e1" if st.context.theme.type == "dark" else "#1d2129"
+
+
+def joined(*sentences: str) -> str:
+    """One after another, as the person's language sets them: Chinese without a space between."""
+    return ("" if language() == "zh" else " ").join(filter(None, sentences))
 
 
 def note(text: str) -> None:

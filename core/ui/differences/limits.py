@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.differences import limits
+from core.differences import limits, moved
 from core.models.vision import VisionResult
 from core.ui import choices
-from core.ui.differences.lesson import Lesson, note
+from core.ui.differences import learning
+from core.ui.differences.lesson import Lesson, joined, note
 from core.ui.differences.measure import cell, large, table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
@@ -21,9 +22,26 @@ CUT = 0.5  # agreement: what is called little
 SIDE = 240  # px, of the pictures
 
 
+PARTS = ("now", "few", "sharing")
+
+
 def show(lesson: Lesson) -> None:
     st.markdown(say("limits.lead"))
+    chosen = st.segmented_control(
+        say("limits.parts"),
+        PARTS,
+        format_func=lambda name: say(f"limits.{name}"),
+        required=True,
+        label_visibility="collapsed",
+        **choices.widget("limits", "limits_part", PARTS, PARTS[0]),
+    )
+    {"now": _now, "few": learning.few, "sharing": learning.shared}[chosen](lesson)
+
+
+def _now(lesson: Lesson) -> None:
     _memory(lesson)
+    st.divider()
+    _moved(lesson)
     st.divider()
     st.markdown(f"#### {say('limits.shift')}")
     note(say("limits.shift_why"))
@@ -42,6 +60,34 @@ def _memory(lesson: Lesson) -> None:
         rows.append([say(f"maths.{name}"), size, str(steps), f"{large(maps)}B", f"{large(vectors)}B"])
     table(["", "N × N", say("limits.steps"), say("limits.maps"), say("limits.vectors")], rows)
     note(say("limits.parallel_note", n=len(lesson.translation.target)))
+
+
+def _moved(lesson: Lesson) -> None:
+    """What the photo's places give when the camera moves: of the convolution, and after all layers."""
+    st.markdown(f"#### {say('limits.moved')}")
+    side = lesson.vision.fitted.pixels.width
+    most = moved.most(lesson.vision_model, side)
+    note(say("limits.moved_why", most=most))
+
+    def found() -> moved.Moved:
+        return lesson.of_picture("moved", lambda: moved.moved(lesson.vision_model, lesson.image, side))
+
+    def check(choice: str) -> Verdict:
+        last = found().attention[-1]
+        values = {"convolution": f"{found().convolution[-1]:.3f}", "attention": f"{last:.3f}"}
+        return Verdict(choice == ("same" if last > 0.999 else _much(last)), say("limits.q_moved_answer", **values))
+
+    options = {name: say(f"limits.q_{name}") for name in ("same", "keeps", "some", "loses")}
+    if not ask_option(lesson, "limits_moved", say("limits.q_moved", most=most), options, check):
+        return
+    series: dict[str, Sequence[tuple[float, float | None]]] = {
+        say("limits.by_convolution"): list(zip(found().moves, found().convolution, strict=True)),
+        say("limits.by_attention"): list(zip(found().moves, found().attention, strict=True)),
+    }
+    if bare := found().bare:
+        series[say("limits.by_bare")] = list(zip(found().moves, bare, strict=True))
+    st.plotly_chart(lines(series, say("limits.moves"), say("limits.agreement_photo")), key="limits_moved", config=QUIET)
+    note(say("limits.moved_note"))
 
 
 def _photo(lesson: Lesson) -> None:
@@ -87,15 +133,15 @@ def _photo(lesson: Lesson) -> None:
     figure = lines(series, say("limits.strength"), "", strength).update_xaxes(tickformat=".0%")
     st.plotly_chart(figure, key="limits_photo_curve", config=QUIET)
     shift = found.shift
-    said = say("limits.photo_says", label=plain(class_name(shift.said))) + " " if shift.said else ""
+    said = say("limits.photo_says", label=plain(class_name(shift.said))) if shift.said else ""
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
-    note(said + say("limits.photo_note", agreement=f"{shift.agreement:.2f}", drift=drift))
+    note(joined(said, say("limits.photo_note", agreement=f"{shift.agreement:.2f}", drift=drift)))
 
 
 def _pictures(clean: VisionResult, spoilt: limits.Photo) -> None:
     """The spoilt photo, and where either looks, as light on it."""
     one, two, three = st.columns(3)
-    one.image(spoilt.image, width=SIDE)
+    one.image(spoilt.image, width=SIDE, alt=say("limits.corrupted"))
     one.caption(say("limits.corrupted"))
     at, before = say("lessons.patch_at", row="{row}", column="{column}"), limits.reading_map(clean)
     lit = ((two, "before", clean.fitted.pixels, before), (three, "after", spoilt.image, spoilt.attention))

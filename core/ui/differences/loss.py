@@ -1,7 +1,8 @@
-"""Section 4, loss: what both kinds of models learn from, computed on one's own photo and sentence; and how finished
+"""Section 5, loss: what both kinds of models learn from, computed on one's own photo and sentence; and how finished
 translations are scored."""
 
 import math
+from collections.abc import Sequence
 
 import streamlit as st
 import torch
@@ -12,18 +13,19 @@ from core.errors import SidelightError
 from core.models.images import fit_image
 from core.models.vision import VisionModel
 from core.ui import background, choices, work
-from core.ui.differences import scores
-from core.ui.differences.lesson import Lesson, note, piece_name
+from core.ui.differences import measured, scores
+from core.ui.differences.label import choose as choose_label
+from core.ui.differences.lesson import Lesson, model_title, note, piece_name
 from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_word
 from core.ui.language import class_name, say, show_error
 from core.ui.numbers import minus
 from core.ui.plain import plain
-from core.views.charts import QUIET
+from core.views.charts import QUIET, probability_bars
 from core.views.differences.charts import against_target, pairs_of_bars, piece_losses
 from core.views.differences.figures import grid_map
 
-PARTS = ("classes", "sequence", "patches", "scores")
+PARTS = ("classes", "sequence", "patches", "measured", "scores")
 CLASSIFIER = "vision-cifar10"  # where the chosen model has no classes
 SHOWN = 10  # classes
 
@@ -39,7 +41,13 @@ def show(lesson: Lesson) -> None:
         label_visibility="collapsed",
         **choices.widget("loss", "loss_part", PARTS, PARTS[0]),
     )
-    parts = {"classes": _classes, "sequence": _sequence, "patches": _patches, "scores": scores.show}
+    parts = {
+        "classes": _classes,
+        "sequence": _sequence,
+        "patches": _patches,
+        "measured": _measured,
+        "scores": scores.show,
+    }
     try:
         parts[chosen or PARTS[0]](lesson)
     except SidelightError as error:  # a reference that cannot be read
@@ -50,30 +58,19 @@ def show(lesson: Lesson) -> None:
 
 
 def _classes(lesson: Lesson) -> None:
-    name, model = lesson.vision_name, lesson.vision_model
-    if not model.classes:
-        name, model = CLASSIFIER, work.vision_model(CLASSIFIER)
-        st.caption(say("loss.borrowed", name=model.name, chosen=lesson.vision_model.name))
-    logits = background.awaited(
-        ("class_logits", name, lesson.picture_run),
-        say("measure.running"),
-        lambda _: loss.class_logits(model, _fitted(lesson, model)),
-        (name, lesson.vision_name),
-    )
-    classes = model.classes  # what is drawn holds these, not the model
+    name, logits, classes = _logits(lesson)
     st.latex(r"\mathcal{L} = -\sum_{c=1}^{C} t_c \ln p_c")
     st.latex(r"t_c = (1-\varepsilon)\,[c = y] + \varepsilon / C")
-    best, every = int(logits.argmax()), range(len(classes))
+    st.caption(say("loss.class_symbols"))
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.image(lesson.vision.fitted.pixels, width=200)
-        label = st.selectbox(
-            say("loss.label"),
-            every,
-            format_func=lambda c: class_name(classes[c]),
-            help=say("loss.label_help"),
-            **choices.widget("label", f"loss_label_{name}_{lesson.run}", every, best),
-        )
+        st.image(lesson.vision.fitted.pixels, width=200, alt=lesson.title)
+        label = choose_label(lesson, classes, f"loss_label_{name}", say("loss.label"))
+    if label is None:
+        with right:
+            _unlabelled(logits, classes)
+        return
+    with left:
         smoothing = _smoothing()
         found = loss.class_loss(logits, label, smoothing)
         one, two = st.columns(2)
@@ -106,6 +103,37 @@ def _classes(lesson: Lesson) -> None:
     note(say("loss.class_note_surer" if surer else "loss.class_note", **values))
 
 
+def _logits(lesson: Lesson) -> tuple[str, torch.Tensor, tuple[str, ...]]:
+    """The key of the model whose classes are used, the photo's logits and what the classes are called."""
+    name, model = lesson.vision_name, lesson.vision_model
+    if not model.classes:
+        name, model = CLASSIFIER, work.vision_model(CLASSIFIER)
+        st.caption(say("loss.borrowed", name=model_title(name), chosen=model_title(lesson.vision_name)))
+    logits = background.awaited(
+        ("class_logits", name, lesson.picture_run),
+        say("measure.running"),
+        lambda _: loss.class_logits(model, _fitted(lesson, model)),
+        (name, lesson.vision_name),
+    )
+    return name, logits, model.classes
+
+
+def _measured(lesson: Lesson) -> None:
+    measured.show(lesson, lambda one: _logits(one)[1:])
+
+
+def _unlabelled(logits: torch.Tensor, classes: Sequence[str]) -> None:
+    """What each class would cost if it were right: without a label there is no loss yet."""
+    losses = -logits.log_softmax(-1)
+    order = losses.argsort().tolist()
+    shown = order[:SHOWN]
+    figure = probability_bars([class_name(classes[c]) for c in shown], [math.exp(-float(losses[c])) for c in shown])
+    st.plotly_chart(figure, key="class_chances", config=QUIET)
+    (best, least), (worst, most) = ((plain(class_name(classes[c])), float(losses[c])) for c in (order[0], order[-1]))
+    values = {"best": best, "least": f"{least:.2f}", "worst": worst, "most": f"{most:.2f}", "count": len(classes)}
+    note(say("loss.unlabelled", p=f"{math.exp(-least):.0%}", **values))
+
+
 def _smoothing() -> float:
     chosen = choices.widget("smoothing", "loss_smoothing", [step / 20 for step in range(7)], 0.1)
     return st.slider(say("loss.smoothing"), 0.0, 0.3, step=0.05, **chosen)
@@ -119,7 +147,7 @@ def _fitted(lesson: Lesson, model: VisionModel) -> Image.Image:
     return fit_image(lesson.image, "crop", model.default_size, model.patch).pixels
 
 
-# Cross-entropy on a sequencd
+# Cross-entropy on a sequence
 
 
 def _sequence(lesson: Lesson) -> None:
@@ -130,6 +158,7 @@ def _sequence(lesson: Lesson) -> None:
     found = loss.sequence_loss(lesson.translator, source, output, smoothing)
     st.latex(r"\mathcal{L} = -\frac{1}{n}\sum_{t=1}^{n} \sum_{v} q_t(v) \ln p(v \mid y_{<t}, x)")
     st.latex(r"\mathrm{PPL} = \exp\Big(\!-\frac{1}{n}\sum_{t=1}^{n} \ln p(y_t \mid y_{<t}, x)\Big)")
+    st.caption(say("loss.sequence_symbols"))
     pieces = [one.wanted for one in found.pieces]
     dearest = max(range(len(pieces)), key=lambda i: found.pieces[i].loss)
 
@@ -210,6 +239,7 @@ def _own(lesson: Lesson) -> torch.Tensor:
 
 def _patches(lesson: Lesson) -> None:
     st.latex(r"\mathrm{MSE} = \frac{1}{|M|\,3p^2}\sum_{i \in M} \lVert \hat{x}_i - x_i \rVert^2")
+    st.caption(say("loss.patches_symbols"))
     note(say("loss.patches_why"))
     chosen = choices.widget("hidden", "loss_hidden", range(15, 76, 5), 40)
     share = st.slider(say("loss.hidden"), 15, 75, step=5, format="%d%%", **chosen) / 100
@@ -219,7 +249,7 @@ def _patches(lesson: Lesson) -> None:
     )
     pictures = (found.masked, "seen"), (found.filled, "filled"), (lesson.vision.fitted.pixels, "original")
     for place, (picture, name) in zip(st.columns(3), pictures, strict=True):
-        place.image(picture, say(f"loss.{name}"), width="stretch")
+        place.image(picture, say(f"loss.{name}"), width="stretch", alt=say(f"loss.{name}"))
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
         names = [say(f"loss.by_{name}") for name in ("readout", "neighbours", "mean_patch")]

@@ -1,10 +1,10 @@
-"""The mathematics: one formula for both models, with their numbers; and what breaks where it is got wrong."""
+"""Section 2, the mathematics: one formula for both models, with their numbers; what breaks where it is got wrong."""
 
 import streamlit as st
 
 from core.attention.trace import AttentionTrace
 from core.differences import mathematics
-from core.ui.differences import mistakes
+from core.ui.differences import mistakes, positions
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_option
@@ -17,18 +17,23 @@ FORMULA = (
     r"\mathrm{MultiHead}(X) = \left[\,\mathrm{head}_1 \mid \dots \mid \mathrm{head}_H\,\right] W_O",
 )
 
+ROOM = """<style>.st-key-symbols td:nth-child(2) { min-width: 9.5em; }</style>"""  # on a phone it scrolls
+MEANINGS = ("positions", "width", "heads", "head_width", "scale", "layers", "weights")
+
 
 def show(lesson: Lesson) -> None:
-    st.subheader(say("maths.title"))
+    st.header(say("maths.title"))
+    note(say("maths.first"))
     for line in FORMULA:
         st.latex(line)
     _symbols(mathematics.symbols(lesson.vision, lesson.translator, lesson.translation))
     note(say("maths.read"))
     if not lesson.vision.traces:
         st.info(say("maths.no_trace"))
-    _scaling(lesson)
-    st.divider()
-    mistakes.show(lesson)
+    scaled = _scaling(lesson)
+    positions.show(lesson)
+    if scaled:
+        mistakes.show(lesson)
 
 
 def _symbols(bound: tuple[mathematics.Symbols, ...]) -> None:
@@ -41,11 +46,15 @@ def _symbols(bound: tuple[mathematics.Symbols, ...]) -> None:
         (r"$L$", [str(one.layers) for one in bound]),
         (r"$L H N N$", [f"{one.weights:,}" for one in bound]),
     ]
-    table(["", *(say(f"maths.{one.name}") for one in bound)], [[name, *values] for name, values in rows])
+    head = ["", say("maths.meaning"), *(say(f"maths.{one.name}") for one in bound)]
+    said = [[name, say(f"maths.is_{key}"), *values] for key, (name, values) in zip(MEANINGS, rows, strict=True)]
+    with st.container(key="symbols"):
+        st.html(ROOM)
+        table(head, said, texts=2)
 
 
-def _scaling(lesson: Lesson) -> None:
-    """Ask, then show, what dividing by sqrt(d_k) does in the middle layer of each kind."""
+def _scaling(lesson: Lesson) -> bool:
+    """Ask, then show, what dividing by sqrt(d_k) does in the middle layer of each kind; whether it was answered."""
     found = lesson.of_both("scaling", lambda: _measure(lesson))
     st.markdown(f"#### {say('maths.scaling')}")
 
@@ -58,7 +67,7 @@ def _scaling(lesson: Lesson) -> None:
 
     options = {name: say(f"maths.q_{name}") for name in ("sharper", "flatter", "same")}
     if not ask_option(lesson, "maths_scaling", say("maths.q_scaling"), options, check):
-        return
+        return False
     table(
         [say("maths.layer"), *(_place(kind, layer) for kind, (layer, _) in _placed(lesson))],
         [
@@ -71,6 +80,7 @@ def _scaling(lesson: Lesson) -> None:
         ],
     )
     note(say("maths.scaling_note"))
+    return True
 
 
 def _place(kind: str, layer: int) -> str:

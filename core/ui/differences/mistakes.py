@@ -4,15 +4,16 @@ import streamlit as st
 
 from core.differences import mistakes
 from core.ui import background, choices
+from core.ui.differences import code
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, number, table, title
-from core.ui.differences.quiz import Verdict, ask_option
+from core.ui.differences.positions import limit
 from core.ui.language import class_name, say
 from core.ui.numbers import minus
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
 
-MISTAKES = ("softmax", "classifier", "one_hot", "order")
+MISTAKES = ("softmax", "classifier", "one_hot", "missing")
 LATEX = {
     "right": r"$\mathrm{softmax}(QK^\top/\sqrt{d_k})\,V$",
     "unscaled": r"$\mathrm{softmax}(QK^\top)\,V$",
@@ -34,16 +35,12 @@ def show(lesson: Lesson) -> None:
             **choices.widget("mistake", "mistake", MISTAKES, MISTAKES[0]),
         )
         chosen = chosen or MISTAKES[0]
-        note(say(f"mistakes.{chosen}_why"))
-        {"softmax": _softmax, "classifier": _classifier, "one_hot": _one_hot, "order": _order}[chosen](lesson)
-
-
-def limit(lesson: Lesson) -> int:
-    """Output pieces after which a broken translator is stopped."""
-    return 2 * len(lesson.translation.target) + 8
+        {"softmax": _softmax, "classifier": _classifier, "one_hot": _one_hot, "missing": _missing}[chosen](lesson)
 
 
 def _softmax(lesson: Lesson) -> None:
+    note(say("mistakes.softmax_why"))
+    code.show(lesson, "softmax")
     traces = [one.traces["encoder"] for one in (lesson.vision, lesson.translation) if one.traces]
     rows = lesson.of_both(
         "softmax_rows",
@@ -111,6 +108,8 @@ def _label(predictions: tuple) -> str:
 
 
 def _classifier(lesson: Lesson) -> None:
+    note(say("mistakes.classifier_why"))
+    code.show(lesson, "classifier")
     source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
     found = lesson.of_sentence("classified", lambda: mistakes.classified(lesson.translator, source, lesson.translation))
     classes = len(lesson.vision_model.classes)
@@ -136,6 +135,8 @@ def _classifier(lesson: Lesson) -> None:
 
 
 def _one_hot(lesson: Lesson) -> None:
+    note(say("mistakes.one_hot_why"))
+    code.show(lesson, "one_hot")
     found = lesson.of_picture("one_hot", lambda: mistakes.one_hot(lesson.vision_model, lesson.vision.fitted))
     table(
         ["", say("mistakes.as_numbers"), say("mistakes.as_codes")],
@@ -155,57 +156,6 @@ def _one_hot(lesson: Lesson) -> None:
     note(say("mistakes.one_hot_note", shift=shift, cosine=f"{cosine:.5f}", overlap=f"{overlap:.3f}"))
 
 
-def _order(lesson: Lesson) -> None:
-    source, _ = lesson.translator.source_pieces(lesson.sentence, lesson.target)
-    picture = lesson.of_picture(
-        "picture_order",
-        lambda: mistakes.picture_order(lesson.vision_model, lesson.vision.fitted),
-    )
-    options = {name: say(f"mistakes.q_{name}") for name in ("nothing", "little", "much")}
-
-    def check(choice: str) -> Verdict:
-        assert picture is not None  # else it is not asked
-        values = {"without": f"{picture.without:.4f}", "with_": f"{picture.with_positions:.2f}"}
-        actual = "nothing" if picture.without > 0.9999 else "little" if picture.without > 0.9 else "much"
-        return Verdict(choice == actual, say("mistakes.q_order_answer", **values))
-
-    if picture and not ask_option(lesson, "maths_order", say("mistakes.q_order"), options, check):
-        return
-    left, right = st.columns([1, 2], gap="large")
-    if picture:
-        with left:
-            st.image(picture.shuffled, say("mistakes.shuffled_picture"), width="stretch")
-        with right:
-            _picture_table(picture)
-    else:
-        st.info(say("mistakes.no_table_vision"))
-    words = lesson.of_sentence(
-        "word_order",
-        lambda: mistakes.word_order(lesson.translator, source, lesson.translation, limit(lesson)),
-    )
-    if words is None:
-        st.info(say("mistakes.no_table_text"))
-        return
-    ordered, mixed = cell(lesson.sentence), cell(words.shuffled)
-    table(
-        [say("mistakes.source"), say("mistakes.with_positions"), say("mistakes.without_positions")],
-        [
-            [ordered, cell(words.texts[0]), cell(words.texts[2])],
-            [mixed, cell(words.texts[1]), cell(words.texts[3])],
-        ],
-        texts=3,
-    )
-    same = words.texts[2] == words.texts[3]
-    note(say("mistakes.words_same" if same else "mistakes.words_differ", difference=f"{words.difference:.0e}"))
-
-
-def _picture_table(picture: mistakes.Order) -> None:
-    labels = [f" ({cell(class_name(label))})" for label in picture.labels] or [""] * 4
-    table(
-        [say("mistakes.read_off"), say("mistakes.with_positions"), say("mistakes.without_positions")],
-        [
-            [say("mistakes.in_order"), "1.000" + labels[0], "1.0000" + labels[2]],
-            [say("mistakes.mixed"), f"{picture.with_positions:.3f}{labels[1]}", f"{picture.without:.4f}{labels[3]}"],
-        ],
-    )
-    note(say("mistakes.zeroed", zeroed=f"{picture.zeroed:.2f}"))
+def _missing(lesson: Lesson) -> None:
+    note(say("mistakes.missing_why"))
+    code.show(lesson, "missing")

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping
 
 import streamlit as st
-from PIL import Image
 
 from core import samples
-from core.models.images import open_image
 from core.models.vision import VisionResult
 from core.ui import patches
 from core.ui.clickable import clickable
@@ -14,12 +12,6 @@ from core.ui.differences.lesson import Lesson
 from core.ui.language import language, say
 from core.views.charts import QUIET, TEAL
 from core.views.differences.figures import patch_picture
-
-
-@st.cache_resource(show_spinner=False)
-def sample_photo(name: str) -> Image.Image:
-    """A photo of the gallery, by its file's name without the ending."""
-    return next(open_image(photo.path.read_bytes()) for photo in samples.photos() if photo.path.stem == name)
 
 
 def sample_titles() -> dict[str, str]:
@@ -32,11 +24,11 @@ def place(patch: int, grid: tuple[int, int]) -> str:
     return say("lessons.patch_at", row=row + 1, column=column + 1)
 
 
-def choose_patch(lesson: Lesson, key: str = "lesson_patch") -> int:
+def choose_patch(lesson: Lesson, key: str = "lesson_patch", first: int | None = None) -> int:
     """The chosen patch, from 0 row by row; in the link as row,column under the key without its "lesson_". All sections
-    share it, unless they name another key."""
+    share it, unless they name another key. first: where nobody chose; by default in the middle."""
     grid = lesson.vision.axis.grid
-    chosen, take = patches.linked(key.removeprefix("lesson_"), grid)
+    chosen, take = patches.linked(key.removeprefix("lesson_"), grid, first)
     patch_chart(lesson.vision, f"{key}_chart", {chosen: TEAL}, take)
     patches.row_and_column(chosen, grid, key, take)
     return chosen

@@ -1,4 +1,4 @@
-"""The pipeline walk: both models in step, each stage with its tensor's shape and a small picture of what is in it."""
+"""Section 0: the overview, and the pipeline walk, both models in step, each stage with its tensor and its shape."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from core.differences import pipeline
 from core.differences.pipeline import TextWalk, VisionWalk
-from core.ui import choices, work
-from core.ui.differences import quiz
+from core.ui import work
+from core.ui.differences import overview, quiz
 from core.ui.differences.architecture import tree
+from core.ui.differences.label import choose as choose_label
 from core.ui.differences.lesson import Lesson, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say
@@ -39,9 +40,12 @@ def _text(lesson: Lesson) -> TextWalk:
 
 
 def show(lesson: Lesson) -> None:
+    overview.show(lesson)
+    st.header(say("lesson_pipe.walk"))
     st.markdown(say("lesson_pipe.lead"))
     vision, text = _vision(lesson), _text(lesson)
-    _ask(lesson, text)
+    if not _ask(lesson, text):
+        return
     drawn = {"s1": _preprocess, "s2": _embed, "s3": _encode, "s4": _answer, "s5": _loss}
     for stage in STAGES:
         with st.container(border=True):
@@ -50,7 +54,7 @@ def show(lesson: Lesson) -> None:
     _depth(vision, text)
 
 
-def _ask(lesson: Lesson, text: TextWalk) -> None:
+def _ask(lesson: Lesson, text: TextWalk) -> bool:
     positions, width = len(lesson.vision.axis), lesson.vision.features.shape[-1]
     pieces, text_width = text.encoder[0].shape
     image, sentence = positions * width, pieces * text_width
@@ -65,7 +69,7 @@ def _ask(lesson: Lesson, text: TextWalk) -> None:
         "text_width": text_width,
         "times": f"{ratio:.1f}",
     }
-    quiz.ask_option(
+    return quiz.ask_option(
         lesson,
         "pipe_ratio",
         say("lesson_pipe.ask"),
@@ -81,7 +85,7 @@ def _round(value: float) -> str:
 def _cell(side: str, shape: Sequence[int], picture: Image.Image | None, text: str) -> None:
     st.markdown(f"{say(f'lessons.{side}')} `{' × '.join(map(str, shape))}`")
     if picture is not None:
-        st.image(picture, width="content")
+        st.image(picture, width="content", alt=text)
     st.caption(text)
 
 
@@ -177,27 +181,27 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
         if vision.logits is None:
             st.latex(r"L = 1-\cos\left(\mathbf{h}(x),\mathbf{h}(x')\right)")
             st.markdown(say("lesson_pipe.loss_views", loss=f"{_views(lesson):.3f}"))
+            st.caption(say("lesson_pipe.loss_views_symbols"))
         else:
             st.latex(r"L = -\log p(c\mid x)")
             classes = lesson.vision_model.classes
-            every = range(len(classes))
-            label = st.selectbox(
-                say("lesson_pipe.label"),
-                every,
-                format_func=lambda index: class_name(classes[index]),
-                **choices.widget("label", f"pipe_{lesson.run}", every, int(vision.logits.argmax())),
-            )
-            values = {"loss": f"{pipeline.class_loss(vision, label):.3f}", "even": f"{math.log(len(classes)):.3f}"}
-            st.markdown(say("lesson_pipe.loss_class", **values))
+            label = choose_label(lesson, classes, "pipe", say("lesson_pipe.label"))
+            even = f"{math.log(len(classes)):.3f}"
+            if label is None:
+                st.markdown(say("lesson_pipe.loss_open", even=even))
+            else:
+                st.markdown(say("lesson_pipe.loss_class", loss=f"{pipeline.class_loss(vision, label):.3f}", even=even))
+            st.caption(say("lesson_pipe.loss_class_symbols"))
     with right:
         st.latex(r"L = -\tfrac{1}{n}\textstyle\sum_{t=1}^{n}\log P(y_t\mid y_{<t},\mathbf{x})")
         steps, vocabulary = text.logits.shape
         values = {"loss": f"{text.loss:.3f}", "steps": str(steps), "perplexity": f"{math.exp(text.loss):.2f}"}
         st.markdown(say("lesson_pipe.loss_text", even=f"{math.log(vocabulary):.3f}", **values))
+        st.caption(say("lesson_pipe.loss_text_symbols"))
 
 
 def _depth(vision: VisionWalk, text: TextWalk) -> None:
-    st.subheader(say("lesson_pipe.depth"))
+    st.header(say("lesson_pipe.depth"))
     names = ("vision", "encoder", "decoder")
     found = {
         name: pipeline.kept(states)

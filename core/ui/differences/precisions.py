@@ -7,9 +7,10 @@ import torch
 
 from core.differences import precision
 from core.ui import background
-from core.ui.differences.lesson import Lesson, note, piece_name
+from core.ui.differences.lesson import Lesson, model_title, note
 from core.ui.differences.measure import table, title
 from core.ui.language import say
+from core.ui.plain import plain
 
 
 def show(lesson: Lesson) -> None:
@@ -20,7 +21,7 @@ def show(lesson: Lesson) -> None:
     asked = 10 * precision.ASKED
     count = asked + (0 if own else 10 * precision.KNOWN)
     seconds = 4 + 2 * count * model.operations((side // model.patch) ** 2 + 1) / model.rate()
-    st.markdown(f"**{piece_name(lesson.vision_model.name)}**")
+    st.markdown(f"**{plain(model_title(lesson.vision_name))}**")
     seen = background.result(
         ("vision_precision", lesson.vision_name),
         title("vision_precision", seconds),
@@ -34,7 +35,7 @@ def show(lesson: Lesson) -> None:
             say("cost.by_classes" if own else "cost.by_neighbours", count=asked, known=10 * precision.KNOWN, side=side)
         )
         _noise(seen)
-    st.markdown(f"**{piece_name(lesson.translator.name)}**")
+    st.markdown(f"**{plain(model_title(lesson.translation_name))}**")
     judged = precision.judged_pairs(lesson.target)
     if judged is None:
         st.info(say("cost.no_pairs"))

@@ -47,9 +47,12 @@ def show(lesson: Lesson) -> None:
 
     options = {name: say(f"loss.q_{name}") for name in ("penalty", "precision", "both", "neither")}
     if found.ngrams and shorter.ngrams:
-        ask_option(lesson, f"loss_short_{short(text + given)}", say("loss.q_short"), options, check)
+        key = f"loss_short_{short(text + given)}"
+        if not ask_option(lesson, key, say("loss.q_short"), options, check):
+            return
     st.latex(r"\mathrm{BLEU} = \mathrm{BP}\cdot\exp\Big(\frac{1}{N}\sum_{n=1}^{N}\ln p_n\Big)")
     st.latex(r"\mathrm{BP} = \min\!\big(1,\; e^{\,1 - r/c}\big)")
+    st.caption(say("loss.bleu_symbols"))
     numbers = {
         "BLEU": f"{found.score:.1f}",
         "BP": f"{found.penalty:.3f}",

@@ -2,18 +2,52 @@
 
 from collections.abc import Callable
 
-from core.ui.differences import architecture, cost, limits, loss, mathematics, pipeline, reading, task
+from core.ui.differences import (
+    answers,
+    architecture,
+    cost,
+    fields,
+    knowing,
+    limits,
+    loss,
+    mathematics,
+    pipeline,
+    reading,
+    task,
+)
 from core.ui.differences import input as input_
 from core.ui.differences.lesson import Lesson
 
+
+def _one_after_another(*parts: Callable[[Lesson], None]) -> Callable[[Lesson], None]:
+    def show(lesson: Lesson) -> None:
+        for part in parts:
+            part(lesson)
+
+    return show
+
+
 SECTIONS: dict[str, Callable[[Lesson], None]] = {
-    "input": input_.show,
-    "task": task.show,
-    "architecture": architecture.show,
     "pipeline": pipeline.show,
+    "input": input_.show,
     "mathematics": mathematics.show,
+    "architecture": _one_after_another(architecture.show, knowing.show),
+    "task": _one_after_another(task.show, answers.show),
     "loss": loss.show,
+    "fields": fields.show,
     "cost": cost.show,
     "limits": limits.show,
     "reading": reading.show,
+}
+MINUTES = {  # that a class takes, 90 in all
+    "pipeline": 8,
+    "input": 12,
+    "mathematics": 14,
+    "architecture": 12,
+    "task": 8,
+    "loss": 12,
+    "fields": 8,
+    "cost": 8,
+    "limits": 6,
+    "reading": 2,
 }

@@ -1,4 +1,4 @@
-"""Section 2, task: what each model answers with: a label, a mask, a matching patch; a sequence."""
+"""Section 4, task: what each model answers with: a label, a mask, a matching patch; a sequence."""
 
 import math
 
@@ -14,11 +14,12 @@ from core.models.vision import VisionResult
 from core.ui import choices, evidence, work
 from core.ui.copyable import copyable
 from core.ui.differences import hub_tasks, quiz
-from core.ui.differences.lesson import Lesson, piece_name
+from core.ui.differences.lesson import Lesson, model_title, piece_name
 from core.ui.differences.measure import table
-from core.ui.differences.pick import choose_patch, place, sample_photo, sample_titles
+from core.ui.differences.pick import choose_patch, place, sample_titles
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
+from core.ui.photos import sample_image
 from core.ui.plain import plain
 from core.views.charts import AMBER, QUIET, probability_bars
 from core.views.differences import figures
@@ -47,11 +48,11 @@ def show(lesson: Lesson) -> None:
 
 
 def _label(lesson: Lesson) -> None:
-    st.subheader(say("lesson_task.label"))
-    model, result = lesson.vision_model, lesson.vision
+    st.header(say("lesson_task.label"))
+    key, model, result = lesson.vision_name, lesson.vision_model, lesson.vision
     if not result.predictions:
         try:
-            model = work.vision_model(CLASSIFIER)
+            key, model = CLASSIFIER, work.vision_model(CLASSIFIER)
             result = work.run_image(CLASSIFIER, lesson.image, work.side(model), "crop")
         except SidelightError as error:
             show_error(error)
@@ -72,11 +73,11 @@ def _label(lesson: Lesson) -> None:
     figure = probability_bars(names, [prediction.probability for prediction in top])
     st.plotly_chart(figure, key="lesson_label", config=QUIET)
     evidence.tell(model, result)
-    st.caption(say("lesson_task.label_by", name=plain(model.name), count=len(model.classes)))
+    st.caption(say("lesson_task.label_by", name=plain(model_title(key)), count=len(model.classes)))
 
 
 def _sequence(lesson: Lesson) -> None:
-    st.subheader(say("lesson_task.sequence"))
+    st.header(say("lesson_task.sequence"))
     translation = lesson.translation
     copyable(translation.text, "lesson_translation")
     steps = translation.steps
@@ -97,12 +98,13 @@ def _sequence(lesson: Lesson) -> None:
     whole = math.exp(sum(math.log(chance) for chance in chances))
     table = lesson.translator.module.get_output_embeddings()
     st.latex(r"P(\mathbf{y}\mid\mathbf{x})=\prod_{t=1}^{n}P(y_t\mid y_{<t},\mathbf{x})")
+    st.caption(say("lesson_task.symbols"))
     values = {"steps": len(steps), "vocabulary": f"{table.weight.shape[0]:,}", "whole": f"{whole:.2g}"}
     st.caption(say("lesson_task.sequence_help", **values))
 
 
 def _mask(lesson: Lesson) -> None:
-    st.subheader(say("lesson_task.mask"))
+    st.header(say("lesson_task.mask"))
     st.caption(say("lesson_task.mask_help"))
     result = lesson.vision
     scores = {"features": foreground.feature_score(result.features)}
@@ -112,35 +114,39 @@ def _mask(lesson: Lesson) -> None:
     for column, (name, score) in zip(st.columns(2, gap="large"), scores.items(), strict=False):
         mask = score > foreground.otsu(score)
         masks.append(mask)
-        column.image(masked_photo(lesson.image, mask, result.axis, 600), width=380)
+        column.image(masked_photo(lesson.image, mask, result.axis, 600), width=380, alt=lesson.title)
         column.caption(say(f"lesson_task.mask_{name}", share=f"{float(mask.float().mean()):.0%}"))
     if len(masks) == 2:
         st.caption(say("lesson_task.mask_agree", share=f"{foreground.overlap(*masks):.0%}"))
 
 
 def _match(lesson: Lesson) -> None:
-    st.subheader(say("lesson_task.match"))
+    st.header(say("lesson_task.match"))
     st.caption(say("lesson_task.match_help"))
     titles = {MIRROR: say("lesson_task.mirror"), **sample_titles()}
     asked = choices.widget("other", "lesson_other", titles, MIRROR)
     chosen = st.selectbox(say("lesson_task.other"), list(titles), format_func=titles.__getitem__, **asked)
-    image = tasks.mirrored(lesson.image) if chosen == MIRROR else sample_photo(chosen)
+    image = tasks.mirrored(lesson.image) if chosen == MIRROR else sample_image(chosen)
     other = _explained(lesson, image)
     found = tasks.similarities(lesson.vision.features, other.features)
     left, right = st.columns(2, gap="large")
     with left:
-        patch = choose_patch(lesson, "lesson_match")
+        patch = choose_patch(lesson, "lesson_match", tasks.most_telling(found))
     with right:
-        _find(lesson, chosen, patch, other, found[patch])
-    if chosen == MIRROR:
+        answered = _find(lesson, chosen, patch, other, found[patch])
+    if answered and chosen == MIRROR:
         grid = lesson.vision.axis.grid
+        row, column = divmod(patch, grid[1])
+        own = row * grid[1] + grid[1] - 1 - column
+        st.markdown(say("lesson_task.mirror_at", place=place(own, grid), value=f"{float(found[patch, own]):.2f}"))
         share, chance = tasks.mirror_score(found, grid), tasks.mirror_chance(grid)
         st.markdown(say("lesson_task.mirror_score", share=f"{share:.0%}", chance=f"{chance:.1%}"))
     _aligned(lesson)
 
 
-def _find(lesson: Lesson, chosen: str, patch: int, other: VisionResult, row: Tensor) -> None:
-    """Where the patch is in the other picture: asked, then shown. row: its similarity to each patch there."""
+def _find(lesson: Lesson, chosen: str, patch: int, other: VisionResult, row: Tensor) -> bool:
+    """Where the patch is in the other picture: asked, then shown; whether it was. row: its similarity to each patch
+    there."""
     grid = other.axis.grid
     best = int(row.argmax())
     told = {"best": place(best, grid), "value": f"{float(row[best]):.2f}", "mean": f"{float(row.mean()):.2f}"}
@@ -151,10 +157,12 @@ def _find(lesson: Lesson, chosen: str, patch: int, other: VisionResult, row: Ten
         return Verdict(abs(r - r2) <= 1 and abs(c - c2) <= 1, say("lesson_task.tell_match", **told), (best,), yours)
 
     key = f"task_match_{chosen}_{patch}"
-    if quiz.ask_patch(lesson, key, say("lesson_task.ask_match"), check, picture=other):
-        at = say("lessons.patch_at", row="{row}", column="{column}")
-        figure = figures.grid_map(row.reshape(grid), at, best, colour=AMBER)
-        st.plotly_chart(figure, key="lesson_match_map", config=QUIET)
+    if not quiz.ask_patch(lesson, key, say("lesson_task.ask_match"), check, picture=other):
+        return False
+    at = say("lessons.patch_at", row="{row}", column="{column}")
+    figure = figures.grid_map(row.reshape(grid), at, best, colour=AMBER)
+    st.plotly_chart(figure, key="lesson_match_map", config=QUIET)
+    return True
 
 
 def _explained(lesson: Lesson, image: Image.Image) -> VisionResult:
@@ -179,7 +187,7 @@ def _aligned(lesson: Lesson) -> None:
 
 
 def _others() -> None:
-    st.subheader(say("lesson_task.others"))
+    st.header(say("lesson_task.others"))
     st.caption(say("lesson_task.others_help"))
     head = [say(f"lesson_task.{column}") for column in ("task", "answer", "here")]
     rows = [[say(f"lesson_task.{column}_{name}", limit=LONGEST) for column in "tah"] for name in TASKS]

@@ -8,7 +8,7 @@ import torch
 from core.differences.beams import BeamTree
 from core.ui import choices
 from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson, ink, piece_name
+from core.ui.differences.lesson import Lesson, ink, joined, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
 from core.ui.numbers import minus
@@ -21,11 +21,11 @@ SHOWN_BEAMS = 3
 
 
 def show(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
-    st.subheader(say("lesson_arch.decode"))
+    st.header(say("lesson_arch.decode"))
     if _ask_read(lesson):
         st.caption(say("lesson_arch.decode_help"))
         _scrub(lesson)
-    st.subheader(say("lesson_arch.beams"))
+    st.header(say("lesson_arch.beams"))
     _beams(lesson, tree)
 
 
@@ -83,7 +83,7 @@ def _scrub(lesson: Lesson) -> None:
     }
     text = say("lesson_arch.step_says", **values)
     first = max(chance for _, chance in step.alternatives)
-    st.markdown(text if step.probability >= first - 1e-6 else f"{text} {say('lesson_arch.not_first')}")
+    st.markdown(text if step.probability >= first - 1e-6 else joined(text, say("lesson_arch.not_first")))
     left, right = st.columns(2, gap="large")
     left.markdown(f"**{say('lesson_arch.alternatives')}**")
     names, chances = zip(*step.alternatives, strict=True)
@@ -122,6 +122,7 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
         "mean": minus(f"{score / len(best):.2f}"),
     }
     st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\log P(y_k\mid y_{<k},\mathbf{x})")
+    st.caption(say("lesson_arch.score_symbols"))
     st.caption(say("lesson_arch.beams_help", **values, **tally))
     greedy = tree(lesson, 1)
     if greedy.output == found.output:

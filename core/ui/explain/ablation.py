@@ -1,8 +1,6 @@
 """Heads switched off, one by one or in sets: what the answer is without them, and what each is worth."""
 
-import difflib
 import html
-import re
 from functools import partial
 
 import streamlit as st
@@ -13,6 +11,7 @@ from core.attention.ablation import Head, all_heads, without
 from core.attention.subject import Subject
 from core.attention.trace import Kind
 from core.ui import choices
+from core.ui.byhand import parted
 from core.ui.clickable import clickable
 from core.ui.explain import sides
 from core.ui.explain.pruning import prune
@@ -102,13 +101,11 @@ def _sentence(side: SentenceSide, asked: Subject, off: list[Head]) -> None:
 
 def marked(before: str, now: str) -> tuple[str, str]:
     """Both texts as HTML: words that went are struck through, words that came are underlined."""
-    old, new = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (before, now))
-    sides: tuple[list[str], list[str]] = ([], [])
-    for what, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        for side, words, tag in ((sides[0], old[a:b], "del"), (sides[1], new[c:d], "ins")):
-            text = html.escape("".join(words))
-            side.append(text if what == "equal" or not text.strip() else f"<{tag}>{text}</{tag}>")
-    return "".join(sides[0]), "".join(sides[1])
+    old, new = (
+        "".join(f"<{tag}>{html.escape(text)}</{tag}>" if lacks else html.escape(text) for text, lacks in parts)
+        for tag, parts in zip(("del", "ins"), parted(before, now), strict=True)
+    )
+    return old, new
 
 
 def _grids(of: str, asked: Subject, grids: dict[Kind, Tensor] | None, key: str, off: list[Head]) -> None:

@@ -21,7 +21,7 @@ Place = tuple[Kind, int, int]  # kind, layer, head
 
 def show(sides: list[Side], found: dict[str, Found], choose: Callable[[str, Place], None]) -> None:
     """choose: opens a head of a kind of side. A click on a column's name sorts, a click on a row opens the head."""
-    st.markdown(f"##### {say('heads.table')}")
+    st.markdown(f"## {say('heads.table')}")
     blocks = [(side, kind, found[side.kind][kind]) for side in sides if side.kind in found for kind in found[side.kind]]
     places = [
         (side.kind, kind, layer, head)

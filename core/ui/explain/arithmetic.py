@@ -9,6 +9,7 @@ import torch
 from core.ui import choices
 from core.ui.columns import beside
 from core.ui.differences.lesson import piece_name
+from core.ui.explain import block
 from core.ui.explain.query import Shown, choose_in_photo, choose_in_sentence
 from core.ui.explain.sides import Pair
 from core.ui.language import say
@@ -26,7 +27,6 @@ M=\max_n(s_n+m_n) \end{gathered}"""
 
 def show(pair: Pair) -> None:
     st.html(PILLS)
-    st.markdown(say("arith.lead"))
     sides = pair.present
     if len(sides) == 2:
         names = {name: say(f"arith.show_{name}") for name in ("both", "photo", "sentence")}
@@ -44,12 +44,22 @@ def show(pair: Pair) -> None:
     sides = [side for side in sides if side not in formed]
     if not sides:
         return
+    parts = {name: say(f"block.part_{name}") for name in ("head", "block")}
+    part = st.segmented_control(
+        say("block.part"),
+        list(parts),
+        format_func=parts.__getitem__,
+        required=True,
+        **choices.widget("walk", "arith_part", parts, "head"),
+    )
+    if part == "head":
+        st.markdown(say("arith.lead"))
     with st.container(key="arithmetic"):
         shown = []
         for place, side in zip(beside("choices", len(sides)), sides, strict=True):
             with place:
                 shown.append(side.either(choose_in_photo, choose_in_sentence))
-        _steps(shown)
+        (block.show if part == "block" else _steps)(shown)
 
 
 def _steps(shown: list[Shown]) -> None:
@@ -65,7 +75,7 @@ def _steps(shown: list[Shown]) -> None:
         "output": (r"\mathbf o = \sum_{j=1}^{N} w_j\,\mathbf v_j", _output),
     }
     for count, (step, (formula, draw)) in enumerate(formulas.items(), 1):
-        st.markdown(f"#### {count} · {say(f'arith.{step}')}")
+        st.markdown(f"### {count} · {say(f'arith.{step}')}")
         st.latex(formula)
         st.caption(say(f"arith.{step}_help"))
         for place, one in zip(beside(step, len(shown)), shown, strict=True):

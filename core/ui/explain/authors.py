@@ -15,12 +15,13 @@ from core.store import store
 from core.ui import choices
 from core.ui.clickable import clickable
 from core.ui.download import csv_button
-from core.ui.explain import sides
-from core.ui.explain.sides import WHOLE, Pair, Side
+from core.ui.explain import against, sides
+from core.ui.explain.sides import WHOLE, Pair, PhotoSide, Side
 from core.ui.language import say
 from core.ui.plain import plain
 from core.views import layers as figures
-from core.views.charts import QUIET
+from core.views.charts import AMBER, QUIET, TEAL
+from core.views.differences.figures import patch_picture
 from core.views.heads import head_grid
 from core.views.tables import as_csv
 
@@ -35,9 +36,13 @@ def show(pair: Pair) -> None:
 
 def _side(side: Side) -> None:
     target = side.choose_target()
-    asked = sides.subject_of(side, target)
+    rival = against.choose(side, target)
+    number = None if rival is None else rival.number
+    asked, found = sides.subject_of(side, target, number), _direct(side, target, number)
     scale = say(side.whole_scale if target == WHOLE else "authors.logit")
-    found = _direct(side, target)
+    if rival is not None:
+        scale = say("authors.difference", answer=rival.instead_of, rival=rival.name)
+        st.caption(say("authors.difference_help", answer=plain(rival.instead_of), rival=plain(rival.name)))
     names, values = _parts(asked, found)
     st.plotly_chart(figures.parts(names, values, scale), key=f"authors_{side.kind}", config=QUIET)
     st.caption(
@@ -48,8 +53,8 @@ def _side(side: Side) -> None:
     opened = _opened(side, written)
     for kind, heads in written.items():
         _grid(side, kind, heads, reach, opened)
-    _positions(asked, found, opened)
-    _beside_ablation(side, target, written)
+    _positions(side, asked, found, opened)
+    _beside_ablation(side, target, number, written)
     head = [say("authors.part"), scale]
     rows = [*zip(names, values, strict=True), *_head_rows(written)]
     csv_button(
@@ -59,10 +64,10 @@ def _side(side: Side) -> None:
     )
 
 
-def _direct(side: Side, target: int) -> Direct:
-    key = ("direct", side.name, side.place, target)
+def _direct(side: Side, target: int, rival: int | None) -> Direct:
+    key = ("direct", side.name, side.place, target, rival)
     with st.spinner(say("authors.running")):
-        return store().get(key, lambda: direct(sides.subject_of(side, target)), (side.name,))
+        return store().get(key, lambda: direct(sides.subject_of(side, target, rival)), (side.name,))
 
 
 def _parts(asked: Subject, found: Direct) -> tuple[list[str], list[float]]:
@@ -118,21 +123,37 @@ def _open(of: str, kind: Kind, marks: list[list[int]]) -> None:
     choices.write(f"{of}_author", sides.head_text(of, (kind, int(layer), int(head))), "")
 
 
-def _positions(asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> None:
-    """From which positions one head took what it wrote."""
+def _positions(side: Side, asked: Subject, found: Direct, opened: tuple[Kind, int, int]) -> None:
+    """From which positions one head took what it wrote: named, and marked where they lie."""
     kind, layer, head = opened
     keys, axis = found.keys[kind][layer, head], asked.traces[kind].key_axis
-    strongest = keys.abs().argsort(descending=True)[:NAMED].tolist()
-    said = " · ".join(f"{plain(axis.labels[key])} {float(keys[key]):+.2f}" for key in strongest)
+    names, strongest = side.place_names(axis), keys.abs().argsort(descending=True)[:NAMED].tolist()
+    said = " · ".join(f"{plain(names[key])} {float(keys[key]):+.2f}" for key in strongest)
     wrote = f"{float(keys.sum()):+.2f}"
     kind_name = say(f"ablation.{kind}")
     st.caption(say("authors.taken", kind=kind_name, layer=layer + 1, head=head + 1, value=wrote, positions=said))
+    side.either(
+        lambda photo: _on_photo(photo, keys, strongest),
+        lambda sentence: st.html(figures.signed_words(names, keys.tolist())),
+    )
 
 
-def _beside_ablation(side: Side, target: int, written: dict[Kind, torch.Tensor]) -> None:
-    """How far what heads wrote and what the answer loses without them go together."""
-    grids = sides.worth(side, target, say("authors.ablating"), wait=True)
+def _on_photo(side: PhotoSide, keys: torch.Tensor, strongest: list[int]) -> None:
+    """The strongest patches in a frame; hovering says what was taken from any."""
+    first = len(side.result.axis.prefix)
+    marks = {key - first: TEAL if keys[key] >= 0 else AMBER for key in strongest if key >= first}
+    at = say("lessons.patch_at", row="{row}", column="{column}")  # the figure fills it
+    figure = patch_picture(
+        side.result.fitted.pixels, side.result.axis.grid, at, marks, height=280, values=keys[first:].tolist()
+    )
+    st.plotly_chart(figure, key="authors_picture", config=QUIET)
+
+
+def _beside_ablation(side: Side, target: int, rival: int | None, written: dict[Kind, torch.Tensor]) -> None:
+    """How far what heads wrote and what the answer loses without them go together; of two answers, their difference."""
+    grids = sides.worth(side, target, say("authors.ablating"), wait=True, against=rival)
     if grids is not None:
         wrote, lost = (torch.cat([one[kind].flatten() for kind in written]) for one in (written, grids))
-        st.markdown(say("authors.agree", value=f"{float(spearman(torch.stack([wrote, lost]))[0, 1]):.2f}"))
+        key = "authors.agree" if rival is None else "authors.agree_difference"
+        st.markdown(say(key, value=f"{float(spearman(torch.stack([wrote, lost]))[0, 1]):.2f}"))
         st.caption(say("authors.agree_help"))

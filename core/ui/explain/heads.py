@@ -201,7 +201,7 @@ def say_sampled(trace: AttentionTrace) -> None:
 def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
     """One head: its numbers, what it does on this input, and the way to the linked view."""
     kind, layer, head = place
-    st.markdown(f"##### {say('heads.opened', layer=layer + 1, head=head + 1)}")
+    st.markdown(f"## {say('heads.opened', layer=layer + 1, head=head + 1)}")
     numbers = {name: float(values[layer, head]) for name, values in found[kind].items()}
     st.caption(" · ".join(f"{say(f'heads.{name}')} {numbers[name]:.2f}" for name in NAMES))
     parts = {name.removeprefix(SINK): value for name, value in numbers.items() if name.startswith(SINK)}
@@ -216,7 +216,7 @@ def _open(side: Side, found: Found, place: Place, averaged: bool) -> None:
         label=say("heads.linked"),
         icon=":material/open_in_new:",
         help=say("heads.linked_help"),
-        query_params=_to_linked(side, place),
+        query_params=to_linked(side, place),
     )
 
 
@@ -235,7 +235,7 @@ def _photo_map(side: PhotoSide, place: Place) -> None:
     weights = trace.map(layer, head)[first:].mean(0) if query == "mean" else trace.row(layer, head, 0)
     on_patches = weights[first:]
     lit = lit_photo(side.result.fitted.pixels, times_even(on_patches.reshape(axis.grid)))
-    st.image(lit, width=448)
+    st.image(lit, width=448, alt=side.title)
     name = say("heads.query_mean") if query == "mean" else query
     st.caption(say("heads.photo_scale", query=name, share=f"{float(on_patches.sum()):.0%}"))
 
@@ -255,7 +255,7 @@ def _named(pieces: tuple[str, ...]) -> list[str]:
     return [piece_text(piece) for piece in pieces]
 
 
-def _to_linked(side: Side, place: Place) -> dict[str, str]:
+def to_linked(side: Side, place: Place) -> dict[str, str]:
     """What the link to the Compare page says: this head and its model. The inputs are kept anyway."""
     kind, layer, head = place
     depth = layer / max(1, side.traces[kind].layers - 1)

@@ -1,4 +1,7 @@
-"""Every method's map of one answer, beside each how far it can be trusted on this very input, and where they agree."""
+"""One large map of one answer, by a method of the reader's choice: the best supported on this very input stands first,
+and each says how far it can be trusted here. Below: what was measured, and where the methods agree."""
+
+from typing import NamedTuple
 
 import streamlit as st
 import torch
@@ -6,44 +9,63 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.attention.agreement import disagreement, spearman
-from core.attention.faithfulness import Control, Curves, Verdict, control, curves, order, per_unit, verdicts
-from core.attention.methods import METHODS, Options, refusal
+from core.attention.faithfulness import Control, Curves, Verdict, per_unit
+from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
 from core.ui import background, choices
 from core.ui.download import csv_button
-from core.ui.explain import painted, sides
+from core.ui.explain import checks, painted, sides, text, verdict
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
 from core.views.light import lit_photo, times_even
+from core.views.lit_words import LEGEND, lit_words
 from core.views.tables import as_csv
 
 FUSIONS = ("mean", "max", "min")
-COLUMNS = 3  # of pictures
+LARGE = 1000  # px, the longest side of the photo
 MOST = 5  # patches or words on which the methods disagree most that are named
-SURE = 0.99  # a share of random maps above this is told as more than it: ten random orders cannot tell more
+
+
+class Drawn(NamedTuple):
+    """What was asked about, and the map that was chosen, (N,)."""
+
+    target: int
+    map: Tensor
 
 
 def show(pair: Pair) -> None:
+    pair = text.choose(pair)
+    above = st.container()  # the maps, though what is below decides some of them
     options = _options()
-    pair.each("maps", lambda side: _side(side, options))
+    with above:
+        pair.each("maps", lambda side: _side(side, options))
     _explanations()
     painted.then_figures()
 
 
-def _side(side: Side, options: Options) -> None:
+def show_one(side: Side) -> Drawn:
+    """One side by itself, on another page."""
+    drawn = _side(side, Options())
+    painted.then_figures()
+    return drawn
+
+
+def _side(side: Side, options: Options) -> Drawn:
     target = side.choose_target()
     asked = sides.subject_of(side, target)
-    found = {name: sides.finite(one) for name, one in sides.maps(side, target, options).items()}
-    place = st.container()  # the maps stand above, but their verdicts come from what is drawn below
-    fill = _choose_fill(side, asked)
-    checked = _check(side, asked, target, found, options, fill)
+    found = {name: _finite(one) for name, one in _maps(side, target, options).items()}
+    place = st.container()  # the map stands above, but the verdicts come from what is drawn below
+    fill = checks.choose_fill(side, asked)
+    rough = checks.first_look(side, asked, target, found, options, fill)
+    checked = checks.check(side, asked, target, found, options, fill) if rough is not None else None
     with place:
-        _draw(side, asked, found, checked[0] if checked else {})
+        chosen = _draw(side, asked, found, checked[0] if checked else rough or {}, is_rough=checked is None)
     if checked:
-        _curves(side, asked, found, *checked[1:])
+        _curves(side, asked, found, chosen, *checked[1:])
     _agreement(side, asked, found)
     _download(side, asked, found)
+    return Drawn(target, found[chosen])
 
 
 def _options() -> Options:
@@ -77,115 +99,62 @@ def _options() -> Options:
     return Options(fusion, discard / 100, depth)
 
 
-def _choose_fill(side: Side, asked: Subject) -> str:
-    names = {fill: say(f"explain.fill_{fill}") for fill in asked.fills}
-    return st.segmented_control(
-        say(f"explain.fill_{side.kind}"),
-        asked.fills,
-        required=True,
-        format_func=names.__getitem__,
-        help=say("explain.fill_help"),
-        **choices.widget(f"{side.kind}_fill", f"explain_fill_{side.kind}", asked.fills, asked.fills[0]),
-    )
-
-
-def _check(
-    side: Side, asked: Subject, target: int, found: dict[str, Tensor], options: Options, fill: str
-) -> tuple[dict[str, Verdict], Curves, Control] | None:
-    """Deletion and insertion of random orders, which serve all methods, then of the methods."""
-    if int(asked.units.max()) < 1:
-        st.info(say("explain.too_short"))
-        return None
-    key = (side.name, side.place, target, fill)
-    chance = background.result(
-        ("control", *key),
-        say(f"explain.checking_random_{side.kind}"),
-        lambda on_step: control(sides.subject_of(side, target), fill, on_step=on_step),
-        (side.name,),
-    )
-    if chance is None:
-        return None
-    orders = [order(one, asked.units) for one in found.values()]
-    drawn = background.result(
-        ("curves", *key, options),
-        say(f"explain.checking_{side.kind}"),
-        lambda on_step: curves(sides.subject_of(side, target), orders, fill, on_step=on_step),
-        (side.name,),
-    )
-    if drawn is None:
-        return None
-    return dict(zip(found, verdicts(drawn, chance), strict=True)), drawn, chance
-
-
-def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
-    given = (asked, found, told)
-    side.either(lambda photo: _pictures(photo, *given), lambda sentence: _words(sentence, *given))
-
-
-def _pictures(side: PhotoSide, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
-    st.caption(say("explain.photo_scale"))
-    grid, count = side.result.axis.grid, len(side.result.axis.prefix)
-    places = [column for _ in range(-(-len(METHODS) // COLUMNS)) for column in st.columns(COLUMNS)]
-    for place, method in zip(places, METHODS.values(), strict=False):
-        with place:
-            _name(method.name)
+def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict], is_rough: bool) -> str:
+    """The map of the chosen method beside the choice; returns the method."""
+    left, right = st.columns([5, 3], gap="medium")
+    with right:
+        chosen = _choose_method(side, found, told)
+        for method in METHODS.values():
             if method.name not in found:
-                st.caption(say(f"explain.{refusal(asked, method)}"))
-                continue
-            times = times_even(found[method.name][count:].reshape(grid))
-            st.image(lit_photo(side.result.fitted.pixels, times), width="stretch")
-            _verdict(told.get(method.name))
+                st.caption(f"**{say(f'method.{method.name}')}**: {say(f'explain.{refusal(asked, method)}')}")
+    with left:
+        side.either(
+            lambda photo: _picture(photo, chosen, found), lambda sentence: _words(sentence, asked, chosen, found)
+        )
+        _name(chosen)
+        verdict.show(told.get(chosen), is_rough)
+    return chosen
 
 
-def _words(side: SentenceSide, asked: Subject, found: dict[str, Tensor], told: dict[str, Verdict]) -> None:
+def _choose_method(side: Side, found: dict[str, Tensor], told: dict[str, Verdict]) -> str:
+    """One of the methods that apply, the best supported first; each says below what was measured of it."""
+    usual = [name for name in dict.fromkeys((*checks.SUPPORTED[side.kind], *found)) if name in found]
+    names = verdict.ranked(told, usual)
+    return st.radio(
+        say("explain.method"),
+        names,
+        format_func=lambda name: say(f"method.{name}"),
+        captions=[verdict.short(told.get(name)) for name in names],
+        help=say("explain.method_help"),
+        **choices.widget(f"{side.kind}_method", f"method_{side.kind}", names, usual[0]),
+    )
+
+
+def _picture(side: PhotoSide, chosen: str, found: dict[str, Tensor]) -> None:
+    axis = side.result.axis
+    times = times_even(found[chosen][len(axis.prefix) :].reshape(axis.grid))
+    left, top, right, bottom = (round(edge) for edge in axis.image_box)
+    seen = side.image.crop((left, top, right, bottom))  # finer than what the model gets of it
+    alt = say("explain.picture_alt", title=side.title, method=say(f"method.{chosen}"))
+    st.image(side.finished(lit_photo(seen, times, LARGE)), width="stretch", alt=alt)
+    st.caption(say("explain.photo_scale"))
+
+
+def _words(side: SentenceSide, asked: Subject, chosen: str, found: dict[str, Tensor]) -> None:
+    rows = {name: times_even(per_unit(one, asked.units)) for name, one in found.items()}
+    reach = figures.octaves(rows.values())
+    st.html(lit_words(side.unit_names(asked), rows[chosen].tolist(), reach))
+    st.html(LEGEND.format(low=figures.times(-reach), high=figures.times(reach)))
     st.caption(say("explain.words_scale"))
-    rows = {say(f"method.{name}"): times_even(per_unit(one, asked.units)) for name, one in found.items()}
-    figure = figures.method_words(rows, sides.unit_names(asked), say("explain.scale"))
-    painted.chart(figure, "explain_words")
-    for method in METHODS.values():
-        left, right = st.columns([1, 2])
-        with left:
-            _name(method.name)
-        with right:
-            if method.name in found:
-                _verdict(told.get(method.name))
-            else:
-                st.caption(say(f"explain.{refusal(asked, method)}"))
 
 
 def _name(name: str) -> None:
     st.markdown(f"**{say(f'method.{name}')}**", help=f"{say(f'method.{name}_help')}\n\n$${METHODS[name].equation}$$")
 
 
-def _verdict(verdict: Verdict | None) -> None:
-    """One sentence: better than which share of random maps."""
-    if verdict is None:  # as tall as what will stand there
-        st.markdown(f":gray[{say('explain.unchecked')}]", help=say("explain.better_help"))
-        return
-    if verdict.share > SURE:
-        text, colour = say("explain.better_most"), "green"
-    else:
-        text = say("explain.better", share=f"{verdict.share:.0%}")
-        colour = "green" if verdict.share > 0.95 else "orange" if verdict.share > 0.5 else "red"
-    numbers = say(
-        "explain.areas",
-        gap=f"{verdict.gap:+.3f}",
-        insertion=f"{verdict.insertion:.3f}",
-        deletion=f"{verdict.deletion:.3f}",
-    )
-    st.markdown(f":{colour}[{text}]", help=f"{numbers}\n\n{say('explain.better_help')}")
-
-
-def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves, chance: Control) -> None:
-    st.markdown(f"##### {say('explain.curves')}", help=say("explain.curves_help"))
-    best = list(found)[int(drawn.gap.argmax())]
+def _curves(side: Side, asked: Subject, found: dict[str, Tensor], chosen: str, drawn: Curves, chance: Control) -> None:
+    st.markdown(f"## {say('explain.curves')}", help=say("explain.curves_help"))
     names = {name: say(f"method.{name}") for name in found}
-    chosen = st.selectbox(
-        say("explain.method"),
-        list(found),
-        format_func=names.__getitem__,
-        **choices.widget(f"{side.kind}_method", f"curves_{side.kind}_{best}", found, best),
-    )
     for place, what in zip(st.columns(2), ("deletion", "insertion"), strict=True):
         values, spread = getattr(drawn, what), getattr(chance.curves, what)
         middle, width = spread.mean(0), spread.std(0)
@@ -195,7 +164,7 @@ def _curves(side: Side, asked: Subject, found: dict[str, Tensor], drawn: Curves,
             series,
             ((middle - width).tolist(), (middle + width).tolist()),
             say(f"explain.{what}_x"),
-            say("explain.sure"),
+            side.measured(asked.target),
             say("explain.random"),
             names[chosen],
         )
@@ -209,20 +178,29 @@ def _agreement(side: Side, asked: Subject, found: dict[str, Tensor]) -> None:
         st.caption(say("explain.agreement_help"))
         rows = torch.stack([per_unit(one, asked.units) for one in found.values()])
         names = [say(f"method.{name}") for name in found]
+        side.either(
+            lambda photo: None, lambda sentence: _every_word(sentence, asked, dict(zip(names, rows, strict=True)))
+        )
         painted.chart(figures.agreement(spearman(rows), names), f"agreement_{side.kind}")
         apart = disagreement(rows)
         place = side.either(lambda photo: _beside_picture(photo, apart), lambda sentence: st.container())
         most = apart.topk(min(MOST, len(apart)))
-        units = sides.unit_names(asked)
+        units = side.unit_names(asked)
         place.caption(say("explain.disagree"))
         for value, unit in zip(most.values.tolist(), most.indices.tolist(), strict=True):
             place.text(f"{units[unit]} · ±{value:.0%}")
 
 
+def _every_word(side: SentenceSide, asked: Subject, rows: dict[str, Tensor]) -> None:
+    """All methods over the words, a row each."""
+    even = {name: times_even(row) for name, row in rows.items()}
+    painted.chart(figures.method_words(even, side.unit_names(asked), say("explain.scale")), "explain_words")
+
+
 def _beside_picture(side: PhotoSide, apart: Tensor) -> DeltaGenerator:
     """The photo in the light of how far the methods are apart, (patches,); what stands to the right of it."""
     left, right = st.columns(2)
-    left.image(lit_photo(side.result.fitted.pixels, times_even(apart.reshape(side.result.axis.grid))))
+    left.image(lit_photo(side.result.fitted.pixels, times_even(apart.reshape(side.result.axis.grid))), alt=side.title)
     return right
 
 
@@ -239,3 +217,39 @@ def _explanations() -> None:
             st.markdown(f"**{say(f'method.{method.name}')}** · [{method.paper}]({method.url})")
             st.latex(method.equation)
             st.markdown(say(f"method.{method.name}_help"))
+
+
+def _maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
+    """Every method that applies: (N,) each."""
+    key = (side.name, side.place, target)
+    found = background.awaited(
+        ("gradient_maps", *key),
+        say("explain.gradients"),
+        lambda _: _gradient_maps(sides.subject_of(side, target)),
+        (side.name,),
+    )
+    plain = background.awaited(
+        ("plain_maps", *key, options),
+        say("explain.gradients"),
+        lambda _: _plain_maps(sides.subject_of(side, target), options),
+        (side.name,),
+    )
+    return {name: (plain | found)[name] for name in METHODS if name in plain or name in found}
+
+
+def _gradient_maps(asked: Subject) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if method.gradient and not refusal(asked, method)]
+    if not chosen:
+        return {}
+    gradients = asked.gradients()
+    return {n: explain(asked, n, None, gradients) for n in chosen}
+
+
+def _plain_maps(asked: Subject, options: Options) -> dict[str, Tensor]:
+    chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(asked, method)]
+    return {n: explain(asked, n, options) for n in chosen}
+
+
+def _finite(values: Tensor) -> Tensor:
+    """A gradient can overflow; such a position tells nothing."""
+    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

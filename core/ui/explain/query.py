@@ -24,9 +24,11 @@ MARKED = 3  # keys that are framed in the picture
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One side's chosen query. labels: what each key is called; query: what asks."""
+    """One side's chosen query. place: its kind of attention, layer, head and position. labels: what each key is called;
+    query: what asks."""
 
     side: Side
+    place: tuple[Kind, int, int, int]
     found: Arithmetic
     labels: list[str]
     query: str
@@ -62,12 +64,12 @@ def _shown(side: Side, kind: Kind, place: tuple[int, int], position: int, labels
     trace = side.traces[kind]
     found = arithmetic(trace, *place, position)
     away = float((found.weights - trace.row(*place, position).cpu()).abs().max())
-    return Shown(side, found, labels, query, written.shown_keys(found), away)
+    return Shown(side, (kind, *place, position), found, labels, query, written.shown_keys(found), away)
 
 
 def choose_in_photo(side: PhotoSide) -> Shown:
     """A patch by a click or from the keyboard, or a token before the patches."""
-    st.markdown(f"#### {say('arith.show_photo')}")
+    st.markdown(f"## {say('arith.show_photo')}")
     trace, axis = side.result.traces["encoder"], side.result.axis
     place = _place(side, trace.layers, trace.heads, "encoder")
     rows, columns = axis.grid
@@ -112,7 +114,7 @@ def _picture(side: PhotoSide, shown: Shown, patch: int | None, at: str, take_pat
 
 def choose_in_sentence(side: SentenceSide) -> Shown:
     """A piece as a pill; in the decoder a row is called by what it writes."""
-    st.markdown(f"#### {say('arith.show_sentence')}")
+    st.markdown(f"## {say('arith.show_sentence')}")
     kind = choose_kind("arith_kind")
     trace, translation = side.traces[kind], side.translation
     place = _place(side, trace.layers, trace.heads, kind)

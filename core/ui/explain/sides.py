@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import streamlit as st
-import torch
 from PIL import Image
 from torch import Tensor
 
 from core.attention.ablation import importance
-from core.attention.methods import METHODS, Options, explain, refusal
+from core.attention.axes import Axis
 from core.attention.subject import Subject
 from core.attention.trace import Kind, Traces
 from core.errors import SidelightError
+from core.models.images import Fit
 from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.store import store
-from core.ui import background, choices, evidence, work
+from core.ui import background, choices, evidence, photos, work
 from core.ui.columns import beside
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import piece_text
@@ -38,13 +38,14 @@ Value = TypeVar("Value")
 class PhotoSide:
     """Names, no more: the model and its run are asked of what is kept, so that a page that stands open holds neither.
 
-    name: the model's key. place: the photo's digest, and the size at which the model sees it.
+    name: the model's key. place: the photo's digest, the size at which the model sees it, and how it is framed.
     """
 
     name: str
     title: str
     image: Image.Image
     place: tuple[str, ...]
+    fit: Fit = "crop"
     kind: str = "photo"
     whole_scale: str = "authors.length"  # of a representation, along which parts are measured
 
@@ -54,7 +55,7 @@ class PhotoSide:
 
     @property
     def result(self) -> VisionResult:
-        return work.seen(self.name, self.image, self.place[0], int(self.place[1]), "crop")
+        return work.seen(self.name, self.image, self.place[0], int(self.place[1]), self.fit)
 
     @property
     def traces(self) -> Traces:
@@ -69,6 +70,10 @@ class PhotoSide:
         """What the section does for its kind of side."""
         return photo(self)
 
+    def finished(self, lit: Image.Image) -> Image.Image:
+        """The picture in the light of a map, with what stands over it."""
+        return lit
+
     def attention_title(self, kind: Kind) -> str:
         """Whose attention it is: a photo's model has one kind."""
         return self.model.name
@@ -76,12 +81,26 @@ class PhotoSide:
     def attention_name(self, kind: Kind) -> str:
         return say("heads.kind_photo")
 
-    def subject(self, target: int) -> Subject:
-        return vision_subject(self.model, self.result, None if target == WHOLE else target)
+    def subject(self, target: int, against: int | None = None) -> Subject:
+        return vision_subject(self.model, self.result, None if target == WHOLE else target, against)
+
+    def measured(self, target: int | None) -> str:
+        """What `Subject.scores` gives of it."""
+        return say("explain.measured_whole_photo" if target is None else "explain.measured_class")
+
+    def place_names(self, axis: Axis) -> list[str]:
+        """What a person calls each position: a patch by its row and column."""
+        first, (rows, columns) = len(axis.prefix), axis.grid
+        cells = (divmod(patch, columns) for patch in range(rows * columns))
+        patches = (say("lessons.patch_at", row=row + 1, column=column + 1) for row, column in cells)
+        return [*axis.labels[:first], *patches]
+
+    def unit_names(self, asked: Subject) -> list[str]:
+        """Of each patch, in the order of `Subject.units`."""
+        return self.place_names(asked.axis)[len(asked.axis.prefix) :]
 
     def choose_target(self) -> int:
-        """A class, the likeliest first; the representation of a model without classes, and at first where none may
-        fit."""
+        """A class, the likeliest first; the representation without classes, and at first where none may fit."""
         if not self.model.classes:
             st.caption(say("explain.representation"))
             return WHOLE
@@ -115,12 +134,13 @@ class PhotoSide:
 
 @dataclass(frozen=True, eq=False)
 class SentenceSide:
-    """As `PhotoSide`. place: the sentence and its target language."""
+    """As `PhotoSide`. place: the sentence, its language and how it is searched. search: for `work.translate`."""
 
     name: str
     text: str
     language: str | None
     place: tuple[str, ...]
+    search: tuple[int, int, int] = (work.BEAMS, work.LIMIT, work.TOP)
     kind: str = "sentence"
     whole_scale: str = "authors.logits"  # of all pieces, added up
 
@@ -130,7 +150,7 @@ class SentenceSide:
 
     @property
     def translation(self) -> Translation:
-        return work.read(self.name, self.text, self.language)
+        return work.read(self.name, self.text, self.language, *self.search)
 
     @property
     def traces(self) -> Traces:
@@ -151,9 +171,25 @@ class SentenceSide:
     def attention_name(self, kind: Kind) -> str:
         return say(f"heads.kind_{kind}")
 
-    def subject(self, target: int) -> Subject:
+    def subject(self, target: int, against: int | None = None) -> Subject:
         asked = None if target == WHOLE else target
-        return translation_subject(self.model, self.text, self.language, self.translation, asked)
+        return translation_subject(self.model, self.text, self.language, self.translation, asked, against)
+
+    def measured(self, target: int | None) -> str:
+        """As `PhotoSide.measured`."""
+        return say("explain.measured_whole_sentence" if target is None else "explain.measured_piece")
+
+    def place_names(self, axis: Axis) -> list[str]:
+        """As `PhotoSide.place_names`: the pieces."""
+        return [piece_text(piece) for piece in axis.labels]
+
+    def unit_names(self, asked: Subject) -> list[str]:
+        """Of each word, in the order of `Subject.units`."""
+        names = [""] * (int(asked.units.max()) + 1)
+        for label, unit in zip(asked.axis.labels, asked.units.tolist(), strict=True):
+            if unit >= 0:
+                names[unit] += label
+        return names
 
     def choose_target(self) -> int:
         """An output piece, or the whole translation."""
@@ -215,80 +251,50 @@ def _or_said(make: Callable[[], Value]) -> Value | None:
 
 def _photo(name: str, model: VisionModel, title: str, image: Image.Image) -> PhotoSide:
     size = work.side(model)
-    result = work.run_image(name, image, size, "crop")
+    fit = photos.framing()
+    result = work.run_image(name, image, size, fit)
+    if not model.one_grid:
+        raise SidelightError("model.several_grids", name=model.name)
     if not result.traces:
         raise SidelightError("explain.not_captured", name=model.name)
-    return PhotoSide(name, title, image, (work.digest(image), str(size)))
+    return photo_side(name, title, image, size, fit)
 
 
 def _sentence(name: str, model: Translator, text: str, language: str | None) -> SentenceSide:
     work.translate(name, text, language)
-    return SentenceSide(name, text, language, (text, str(language)))
+    return sentence_side(name, text, language)
 
 
-def subject_of(side: Side, target: int) -> Subject:
-    """It holds the model, so whoever works beside the page asks for it there."""
-    return store().get(("subject", side.name, side.place, target), lambda: side.subject(target), (side.name,))
+def photo_side(name: str, title: str, image: Image.Image, size: int, fit: Fit = "crop") -> PhotoSide:
+    return PhotoSide(name, title, image, (work.digest(image), str(size), fit), fit)
 
 
-def worth(side: Side, target: int, title: str, wait: bool = False) -> dict[Kind, Tensor] | None:
-    """What each head is worth for the answer (`importance`), computed beside the page and once for all sections; None
-    until it is there. title, wait: as `background.result` takes them."""
+def sentence_side(
+    name: str, text: str, language: str | None, beams: int = work.BEAMS, limit: int = work.LIMIT, top: int = work.TOP
+) -> SentenceSide:
+    return SentenceSide(name, text, language, (text, str(language), f"{beams} {limit}"), (beams, limit, top))
+
+
+def subject_of(side: Side, target: int, against: int | None = None) -> Subject:
+    """It holds the model: who works beside the page asks for it there. against: of a second answer, its number."""
+    key = ("subject", side.name, side.place, target, against)
+    return store().get(key, lambda: side.subject(target, against), (side.name,))
+
+
+def worth(
+    side: Side, target: int, title: str, wait: bool = False, against: int | None = None
+) -> dict[Kind, Tensor] | None:
+    """What each head is worth for the answer, computed beside the page, once for all; None until it is there."""
     return background.result(
-        ("importance", side.name, side.place, target),
+        ("importance", side.name, side.place, target, against),
         title,
-        lambda on_step: importance(subject_of(side, target), on_step=on_step),
+        lambda on_step: importance(subject_of(side, target, against), on_step=on_step),
         (side.name,),
         wait=wait,
     )
-
-
-def maps(side: Side, target: int, options: Options) -> dict[str, Tensor]:
-    """Every method that applies: (N,) each."""
-    key = (side.name, side.place, target)
-    found = background.awaited(
-        ("gradient_maps", *key),
-        say("explain.gradients"),
-        lambda _: _gradient_maps(subject_of(side, target)),
-        (side.name,),
-    )
-    plain = background.awaited(
-        ("plain_maps", *key, options),
-        say("explain.gradients"),
-        lambda _: _plain_maps(subject_of(side, target), options),
-        (side.name,),
-    )
-    return {name: (plain | found)[name] for name in METHODS if name in plain or name in found}
-
-
-def _gradient_maps(asked: Subject) -> dict[str, Tensor]:
-    chosen = [n for n, method in METHODS.items() if method.gradient and not refusal(asked, method)]
-    if not chosen:
-        return {}
-    gradients = asked.gradients()
-    return {n: explain(asked, n, None, gradients) for n in chosen}
-
-
-def _plain_maps(asked: Subject, options: Options) -> dict[str, Tensor]:
-    chosen = [n for n, method in METHODS.items() if not method.gradient and not refusal(asked, method)]
-    return {n: explain(asked, n, options) for n in chosen}
 
 
 def head_text(side: str, head: tuple[str, int, int]) -> str:
     """What the link calls a head: "12-6" of the photo's model, "cross-3-8" of the translator. side: its kind."""
     kind, layer, number = head
     return HEAD_TEXTS[side].format(kind, layer + 1, number + 1)
-
-
-def unit_names(asked: Subject) -> list[str]:
-    """What each patch (row, column) or word is called, in the order of `Subject.units`."""
-    names = [""] * (int(asked.units.max()) + 1)
-    for label, unit in zip(asked.axis.labels, asked.units.tolist(), strict=True):
-        if unit >= 0:
-            names[unit] += label
-    return names
-
-
-def finite(values: Tensor) -> Tensor:
-    """A gradient can overflow; such a position tells nothing."""
-    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,21 +1,23 @@
-"""What a finished run shows: its numbers, the same input before and after, another run beside it, and the ways out."""
+"""What a finished run shows: its result first, with the ways on; then what it answers, the same input before and after,
+how it came to that, and another run beside it."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune import results
+from core.finetune import outside, results
 from core.finetune.job import Job, read_job
-from core.finetune.learning import side
 from core.finetune.methods import Count
 from core.finetune.results import Result
+from core.finetune.sides import side
 from core.models import catalogue
 from core.settings import setting
 from core.tasks import TASKS, Metric
-from core.ui import work
-from core.ui.finetune import compare_runs
+from core.ui import choices, visitor, work
+from core.ui.finetune import compare_runs, live
 from core.ui.finetune.chosen import metrics_of
 from core.ui.finetune.live import duration
 from core.ui.finetune.sides import SIDES
@@ -25,7 +27,8 @@ from core.wording import ASSETS
 
 
 def show(folder: Path) -> None:
-    """Below a run whose state is "finished"."""
+    """A run whose state is "finished"."""
+    live.title(folder)
     if said := st.session_state.pop("result_said", None):
         st.success(said)
     result = results.read(folder)
@@ -34,14 +37,25 @@ def show(folder: Path) -> None:
         _delete(folder)
         return
     job = read_job(folder)
+    _carry(folder, job)
     _numbers(folder, job, result)
-    _changed(folder, job)
-    compare_runs.show(folder, job, result)
     _take_away(folder, job)
+    live.answers(folder)
+    _changed(folder, job)
+    live.course(folder)
+    _tensorboard(folder)
+    compare_runs.show(folder, job, result)
+
+
+def _carry(folder: Path, job: Job) -> None:
+    """Whoever opens a result goes on with its model on the other pages, by their menu too, until another is chosen."""
+    if st.session_state.get("carried") != folder.name:
+        st.session_state.carried = folder.name
+        choices.write(f"{job.task}_model", folder.name)
 
 
 def _changed(folder: Path, job: Job) -> None:
-    st.subheader(say("after.change"))
+    st.header(say("after.change"))
     try:
         SIDES[job.task].change(folder, job)
     except SidelightError as error:
@@ -49,7 +63,7 @@ def _changed(folder: Path, job: Job) -> None:
 
 
 def _numbers(folder: Path, job: Job, result: Result) -> None:
-    st.subheader(say("after.result"))
+    st.header(say("after.result"))
     with st.container(horizontal=True, gap="medium"):
         for metric in metrics_of(folder, job):
             if metric.key in result.metrics:
@@ -85,7 +99,7 @@ def _calibration(result: Result) -> str:
     if "error" not in found:
         return ""
     return say(
-        "after.calibration",
+        "after.calibration" if found["temperature"] != 1 else "after.calibration_none",
         temperature=f"{found['temperature']:.2f}",
         error=f"{found['error']:.1%}",
         without=f"{found['error_without']:.1%}",
@@ -103,22 +117,31 @@ def _forgetting(job: Job, result: Result) -> str:
 
 
 def _take_away(folder: Path, job: Job) -> None:
-    st.subheader(say("after.use"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        for page in TASKS[job.task].pages:
+        for page in (*TASKS[job.task].pages, "explain"):
             chosen = {f"{job.task}_model": folder.name}
             label = say("after.open", page=say(f"page.{page}"))
             st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)
-        st.download_button(
-            say("after.download"),
-            lambda: results.pack(folder),
-            file_name=f"{folder.name}.zip",
-            mime="application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            help=say("after.download_help"),
-        )
+        if not visitor.handles(folder):
+            return
+        for name, ending, icon, pack, note in (
+            ("download", "", "download", results.pack, "after.download_help"),
+            ("whole", "-whole", "deployed_code", outside.pack, f"after.whole_{job.task}"),
+        ):
+            st.download_button(
+                say(f"after.{name}"),
+                partial(pack, folder),
+                file_name=f"{folder.name}{ending}.zip",
+                mime="application/zip",
+                icon=f":material/{icon}:",
+                on_click="ignore",
+                help=say(note),
+            )
         _delete(folder)
+    st.caption(say("after.carried"))
+
+
+def _tensorboard(folder: Path) -> None:
     events = folder / "tracking"
     if events.exists():
         home = ASSETS.parent
@@ -128,7 +151,7 @@ def _take_away(folder: Path, job: Job) -> None:
 
 
 def _delete(folder: Path) -> None:
-    if not setting("DELETE"):
+    if not setting("DELETE") or not visitor.handles(folder):
         return
     with st.popover(say("after.delete"), icon=":material/delete:"):
         st.markdown(say("after.delete_sure"))
@@ -160,7 +183,7 @@ def _unpack() -> None:
     if file is None:
         return
     try:
-        run = results.unpack(file.getvalue(), catalogue.runs_folder())
+        run = results.unpack(file.getvalue(), catalogue.runs_folder(), visitor.owner())
     except SidelightError as error:
         st.session_state.result_error = error
         return

@@ -1,8 +1,10 @@
 """What the two sides of the Fine-tune page share while something is chosen and drawn."""
 
 import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -13,11 +15,13 @@ from core.finetune.data import PairData, PictureData
 from core.finetune.data.dataset import is_uneven
 from core.finetune.job import Job
 from core.tasks import TASKS, Metric
+from core.ui import background
 from core.ui.language import say
 from core.views.charts import QUIET
 
-KEPT = 8  # checked sets, over all sessions
 PREVIEW = 6  # items that are shown
+
+Data = TypeVar("Data", PictureData, PairData)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ def metrics_of(folder: Path, job: Job) -> tuple[Metric, ...]:
     """What says how good a run is, the main one first: with uneven classes the mean over the classes."""
     metrics = TASKS[job.task].metrics
     return metrics[::-1] if is_uneven(folder / "data") else metrics
+
+
+def checked(read: Callable[[], Data], *key: Hashable) -> Data:
+    """A set of data, read and checked once for all that ask for the same. key: what is read, and how."""
+    return background.awaited(("data", *key), say("finetune.checking"), lambda _: read(), ())
 
 
 def digest(*parts: bytes) -> str:

@@ -12,6 +12,7 @@ from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.models import catalogue
 from core.tasks import TASKS
+from core.ui import visitor
 from core.ui.finetune.live import duration
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
@@ -23,8 +24,9 @@ from core.views.finetune import curve
 
 def show(folder: Path, job: Job, result: Result) -> None:
     """A choice among the other finished runs of the task; nothing is drawn where there is none."""
-    others = {run.name: (run, its, found) for run, its, found in results.finished(job.task) if run.name != folder.name}
-    st.subheader(say("after.others"))
+    finished = (one for one in results.finished(job.task) if one[0].name != folder.name and visitor.sees(one[0]))
+    others = {run.name: (run, its, found) for run, its, found in finished}
+    st.header(say("after.others"))
     if not others:
         st.caption(say("after.alone"))
         return
@@ -53,9 +55,10 @@ def show(folder: Path, job: Job, result: Result) -> None:
 
 def listed() -> None:
     """All fine-tuned models that are here, short: what each is, from what, how good."""
-    cards = catalogue.trained()
+    here = catalogue.trained()
+    cards = [card for card in here if visitor.sees_model(card.key)]
     if not cards:
-        st.caption(say("models.trained_none"))
+        st.caption(say("models.trained_others" if here else "models.trained_none"))
     readable = {run: (job, result) for task in TASKS for run, job, result in results.finished(task)}
     for card in cards:
         with st.container(border=True):

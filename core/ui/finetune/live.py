@@ -11,10 +11,11 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import film, worker
 from core.finetune.data import dataset
-from core.finetune.job import Job, Request, State, Status, read_job
-from core.finetune.learning import side
+from core.finetune.job import MOVING, Job, Request, State, Status, read_job
 from core.finetune.log import Event, read_lines, read_log
+from core.finetune.sides import side
 from core.store import store
+from core.ui import visitor
 from core.ui.film import show as draw_film
 from core.ui.finetune.chosen import metrics_of, plot
 from core.ui.finetune.setup import method_name
@@ -44,34 +45,61 @@ def ensure_worker() -> None:
 
 def show(folder: Path) -> None:
     """The run, refreshed by itself while it is waiting or moving: words and numbers often, figures less so."""
-    moving = worker.state_of(folder).state in ("queued", "running")
+    moving = worker.state_of(folder).state in MOVING
     st.fragment(_words, run_every=EVERY if moving else None)(folder, moving)
     st.fragment(_figures, run_every=EVERY_FIGURES if moving else None)(folder, moving)
 
 
+def title(folder: Path) -> None:
+    """What was run, and how it stands."""
+    st.markdown(
+        f"**{method_name((job := read_job(folder)).method, job.task)}** · {state_name(worker.state_of(folder))}"
+    )
+
+
+def state_name(now: Status) -> str:
+    """How a run stands, in a word: it learns between its first step and its last."""
+    at = now.stage if now.state == "running" and now.stage else now.state
+    return say(f"finetune.state_{at}")
+
+
+def answers(folder: Path) -> None:
+    """What the last evaluation answered, beside the first."""
+    job, history = read_job(folder), read_lines(folder / "probes.jsonl")
+    if history:
+        st.header(say("finetune.answers"))
+        SIDES[job.task].answers(folder, job, _data(str(folder)), history)
+
+
+def course(folder: Path, moving: bool = False) -> None:
+    """How it came to that: the curves, and the film of its attention."""
+    job, events = read_job(folder), read_log(folder)
+    if events:
+        st.header(say("finetune.course"))
+        _curves(folder, job, events)
+    _film(folder, job, still=moving)
+
+
 def _words(folder: Path, moving: bool) -> None:
     job, now = read_job(folder), worker.state_of(folder)
-    if moving and now.state not in ("queued", "running"):
+    if moving and now.state not in MOVING:
         st.rerun(scope="app")  # it has come to rest: the page shows what comes after
     if now.state == "queued":
         ensure_worker()
     events = read_log(folder)
-    _state(folder, job, now, events)
+    _state(folder, now, events)
     _buttons(folder, now)
     if events:
         _numbers(folder, job, events, moving)
 
 
 def _figures(folder: Path, moving: bool) -> None:
-    job, events = read_job(folder), read_log(folder)
-    if events:
-        _curves(folder, job, events)
-    _answers(folder, job)
-    _film(folder, job, still=moving)
+    answers(folder)
+    course(folder, moving)
 
 
-def _state(folder: Path, job: Job, now: Status, events: list[Event]) -> None:
-    st.markdown(f"**{method_name(job.method, job.task)}** · {say(f'finetune.state_{now.state}')}")
+def _state(folder: Path, now: Status, events: list[Event]) -> None:
+    title(folder)
     if now.state == "queued":
         order = worker.waiting()
         place = order.index(folder) + 1 if folder in order else 1
@@ -82,13 +110,14 @@ def _state(folder: Path, job: Job, now: Status, events: list[Event]) -> None:
     elif now.state == "failed" and now.error:
         st.error(plain(SidelightError(now.error[0], **now.error[1]).sentence(language())))
         trace = folder / "error.txt"
-        if trace.exists():
+        if trace.exists() and (visitor.is_operator() or not visitor.is_public()):  # it names files of the server
             st.download_button(say("finetune.error_file"), trace.read_text("utf-8"), "error.txt", on_click="ignore")
 
 
 def _progress_text(folder: Path, now: Status, events: list[Event]) -> str:
     if now.stage != "training" or not events:
-        return say(f"finetune.stage_{now.stage or 'loading'}", seconds=f"{time.time() - now.started:.0f}")
+        begun = (folder / "state.json").stat().st_mtime  # it is written as a stage begins
+        return say(f"finetune.stage_{now.stage or 'loading'}", time=duration(max(0.0, time.time() - begun)))
     last = events[-1]
     since = max(0.0, time.time() - max(now.started, (folder / "log.jsonl").stat().st_mtime))  # a step may take long
     left = max(0.0, last.seconds / last.step * (last.steps - last.step) - since)
@@ -114,7 +143,8 @@ ICONS = {"pause": "pause", "finish": "flag", "cancel": "close", "resume": "play_
 
 
 def _buttons(folder: Path, now: Status) -> None:
-    for place, what in zip(st.columns(4), OFFERED[now.state], strict=False):
+    offered = OFFERED[now.state] if visitor.handles(folder) else ()
+    for place, what in zip(st.columns(4), offered, strict=False):
         if place.button(
             say(f"finetune.{what}"),
             key=f"{what}_{folder.name}",
@@ -134,7 +164,7 @@ def _buttons(folder: Path, now: Status) -> None:
 def _heard(folder: Path) -> None:
     """Wait a moment for what was asked, so that the page shows it now and not when it looks again."""
     end = time.monotonic() + HEARD
-    while worker.state_of(folder).state in ("queued", "running") and time.monotonic() < end:
+    while worker.state_of(folder).state in MOVING and time.monotonic() < end:
         time.sleep(0.1)
 
 
@@ -149,8 +179,9 @@ def _numbers(folder: Path, job: Job, events: list[Event], moving: bool) -> None:
         (say(f"finetune.speed_{job.task}"), _speed(events, moving)),
         (say("finetune.memory"), f"{last.memory:,.0f} MB"),
     )
-    for place, (name, text) in zip(st.columns(5), shown, strict=True):
-        place.metric(name, text)
+    with st.container(horizontal=True, gap="medium"):
+        for name, text in shown:
+            st.metric(name, text, width="content")
     known = _start(folder)
     if measured and known.get("interim"):
         judged, count = known["interim"], known["held_out"]
@@ -196,19 +227,16 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
 
 
 def _gap(events: list[Event]) -> str:
-    """What it means that both losses have come apart, or nothing while they have not."""
-    last = next((event.metrics for event in reversed(events) if "training_loss" in event.metrics), None)
-    if last is None or last["loss"] < max(APART * last["training_loss"], last["training_loss"] + APART_LEAST):
+    """What it means that both losses have come apart, or nothing while they have not, or that of validation still
+    falls."""
+    measured = [event.metrics for event in events if "training_loss" in event.metrics]
+    if not measured:
+        return ""
+    last, lowest = measured[-1], min(one["loss"] for one in measured)
+    if last["loss"] == lowest or last["loss"] < max(APART * last["training_loss"], last["training_loss"] + APART_LEAST):
         return ""
     known, new = (f"{last[name]:.2f}" for name in ("training_loss", "loss"))
     return " " + say("finetune.loss_gap", training=known, validation=new)
-
-
-def _answers(folder: Path, job: Job) -> None:
-    history = read_lines(folder / "probes.jsonl")
-    if history:
-        st.subheader(say("finetune.answers"))
-        SIDES[job.task].answers(folder, job, _data(str(folder)), history)
 
 
 def _data(folder: str) -> dataset.PictureData | dataset.PairData:
@@ -220,7 +248,7 @@ def _film(folder: Path, job: Job, still: bool) -> None:
     axis, taken = film.axis(folder), film.frames(folder)
     if axis is None or not taken:
         return
-    st.subheader(say("finetune.film"))
+    st.header(say("finetune.film"))
     st.caption(say(f"finetune.film_{job.task}", layers=taken[-1][1].shape[0]))
     frames = [(step, seen[LATE if len(seen) > 3 else slice(-1, None)].mean((0, 1))) for step, seen in taken]
     words = {

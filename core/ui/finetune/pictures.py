@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 from PIL import Image
+from torch import Tensor
 
 from core.errors import SidelightError
 from core.finetune import data as sets
@@ -13,10 +14,10 @@ from core.finetune.data import PictureData
 from core.finetune.job import Job
 from core.finetune.picture_learning import interim_pictures
 from core.models.vision import VisionModel
-from core.ui import inputs, linked, work
+from core.ui import evidence, linked, photos, work
 from core.ui.explain.heads import say_sampled
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest, plot
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest, plot
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import class_name, say
 from core.ui.plain import plain
@@ -28,7 +29,7 @@ MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
 class PictureSide(Side[PictureData, VisionModel]):
-    task, cards, width = "vision", ("image", "image2"), 2
+    task, card, width = "vision", "image", 2
 
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         classes = st.pills(
@@ -45,7 +46,9 @@ class PictureSide(Side[PictureData, VisionModel]):
         if len(classes) < 2:
             st.info(say("finetune.two_classes"))
             return None
-        return Chosen(_bundled(tuple(sorted(classes)), each, seed), ", ".join(class_name(name) for name in classes))
+        ordered = tuple(sorted(classes))
+        found = checked(lambda: sets.bundled_pictures(ordered, each, seed), ordered, each, seed)
+        return Chosen(found, ", ".join(class_name(name) for name in classes))
 
     def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         way = st.radio(
@@ -62,10 +65,10 @@ class PictureSide(Side[PictureData, VisionModel]):
         for label, name in enumerate(data.train.classes):
             train, held_out = data.report.counts[name]
             few = (data.train.labels == label).nonzero().flatten()[:PREVIEW].tolist()
-            images = [Image.fromarray(data.train.images[n].permute(1, 2, 0).numpy()).resize((64, 64)) for n in few]
+            images = [_picture(data.train.images[n]).resize((64, 64)) for n in few]
             left, right = st.columns([2, 5], vertical_alignment="center")
             left.text(f"{class_name(name)}\n{train} + {held_out}")
-            right.image(images, width=48)
+            right.image(images, width=48, alt=[class_name(name)] * len(images))
 
     def classes(self, data: PictureData) -> int:
         return len(data.train.classes)
@@ -88,34 +91,58 @@ class PictureSide(Side[PictureData, VisionModel]):
         )
         return replace(job, side=side)
 
-    def probe(self) -> Probe:
-        return Probe(photo=inputs.choose_photo()[1])
+    def probe(self, data: PictureData) -> Probe:
+        place = st.segmented_control(
+            say("finetune.probe"),
+            ["data", "own"],
+            format_func=lambda name: say(f"finetune.probe_{name}"),
+            default="data",
+            key="probe_place",
+            label_visibility="collapsed",
+            required=True,
+        )
+        if place == "own":
+            return Probe(photo=photos.choose()[1])
+        label = st.selectbox(
+            say("finetune.probe_class"),
+            range(len(data.train.classes)),
+            format_func=lambda n: class_name(data.train.classes[n]),
+            key=f"probe_class_{data.digest}",
+        )
+        number = int((data.held_out.labels == label).nonzero().flatten()[0])
+        image = _picture(data.held_out.images[number])
+        st.image(image, width=96, alt=class_name(data.train.classes[label]))
+        return Probe(photo=image)
 
     def answers(self, folder: Path, job: Job, data: PictureData, history: list[dict[str, Any]]) -> None:
-        """Fixed samples, and the confusion of the classes."""
+        """Fixed samples, at the first evaluation and at the last, and the confusion of the classes."""
         left, right = st.columns([3, 2])
         samples, pictures = history[-1]["samples"], interim_pictures(data, job.seed)
         with left:
             row = st.container(horizontal=True)
-            for sample in samples:
-                image = Image.fromarray(pictures.images[sample["input"]].permute(1, 2, 0).numpy())
-                mark = "✓" if sample["output"] == sample["reference"] else "✗"
-                place = row.container(width=96)
-                place.image(image.resize((96, 96)), width=96)
-                place.caption(f"{mark} {plain(class_name(sample['output']))} {sample['probability']:.0%}")
+            for then, sample in zip(history[0]["samples"], samples, strict=True):
+                place, image = row.container(width=104), _picture(pictures.images[sample["input"]])
+                place.image(image.resize((96, 96)), width=96, alt=class_name(sample["reference"]))
+                place.caption(_answer(sample) if len(history) == 1 else f"{_answer(then)} → {_answer(sample)}")
+            if len(history) > 1:
+                st.caption(say("finetune.answers_pictures", first=history[0]["step"], last=history[-1]["step"]))
         names = [class_name(name) for name in data.train.classes]
         figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
         plot(right, figure, f"confusion_{folder.name}")
+        judged, count = len(pictures), len(data.held_out)
+        if judged < count:
+            right.caption(say("finetune.confusion_some", count=f"{judged:,}", all=f"{count:,}"))
 
     def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
         rows, columns = axis["grid"]
         return film_photo(Image.open(folder / "film" / "probe.png"), frames, (rows, columns), words)
 
     def change(self, folder: Path, job: Job) -> None:
-        title, image = inputs.choose_photo()
+        title, image = photos.choose(framed=True)
+        fit = photos.framing()
         size = work.side(work.vision_model(job.base))
-        before = work.run_image(job.base, image, size, "crop")
-        after = work.run_image(folder.name, image, size, "crop")
+        before = work.run_image(job.base, image, size, fit)
+        after = work.run_image(folder.name, image, size, fit)
         titles = (f"{say('after.before')} · {title}", f"{say('after.after')} · {title}")
         cards = [
             linked.card(one.traces, linked.photo_title(name, one.axis), image)
@@ -124,29 +151,25 @@ class PictureSide(Side[PictureData, VisionModel]):
         if after.predictions:
             best = after.predictions[0]
             st.caption(say("after.says", label=plain(class_name(best.label)), share=f"{best.probability:.0%}"))
+            evidence.tell(work.vision_model(folder.name), after)
         if None in cards:
             return
-        drift.view(cards)
+        drift.view(*cards)
         drift.heading(self.task)
         traces = before.traces["encoder"], after.traces["encoder"]
         say_sampled(traces[0])
-        moved = drift.moved(job.base, folder.name, work.digest(image), size, *traces)
-        drift.grids(folder, self.cards, self.task, moved)
+        moved = drift.moved(job.base, folder.name, work.digest(image), (size, fit), *traces)
+        drift.grids(folder, self.card, self.task, moved)
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _bundled(classes: tuple[str, ...], each: int, seed: int) -> PictureData:
-    return sets.bundled_pictures(classes, each, seed)
+def _picture(pixels: Tensor) -> Image.Image:
+    """pixels: (3, height, width)."""
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _from_zip(digest: str, seed: int, level: int | None, _data: bytes) -> PictureData:
-    return sets.pictures_from_zip(_data, seed, level=level)
-
-
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _from_files(digest: str, seed: int, _files: dict[str, list[tuple[str, bytes]]]) -> PictureData:
-    return sets.pictures_from_files(_files, seed)
+def _answer(sample: dict[str, Any]) -> str:
+    mark = "✓" if sample["output"] == sample["reference"] else "✗"
+    return f"{mark} {plain(class_name(sample['output']))} {sample['probability']:.0%}"
 
 
 def _zip(seed: int) -> Chosen | None:
@@ -155,11 +178,10 @@ def _zip(seed: int) -> Chosen | None:
         return None
     content = file.getvalue()
     name = digest(content)
-    with st.spinner(say("finetune.checking"), show_time=True):
-        found = _from_zip(name, seed, None, content)
+    found = checked(lambda: sets.pictures_from_zip(content, seed), name, seed, None)
     if found.report.choices:
         level = choose_one("finetune.level", found.report.choices, found.report.chosen[0], f"data_level_{name}")
-        found = _from_zip(name, seed, level, content)
+        found = checked(lambda: sets.pictures_from_zip(content, seed, level=level), name, seed, level)
     return Chosen(found, file.name.removesuffix(".zip"))
 
 
@@ -170,7 +192,7 @@ def _folders(seed: int) -> Chosen | None:
         left, right = st.columns([1, 2])
         name = left.text_input(say("finetune.folder_name", number=number + 1), key=f"data_name_{number}", max_chars=60)
         given = right.file_uploader(
-            say("finetune.folder_files"), inputs.FILE_TYPES, accept_multiple_files=True, key=f"data_files_{number}"
+            say("finetune.folder_files"), photos.FILE_TYPES, accept_multiple_files=True, key=f"data_files_{number}"
         )
         if name.strip() and given:
             files.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in given)
@@ -178,5 +200,5 @@ def _folders(seed: int) -> Chosen | None:
         st.info(say("finetune.folders_missing"))
         return None
     named = [part for name, found in sorted(files.items()) for part in (name.encode(), *(data for _, data in found))]
-    with st.spinner(say("finetune.checking"), show_time=True):
-        return Chosen(_from_files(digest(*named), seed, files), ", ".join(files))
+    found = checked(lambda: sets.pictures_from_files(files, seed), digest(*named), seed)
+    return Chosen(found, ", ".join(files))

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.errors import SidelightError
 from core.finetune import worker
-from core.finetune.job import read_job
+from core.finetune.job import MOVING, read_job
 from core.models.catalogue import runs_folder
-from core.ui import choices
-from core.ui.finetune.setup import method_name, owner
-from core.ui.language import say
+from core.ui import choices, visitor
+from core.ui.finetune.live import state_name
+from core.ui.finetune.setup import method_name
+from core.ui.language import say, show_error
 from core.ui.plain import plain
 
 NEW = ""
@@ -19,29 +21,34 @@ EVERY = 3.0  # seconds between two looks at the queue while something is in it
 
 def choose() -> Path | None:
     """Draw the choice; None for a new run. The first visit opens what is being trained for this person, if anything."""
-    found = {run.name: run for run in worker.runs()}
-    if not found:
-        return choices.read("run", {}, None)
+    found = {run.name: run for run in worker.runs() if visitor.sees(run)}
+    asked = choices.said("run")
+    if any(run.name == asked and visitor.is_others(run) for run in worker.runs()):
+        show_error(SidelightError("model.others", name=asked))
+    chosen = _chosen(found) if found else choices.read("run", {}, NEW)
+    moving = bool(_moving())
+    st.fragment(_queue, run_every=EVERY if moving else None)(chosen, moving)
+    return found.get(chosen)
+
+
+def _chosen(found: dict[str, Path]) -> str:
     if not st.session_state.setdefault("runs_seen", False):
         st.session_state.runs_seen = True
         if choices.said("run") is None:
             choices.write("run", _own_moving(found), NEW)
-    chosen = st.selectbox(
+    return st.selectbox(
         say("finetune.run"),
         [NEW, *found],
         format_func=lambda name: _title(found[name]) if name else say("finetune.new"),
         help=say("finetune.run_help", folder=str(runs_folder())),
         **choices.widget("run", "run_chosen", [NEW, *found], NEW),
     )
-    moving = bool(_moving())
-    st.fragment(_queue, run_every=EVERY if moving else None)(chosen, moving)
-    return found.get(chosen)
 
 
 def _own_moving(found: dict[str, Path]) -> str:
     """What this person asked for and is being trained or waits."""
-    states = ("queued", "running")
-    own = (name for name, run in found.items() if read_job(run).owner == owner() and worker.status(run).state in states)
+    me = visitor.owner()
+    own = (name for name, run in found.items() if read_job(run).owner == me and worker.status(run).state in MOVING)
     return next(own, NEW)
 
 
@@ -70,5 +77,5 @@ def _queue(shown: str, moving: bool) -> None:
         st.rerun(scope="app")  # nobody need look any more
     for mark, run in found:
         if run.name != shown:
-            mine = "" if read_job(run).owner == owner() else f" · {say('finetune.others')}"
-            st.caption(f"{mark} {plain(_title(run))} · {say(f'finetune.state_{worker.state_of(run).state}')}{mine}")
+            name = plain(_title(run)) if visitor.sees(run) else say("finetune.others")
+            st.caption(f"{mark} {name} · {state_name(worker.state_of(run))}")

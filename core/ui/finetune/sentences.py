@@ -13,12 +13,12 @@ from core.finetune.job import Job
 from core.finetune.parallel import TAGS
 from core.models.tokenizing import unknown_letters
 from core.models.translation import Translation, Translator
-from core.ui import inputs, linked, readable, work
+from core.ui import background, linked, readable, sentences, work
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import KEPT, PREVIEW, Chosen, Probe, choose_one, digest
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import say
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 from core.views.film import Film, film_sentence
 
 TABLE_TYPES = ["csv", "tsv", "tab", "txt", "jsonl", "json", "tmx", "gz", "zip", "en", *TAGS]
@@ -27,7 +27,7 @@ KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
 
 
 class SentenceSide(Side[PairData, Translator]):
-    task, cards, width = "translation", ("sentence", "sentence2"), 5
+    task, card, width = "translation", "sentence", 5
 
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         name = st.segmented_control(
@@ -48,7 +48,8 @@ class SentenceSide(Side[PairData, Translator]):
         count = st.slider(
             say("finetune.count"), 20, collection.most, min(200, collection.most), 20, key=f"data_count_{name}"
         )
-        return Chosen(sets.bundled_pairs(name, code, count, seed), f"{say(f'finetune.collection_{name}')} → {code}")
+        found = checked(lambda: sets.bundled_pairs(name, code, count, seed), name, code, count, seed)
+        return Chosen(found, f"{say(f'finetune.collection_{name}')} → {code}")
 
     def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         code = _language([code for code, tag in TAGS.items() if tag in targets]) if targets else ""
@@ -63,14 +64,16 @@ class SentenceSide(Side[PairData, Translator]):
             return None
         files = [(file.name, file.getvalue()) for file in given]
         name = digest(*(part for file, content in files for part in (file.encode(), content)))
-        with st.spinner(say("finetune.checking"), show_time=True):
-            found = _from_tables(name, code, seed, None, files)
+        found = checked(lambda: sets.pairs_from_files(files, code, seed), name, code, seed)
         names, chosen = found.report.choices, found.report.chosen
         if len(names) > 2:
             left, right = st.columns(2)
             source = choose_one("finetune.source_column", names, chosen[0], f"data_source_{name}", left)
             target = choose_one("finetune.target_column", names, chosen[1], f"data_target_{name}", right)
-            found = _from_tables(name, code, seed, (source, target), files)
+            columns = source, target
+            found = checked(
+                lambda: sets.pairs_from_files(files, code, seed, columns=columns), name, code, seed, columns
+            )
         title = ", ".join(name for name, _ in files)
         return Chosen(found, f"{title} → {code}" if code else title)
 
@@ -93,8 +96,9 @@ class SentenceSide(Side[PairData, Translator]):
     def settings(self, job: Job, model: Translator, place: Any) -> Job:
         return job
 
-    def probe(self) -> Probe:
-        return Probe(sentence=inputs.typed_sentence())
+    def probe(self, data: PairData) -> Probe:
+        first = min((pair.source for pair in data.held_out), key=len)
+        return Probe(sentence=st.text_input(say("finetune.probe_sentence"), first, key=f"probe_{data.digest}"))
 
     def answers(self, folder: Path, job: Job, data: PairData, history: list[dict[str, Any]]) -> None:
         """Fixed sentences, at the first evaluation and at the last."""
@@ -105,13 +109,14 @@ class SentenceSide(Side[PairData, Translator]):
         st.caption(say("finetune.answers_steps", first=history[0]["step"], last=history[-1]["step"]))
 
     def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
-        return film_sentence(frames, axis["source"], axis["target"], words)
+        source, target = ([piece_text(piece) for piece in axis[name]] for name in ("source", "target"))
+        return film_sentence(frames, source, target, words)
 
     def change(self, folder: Path, job: Job) -> None:
         found = results.read(folder)
         language = found.target if found else ""
         targets = work.translator(job.base).targets
-        sentence, target = inputs.choose_sentence((language,) if language in targets else targets)
+        sentence, target = sentences.choose((language,) if language in targets else targets)
         readable.tell(work.translator(job.base), sentence, target)
         before = work.translate(job.base, sentence, target)
         after = work.translate(folder.name, sentence, target)
@@ -120,7 +125,7 @@ class SentenceSide(Side[PairData, Translator]):
             place.code(one.text, language=None, wrap_lines=True)
         titles = [linked.sentence_title(target, say(f"after.{name}")) for name in ("before", "after")]
         pair = zip((before, after), titles, strict=True)
-        drift.view([linked.card(one.traces, title, written=one.target) for one, title in pair])
+        drift.view(*(linked.card(one.traces, title, written=one.target) for one, title in pair))
         drift.heading(self.task)
         kinds = {kind: say(f"after.kind_{kind}") for kind in KINDS}
         kind = st.segmented_control(
@@ -128,27 +133,23 @@ class SentenceSide(Side[PairData, Translator]):
         )
         both = _forced(job.base, folder.name, sentence, target)
         moved = drift.moved(job.base, folder.name, sentence, (target, kind), *(one.traces[kind] for one in both))
-        drift.grids(folder, self.cards, f"{self.task}_{kind}", moved)
-
-
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _from_tables(
-    digest: str, code: str, seed: int, columns: tuple[int, int] | None, _files: list[tuple[str, bytes]]
-) -> PairData:
-    return sets.pairs_from_files(_files, code, seed, columns=columns)
+        drift.grids(folder, self.card, f"{self.task}_{kind}", moved)
 
 
 def _language(codes: list[str]) -> str:
     return st.selectbox(
-        say("input.target"), codes, format_func=lambda code: inputs.target_name(TAGS[code]), key="data_language"
+        say("input.target"), codes, format_func=lambda code: sentences.target_name(TAGS[code]), key="data_language"
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
 def _forced(base: str, tuned: str, sentence: str, target: str | None) -> tuple[Translation, Translation]:
     """Both models reading along the translation that the base gives, so that their rows mean the same."""
     models = work.translator(base), work.translator(tuned)
-    sources = [model.source_pieces(sentence, target) for model in models]
-    output = models[0].search(sources[0][0])
-    before, after = (model.read(*source, output) for model, source in zip(models, sources, strict=True))
-    return before, after
+
+    def read(_: background.OnStep) -> tuple[Translation, Translation]:
+        sources = [model.source_pieces(sentence, target) for model in models]
+        output = models[0].search(sources[0][0])
+        before, after = (model.read(*source, output) for model, source in zip(models, sources, strict=True))
+        return before, after
+
+    return background.awaited(("forced", base, tuned, sentence, target), say("after.reading"), read, (base, tuned))

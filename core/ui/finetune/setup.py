@@ -1,7 +1,5 @@
 """How to train: the method with what it costs, the settings with plain words, the estimate, and the button."""
 
-import hashlib
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -11,13 +9,14 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import estimate, methods, worker
-from core.finetune.job import Job, new_run, owner_salt
+from core.finetune.job import Job, new_run
 from core.finetune.methods import METHODS, Count
 from core.models.catalogue import TaskName, runs_folder
 from core.models.loading import precisions
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
+from core.ui import background, visitor
 from core.ui.finetune.chosen import Chosen, Probe
 from core.ui.finetune.side import Side
 from core.ui.language import say, show_error
@@ -51,7 +50,7 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
         key=f"batch_{task}",
         help=say("finetune.batch_help"),
     )
-    job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=owner())
+    job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=visitor.owner())
     with st.expander(say("finetune.more"), icon=":material/tune:"):
         return _more(side, job, model)
 
@@ -88,9 +87,11 @@ def method_name(method: str, task: TaskName) -> str:
     return say(f"finetune.method_{method}_{task}" if method in ("head", "prompt") else f"finetune.method_{method}")
 
 
-@st.cache_data(show_spinner=False)
-def _counts(base: str, task: TaskName, classes: int, _model: VisionModel | Translator) -> dict[str, Count]:
-    return estimate.counts(_model.module, task, classes, Job.rank)
+def _counts(base: str, task: TaskName, classes: int, model: VisionModel | Translator) -> dict[str, Count]:
+    def count(_: background.OnStep) -> dict[str, Count]:
+        return estimate.counts(model.module, task, classes, Job.rank)
+
+    return background.awaited(("counts", base, task, classes), say("finetune.measuring"), count, (base,))
 
 
 def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator) -> Job:
@@ -119,41 +120,21 @@ def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator) -> Jo
     )
 
 
-def owner() -> str:
-    """Who asks: the browser, as far as it can be told, as a hash that leads back to nobody: the cookie is a secret. A
-    queue that is fair needs no more."""
-    identity = st.context.cookies.get("_streamlit_xsrf") or st.session_state.setdefault("owner", secrets.token_hex(16))
-    return hashlib.blake2b(str(identity).encode(), key=owner_salt(runs_folder()), digest_size=16).hexdigest()
-
-
 def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> float:
     """Seconds that the job will take, from a step measured here."""
-    with st.spinner(say("finetune.measuring"), show_time=True):
-        cost = _cost(
-            job.base, job.task, job.method, job.side, job.precision, job.rank, chosen.data.digest, model, job, chosen
-        )
+    asked = job.base, job.task, job.method, job.side, job.precision, job.rank, chosen.data.digest
+
+    def measure(_: background.OnStep) -> estimate.Cost:
+        return estimate.measure(model, job, chosen.data)
+
+    cost = background.awaited(("step", *asked), say("finetune.measuring"), measure, (job.base,))
     return estimate.seconds(cost, job, chosen.data)
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def _cost(
-    base: str,
-    task: str,
-    method: str,
-    side: int,
-    precision: str,
-    rank: int,
-    digest: str,
-    _model: VisionModel | Translator,
-    _job: Job,
-    _chosen: Chosen,
-) -> estimate.Cost:
-    return estimate.measure(_model, _job, _chosen.data)
 
 
 def start(job: Job, chosen: Chosen, probe: Probe) -> Path | None:
     """Put the job and its data into a folder of its own and into the queue."""
     try:
+        worker.check_room(job.owner)
         folder = new_run(runs_folder(), replace(job, probe=probe.sentence))
         sets.save(chosen.data, folder / "data")
         if probe.photo:

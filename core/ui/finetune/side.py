@@ -17,10 +17,10 @@ Frames = Sequence[tuple[int, Tensor]]
 
 
 class Side(ABC, Generic[Data, Model]):
-    """cards: what the linked view calls the two that are compared. width: of its film, in columns of five."""
+    """card: what the linked view calls what is compared. width: of its film, in columns of five."""
 
     task: ClassVar[TaskName]
-    cards: ClassVar[tuple[str, str]]
+    card: ClassVar[str]
     width: ClassVar[int]
 
     @abstractmethod
@@ -52,8 +52,8 @@ class Side(ABC, Generic[Data, Model]):
         """Draw the settings that only this modality has."""
 
     @abstractmethod
-    def probe(self) -> Probe:
-        """Draw the choice of what is filmed."""
+    def probe(self, data: Data) -> Probe:
+        """Draw the choice of what is filmed: at first an item of the data that is kept from training."""
 
     @abstractmethod
     def answers(self, folder: Path, job: Job, data: Data, history: list[dict[str, Any]]) -> None:

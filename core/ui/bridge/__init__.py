@@ -1,0 +1,1 @@
+"""The page Bridge: one model that looks and writes."""

@@ -1,0 +1,112 @@
+"""What the page Bridge shows, from the picture to each section."""
+
+import math
+
+import streamlit as st
+
+from core.models.captioning import Caption, Captioner
+from core.scenes import LANGUAGES, Language
+from core.scenes.words import name_chances
+from core.ui import choices, inputs, linked, steps
+from core.ui.bridge import paint, picture, run, where
+from core.ui.bridge.picture import Picture
+from core.ui.copyable import copyable
+from core.ui.language import language, say
+from core.ui.plain import plain
+from core.views.linked import state
+
+SECTIONS = ("where", "paint", "steps")
+LONGEST = 300  # characters of a caption that is typed
+
+
+def choose() -> tuple[Picture, Language, int, str]:
+    """The picture, the language of the caption, beams, and a caption to be judged; all on one line."""
+    left, right = inputs.line()
+    with left:
+        chosen = picture.choose()
+    with right, st.container(horizontal=True, key="bridge_words", gap="xsmall", vertical_alignment="center"):
+        usual: Language = "zh" if language() == "zh" else "en"
+        spoken = st.segmented_control(
+            say("bridge.language"),
+            LANGUAGES,
+            format_func=lambda code: say(f"bridge.language_{code}"),
+            required=True,
+            label_visibility="collapsed",
+            wrap=False,
+            **choices.widget("tell", "bridge_language", LANGUAGES, usual),
+        )
+        with st.popover(say("bridge.claim"), icon=":material/edit_note:", key="bridge_claim"):
+            claim = st.text_input(
+                say("bridge.claim_label"), help=say("bridge.claim_help"), **choices.typed("claim", "claim", "", LONGEST)
+            )
+            st.button(say("bridge.claim_clear"), key="claim_clear", on_click=choices.write, args=("claim", "", ""))
+            beams = st.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
+    return chosen, spoken, beams, claim.strip()
+
+
+def show(chosen: Picture, told: run.Told) -> None:
+    """Raises SidelightError."""
+    model, caption = run.ready(), told.awaited()
+    if told.claim:
+        _judge(told, caption)
+    else:
+        copyable(caption.text, "caption_text")
+    _doubt(model, chosen, told, caption)
+    _open(chosen, told, caption)
+    card = linked.card(
+        caption.traces,
+        linked.photo_title(say("bridge.card", title=chosen.title), caption.source),
+        chosen.image,
+        written=caption.target,
+        named=chosen.boxes,
+        sure=[step.probability for step in caption.steps],
+    )
+    linked.show([card], f"bridge_{st.session_state.get('moves', 0)}")
+    section = inputs.choose_section("bridge", SECTIONS, "bridge")
+    if section == "where":
+        where.show(chosen, told)
+    elif section == "paint":
+        paint.show(chosen, told)
+    else:
+        st.header(say("translation.steps"))
+        steps.show(caption.steps)
+
+
+def _judge(told: run.Told, caption: Caption) -> None:
+    """How probable the typed caption is to the model, beside its own."""
+    own = run.told(told.image, told.fit, told.language, told.beams).awaited()
+    st.markdown(
+        say(
+            "bridge.judged",
+            typed=plain(caption.text),
+            score=f"{math.exp(caption.score):.1%}",
+            own=plain(own.text),
+            own_score=f"{math.exp(own.score):.1%}",
+        )
+    )
+
+
+def _doubt(model: Captioner, chosen: Picture, told: run.Told, caption: Caption) -> None:
+    """What it is not sure of; of a photo of the world what it knows at all."""
+    if chosen.layout is None:
+        st.caption(say("bridge.knows"))
+    if told.claim or model.unsure is None:
+        return
+    chances = name_chances(caption.target, caption.steps, told.language)
+    doubtful = [f"**{say(f'class.{name}')}** {chance:.0%}" for name, chance in chances.items() if chance < model.unsure]
+    if doubtful:
+        text = say("bridge.unsure", names=say("list.comma").join(doubtful))
+        st.markdown(f":orange[:material/help: {text}]", help=say("bridge.unsure_help", least=f"{model.unsure:.0%}"))
+
+
+def _open(chosen: Picture, told: run.Told, caption: Caption) -> None:
+    """A first visit, and each new picture or language, begins with a name locked (`where.first_asked`); what the link
+    says wins."""
+    before = st.session_state.get("bridge_opened", told.key if choices.said("view") else None)
+    st.session_state.bridge_opened = told.key
+    if told.key == before:
+        return
+    step, depth = where.first_asked(chosen, told)
+    places = {"caption": f"t{caption.target.words[step]}", "merge": ""}  # counted in whole words
+    choices.write("view", state.moved(choices.remembered("view"), depth, places), "")
+    st.session_state.moves = st.session_state.get("moves", 0) + 1

@@ -1,0 +1,71 @@
+"""The captioner and what it writes, kept for all sessions."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core.attention.subject import Subject
+from core.models import catalogue
+from core.models.caption_subjects import caption_subject
+from core.models.captioning import Caption, Captioner, Looked, load_captioner
+from core.models.decoding import OnStep
+from core.models.images import Fit
+from core.scenes import Language
+from core.store import store
+from core.ui import background, work
+from core.ui.language import say
+
+NAME = catalogue.CAPTIONER.key
+MODEL = ("model", "captioning", NAME)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A picture as it is told. content: its digest. fit: how it becomes the model's input. claim: a caption that a
+    person typed in place of the model's own; empty for its own. Names, no more: see `sides.PhotoSide`."""
+
+    image: Image.Image
+    content: str
+    fit: Fit
+    language: Language
+    beams: int = 1
+    claim: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.content, self.fit, self.language, str(self.beams), self.claim
+
+    @property
+    def caption(self) -> Caption:
+        """For whoever draws nothing. Raises SidelightError `captioning.*`."""
+        return store().get(("caption", *self.key), self._written, (NAME,))
+
+    @property
+    def looked(self) -> Looked:
+        return captioner().look(self.image, self.fit)
+
+    def awaited(self) -> Caption:
+        """With progress. Raises SidelightError `captioning.*`."""
+        return background.awaited(("caption", *self.key), say("bridge.writing"), self._written, (NAME,))
+
+    def subject(self, step: int | None) -> Subject:
+        """What is asked of one written piece, or of all."""
+        return caption_subject(captioner(), self.looked, self.caption, step)
+
+    def _written(self, on_step: OnStep | None = None) -> Caption:
+        if self.claim:
+            return captioner().judged(self.image, self.claim, self.language, self.fit)
+        return captioner().caption(self.image, self.language, self.fit, self.beams, on_step=on_step)
+
+
+def captioner() -> Captioner:
+    return store().get(MODEL, load_captioner, (NAME,), settle=True)
+
+
+def ready() -> Captioner:
+    """The same, with progress while it is read from disk. Raises SidelightError `model.*`."""
+    return background.awaited(MODEL, say("work.loading"), lambda _: load_captioner(), (NAME,), settle=True)
+
+
+def told(image: Image.Image, fit: Fit, language: Language, beams: int = 1, claim: str = "") -> Told:
+    return Told(image, work.digest(image), fit, language, beams, claim)

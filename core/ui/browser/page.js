@@ -1,0 +1,24 @@
+// What Streamlit does not do for the document: its language is the one that is read; a theme that was chosen holds on
+// every page, where Streamlit keeps it for the address alone at which the app was opened; and on a phone the menu goes
+// once it was used.
+const themeOf = (address) => `stActiveTheme-${new URL(address, location).pathname}-v2`;
+const opened = location.href;
+
+function keepTheme() {
+  const theme = localStorage.getItem(themeOf(opened));
+  for (const link of document.querySelectorAll("[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"))
+    if (theme === null) localStorage.removeItem(themeOf(link.href));
+    else localStorage.setItem(themeOf(link.href), theme);
+}
+
+function closeMenu(event) {
+  if (!event.target.closest("[data-testid=stSidebarNavLink]")) return;
+  document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+}
+
+export default function ({ data }) {
+  document.documentElement.lang = data;
+  window.addEventListener("pagehide", keepTheme);
+  document.addEventListener("visibilitychange", keepTheme);
+  document.addEventListener("click", closeMenu);
+}
