@@ -10,6 +10,9 @@ nothing has changed for a second.
 
 `--parts movements`: from a pointer move and from a change of layer or head to the painted frame, for 256 and 1,369
 patches, in a saved view.
+`--parts hand`: from a key that shuts what is held, of the photo's attention and of the sentence's, to the painted frame
+that has the model's new answer, and to the end of the film's frames; for one query of one layer and for all of all.
+
 Needs the system's Chromium (Debian: `apt-get install chromium`).
 """
 
@@ -95,7 +98,8 @@ TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
   if (action === "depth") view.setDepth(argument);
   if (action === "head") { view.cards.forEach((card) => { card.heads = new Set([argument]); }); view.draw(); }
   if (action === "patch") view.cards[0].preview(String(argument));
-  requestAnimationFrame(() => setTimeout(() => done(performance.now() - start), 0));
+  const painted = () => done(performance.now() - start);  // before anything that waits until then
+  requestAnimationFrame(() => scheduler.postTask(painted, { priority: "user-blocking" }));
 })"""
 
 
@@ -174,6 +178,49 @@ def movements(browser: Browser, size: int) -> None:
         page.close()
 
 
+# Takes hold of what the locked query reads there.
+HOLD = """(root, [name, key]) => {
+  const { hand, cards } = root.view, card = cards.find((one) => one.name === name);
+  hand.held = card.axes.map((axis) => hand.grip.key(card, axis, key)).find(Boolean);
+}"""
+# From the press of a key to the frame with the new answer, and to the last frame of the film.
+TO_ANSWER = """(root, key) => new Promise((done) => {
+  const { view } = root, start = performance.now(), times = {};
+  const shown = () => root.querySelector(".answer tr, .answer ins, .answer p");
+  const isThere = key === "0" ? shown : () => !shown();
+  const look = () => {
+    if (!times.answer && isThere()) times.answer = performance.now() - start;
+    const isAtRest = times.answer && !view.film.tasks.length && !view.frame && !view.later;
+    if (isAtRest) return done([times.answer, performance.now() - start]);
+    requestAnimationFrame(() => setTimeout(look, 0));
+  };
+  view.hand.give(key === "0" ? 0 : null);
+  look();
+})"""
+
+
+def by_hand(browser: Browser, count: int = 7) -> None:
+    """A patch and a word that are locked, and a key of each that is shut and opened again."""
+    print(f"by hand at 1440 x 1000 px; load average before {os.getloadavg()[0]:.1f}")
+    for name, lock, key in (("image", "40", 57), ("sentence", "t2", 2)):
+        page = browser.new_page(viewport={"width": 1440, "height": 1000}, locale="en-US")
+        page.goto(f"{ADDRESS}/?vision_model=vision-cifar10&view=depth_0.5~{name}_{lock}", wait_until="commit")
+        page.wait_for_selector(READY, timeout=240_000)
+        page.get_by_role("button", name="By hand").click()
+        root = page.locator(".sidelight")
+        for scope in ("this", "all"):
+            for select in ("For which query", "In which layer"):
+                page.get_by_role("combobox", name=select).select_option(scope)
+            times = []
+            for n in range(count):  # another key each time: answers are kept
+                root.evaluate(HOLD, [name, key + n])
+                times.append(root.evaluate(TO_ANSWER, "0"))
+                root.evaluate(TO_ANSWER, "+")
+            for what, values in zip(("answer", "film at rest"), zip(*times[1:], strict=True), strict=True):
+                report(f"{name}, {scope} queries and layers: {what}", list(values), "ms")
+        page.close()
+
+
 def report(name: str, values: list[float], unit: str) -> None:
     ordered = sorted(values)
     worst = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
@@ -182,7 +229,7 @@ def report(name: str, values: list[float], unit: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--parts", default="pages,movements", help="pages, movements or both, with a comma")
+    parser.add_argument("--parts", default="pages,movements,hand", help="some of these, with commas")
     parser.add_argument("--named", default="", help='how the pages to be timed begin: "Differences"; all without it')
     chosen = parser.parse_args()
     parts = chosen.parts.split(",")
@@ -190,11 +237,14 @@ def main() -> None:
     try:
         with sync_playwright() as driver:
             path = shutil.which("chromium")
-            browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            flags = ["--no-sandbox", "--disable-gpu", "--disable-frame-rate-limit"]  # our own time, not the screen's
+            browser = driver.chromium.launch(executable_path=path, args=flags)
             if "pages" in parts:
                 pages(browser, chosen.named)
             for size in (224, 518) if "movements" in parts else ():
                 movements(browser, size)
+            if "hand" in parts:
+                by_hand(browser)
             browser.close()
     finally:
         server.terminate()

@@ -14,7 +14,7 @@ from core.errors import SidelightError
 
 STATES = {
     "right": "traced, and equal to the model's own eager attention",
-    "windowed": "recorded on each stage's grid, and equal; the pages refuse it in a sentence",
+    "in part": "what is drawn is equal; it is said how many layers, such as those between channels, are not drawn",
     "untraced": "its answer is shown, its attention is said not to be captured",
     "refused": "refused in a sentence",
     "wrong": "shown, but untrue",
@@ -30,13 +30,13 @@ class Untraced(Exception):
     """The model answers, but no attention of it is shown."""
 
 
-class Windowed(Exception):
-    """The library records its windows, the pages do not draw them."""
+class InPart(Exception):
+    """What is drawn is right, and that some of its attention is not drawn is said."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """check: passes where all is right; raises Windowed, Untraced, Wrong, or what opening the model raises."""
+    """check: passes where all is right; raises InPart, Untraced, Wrong, or what opening the model raises."""
 
     family: str
     name: str
@@ -53,8 +53,8 @@ class Outcome:
 def outcome(entry: Entry) -> Outcome:
     try:
         entry.check()
-    except Windowed:
-        return Outcome(entry, "windowed")
+    except InPart:
+        return Outcome(entry, "in part")
     except Untraced:
         return Outcome(entry, "untraced")
     except Wrong as error:

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import Tensor
 
 from benchmarks.coverage import Entry, Wrong
+from benchmarks.coverage_banded import placed
 from core.attention.trace import AttentionTrace
 from core.models.answering import load_answerer
 from core.models.classification import load_classifier
@@ -75,7 +76,8 @@ TRANSLATORS: dict[str, Made] = {
     "BlenderbotSmall": ("BlenderbotSmallConfig", BART),
     "FSMT": ("FSMTConfig", {"src_vocab_size": PIECES, "tgt_vocab_size": PIECES, "langs": ["en", "de"]} | BART),
     "LED": ("LEDConfig", BART | {"attention_window": 8, "max_encoder_position_embeddings": 130}),
-    "LongT5": ("LongT5Config", T5),
+    "LongT5, local": ("LongT5Config", T5 | {"local_radius": 3}),
+    "LongT5, with summaries": ("LongT5Config", T5 | {"local_radius": 3, "encoder_attention_type": "transient-global"}),
     "M2M100": ("M2M100Config", BART),
     "MBart": ("MBartConfig", BART),
     "MT5": ("MT5Config", T5),
@@ -282,10 +284,12 @@ def _translator(made: Made) -> None:
         source, _ = own.source_pieces(TEXT, None)
         with torch.inference_mode():
             given = {"input_ids": source, "decoder_input_ids": torch.tensor([found.ids[:-1]])}
-            wanted = _eager(kind, Path(place))(**given, output_attentions=True)
-    of_kind = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+            eager = _eager(kind, Path(place))
+            wanted = eager(**given, output_attentions=True)
+    own_weights = {"encoder": placed(eager.config, len(found.source), wanted)}
+    own_weights |= {"decoder": wanted.decoder_attentions, "cross": wanted.cross_attentions}
     for name, trace in found.traces.items():
-        _compare(name, trace, wanted[of_kind[name]])
+        _compare(name, trace, own_weights[name])
 
 
 def _generator(made: Made) -> None:
@@ -313,7 +317,8 @@ def _reader(task: str, made: Made) -> None:
         found = own.answer(*texts) if task == "answer" else own.classify(*texts)
         given = own.tokenizer(*texts, return_tensors="pt")
         with torch.inference_mode():
-            wanted = _eager(kind, Path(place))(input_ids=given.input_ids, output_attentions=True)
+            eager = _eager(kind, Path(place))
+            wanted = eager(input_ids=given.input_ids, output_attentions=True)
     if task == "classify":
         _same_words(found.axis)
         if found.classes != ("bad", "fair", "good"):
@@ -321,7 +326,7 @@ def _reader(task: str, made: Made) -> None:
         if float((found.logits - wanted.logits[0]).abs().max()) > 1e-4:
             raise Wrong("its logits are not the model's")
     (trace,) = found.traces.values()
-    _compare("encoder", trace, wanted.attentions)
+    _compare("encoder", trace, placed(eager.config, len(found.axis), wanted))
 
 
 def _entries(part: str, table: dict[str, Made], check: Callable[[Made], None]) -> Iterator[Entry]:

@@ -4,7 +4,6 @@ name, cut to two thin layers where the architecture allows it."""
 import copy
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from PIL import Image
 from timm.models._registry import _module_to_models
 from torch import Tensor, nn
 
-from benchmarks.coverage import Entry, Untraced, Windowed, Wrong
+from benchmarks.coverage import Entry, InPart, Untraced, Wrong
+from core.attention.tape import Tape
 from core.errors import SidelightError
 from core.models.vision import VisionModel, VisionResult, from_timm, load_vision
+from core.models.vision.pyramid import PyramidVision, from_timm_pyramid
 from core.models.vision.timm_adapter import fused, patch_of
-from core.models.vision.windows import windowed_trace
 
 SIDE, PATCH, LABELS = 64, 8, {0: "owl", 1: "wren", 2: "finch"}
 SMALL = {
@@ -224,17 +224,18 @@ def _compare(result: VisionResult, own: list[Tensor]) -> None:
         _demand(error < LARGEST_ERROR, f"a weight is off by {error:.1e}")
 
 
-def _compare_windows(module: nn.Module, side: int, own: Callable[[Tensor], list[Tensor]]) -> None:
-    """Raises Windowed where every attention of the model is recorded at its place, and equal to `own`'s."""
-    torch.manual_seed(1)
-    pixels, box = torch.randn(1, 3, side, side), (0.0, 0.0, float(side), float(side))
-    found, expected = windowed_trace(module, pixels, box, (side, side)), own(pixels)
-    if not found.layers or len(found.layers) != len(expected):
-        return
-    for layer, weights in zip(found.layers, expected, strict=True):
-        error = float((layer.call.weights() - weights.reshape(layer.call.weights().shape)).abs().max())
+def _compare_stages(found: PyramidVision, own: Callable[[Tensor], list[Tensor]]) -> None:
+    """Every layer that is drawn with the library's own step-by-step weights, (windows, H, n, nk) a call."""
+    result = found.run(photo(found.default_size), found.default_size, "stretch")
+    calls = [call for stage in result.stages for call in stage.calls]
+    expected = own(found.pixels(result.fitted.pixels))
+    _demand(len(expected) == len(calls) + result.left_out, f"{len(calls)} layers of {len(expected)}")
+    for call in calls:
+        weights = expected[call.index]
+        error = float((call.by_window - weights.detach().reshape(call.by_window.shape)).abs().max())
         _demand(error < LARGEST_ERROR, f"a weight is off by {error:.1e}")
-    raise Windowed
+    if result.left_out:
+        raise InPart
 
 
 def transformers_entries() -> Iterator[Entry]:
@@ -249,12 +250,11 @@ def check_transformers(make: Callable[[], nn.Module], prefix: tuple[str, ...] | 
         module.save_pretrained(place)
         size = {"height": SIDE, "width": SIDE}
         hf.ViTImageProcessor(size=size, image_mean=[0.4, 0.5, 0.6], image_std=[0.2, 0.3, 0.4]).save_pretrained(place)
-        try:
-            found = load_vision(Path(place))
-        except SidelightError:
+        found = load_vision(Path(place))
+        if isinstance(found, PyramidVision):
             plain = type(module).from_pretrained(place, attn_implementation="eager").eval()
-            _compare_windows(module, SIDE, lambda pixels: list(plain(pixels, output_attentions=True).attentions))
-            raise
+            _demand(found.classes == tuple(LABELS.values()), f"the classes are {found.classes}")
+            return _compare_stages(found, partial(_eager, plain))
         result = found.run(photo(SIDE), SIDE, "stretch")
         eager = type(module).from_pretrained(place, attn_implementation="eager").eval()
         pixels = hf.AutoImageProcessor.from_pretrained(place)(photo(SIDE), return_tensors="pt")["pixel_values"]
@@ -277,6 +277,13 @@ def check_transformers(make: Callable[[], nn.Module], prefix: tuple[str, ...] | 
         _demand(not found.classes, "an embedding has classes")
 
 
+def _eager(plain: Any, pixels: Tensor) -> list[Tensor]:
+    """What it hands out, or, where that is not every layer's (PVT), what its softmax gives."""
+    with torch.inference_mode(), Tape.record() as tape:
+        own = list(plain(pixels, output_attentions=True).attentions)
+    return own if len(own) == len(tape.calls) else [call.weights() for call in tape.calls]
+
+
 def timm_entries() -> Iterator[Entry]:
     known = set(timm.list_models())  # without the names that timm keeps for old code
     for family in FAMILIES:
@@ -289,8 +296,7 @@ def check_timm(name: str) -> None:
         with torch.device("meta"):
             patch_of(name, timm.create_model(name))
     except SidelightError:
-        _check_windows(name)
-        raise
+        return _check_windows(name)
     found = from_timm(name, random_weights(_small(name)))
     found.check()
     side = min((s for s in found.sizes if s >= 8 * found.patch), default=found.default_size)
@@ -305,16 +311,19 @@ def check_timm(name: str) -> None:
 
 def _check_windows(name: str) -> None:
     """The same for a model with several grids, cut to two thin layers a stage where the architecture allows it."""
-    torch.manual_seed(0)
     thin: tuple[dict[str, Any], ...] = (
         {"embed_dim": 24, "depths": (2, 2, 2, 2), "num_heads": (1, 2, 4, 8)},
         {"embed_dim": (32, 64, 64, 64), "depths": (1, 1, 1, 1)},
         {"embed_dims": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "num_heads": (1, 2, 2, 2)},
+        {},
     )
     for options in thin:
-        with suppress(TypeError, ValueError, AssertionError, RuntimeError, AttributeError, IndexError, KeyError):
+        torch.manual_seed(0)
+        try:
             module = random_weights(timm.create_model(name, **options))
-            _compare_windows(module, module.pretrained_cfg["input_size"][-1], partial(_steps, module))
+        except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError, IndexError, KeyError):
+            continue  # the architecture has no such option
+        return _compare_stages(from_timm_pyramid(name, module), partial(_steps, module))
 
 
 def _small(name: str) -> nn.Module:
@@ -337,11 +346,12 @@ def _explicit(found: VisionModel, pixels: Tensor) -> list[Tensor]:
 
 
 def _steps(whole: Any, pixels: Tensor) -> list[Tensor]:
+    """Where there is no such dropout, what that path's softmax gives."""
     weights: list[Tensor] = []
     module = copy.deepcopy(whole)
     dropouts = [part for key, part in module.named_modules() if key.endswith("attn_drop") and "pool" not in key]
     for part in dropouts:
         part.register_forward_pre_hook(lambda _, given: weights.append(given[0].detach()))
-    with torch.inference_mode(), fused(module, False):
+    with torch.inference_mode(), fused(module, False), Tape.record() as tape:
         module.forward_features(pixels)
-    return weights
+    return weights or [call.weights() for call in tape.calls]

@@ -1,20 +1,22 @@
-"""`python -m benchmarks.lens --pictures 100 --captions 50 --compared 6`: when a model knows, and who wrote it.
+"""`python -m benchmarks.lens --pictures 100 --captions 50 --compared 6 --pairs 12`: when it knows, and who wrote it.
 
 known: on held-out pictures (112 px) and held-out captions (greedy German), after which share of the layers the answer
 that the last one gives stands for good, and how far each layer's answer is from it (KL, nats). compared: the rank
-correlation between what each head wrote into the answer's logit and what the answer loses without it. cost: seconds of
-the lens and of direct attribution over those of a plain pass. Means with 95% confidence intervals (1.96 standard errors
-over inputs).
+correlation between what each head wrote into the answer's logit and what the answer loses without it. cost: processor
+seconds of the lens and of direct attribution over those of a plain pass taken beside it: of a picture its classes, of a
+translation the pass that pages make, with its attention and its steps. Means with 95% confidence intervals (1.96
+standard errors over inputs). Then what `benchmarks.patching` says of as many pairs.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from PIL import Image
 
-from benchmarks.timing import table
+from benchmarks import patching
+from benchmarks.timing import interval, table
 from core.attention.ablation import importance
 from core.attention.agreement import spearman
 from core.attention.direct import direct
@@ -30,15 +32,10 @@ from core.models.vision import load_vision
 SIDE = 112  # px
 
 
-def interval(values: Sequence[float]) -> str:
-    found = torch.tensor(values, dtype=torch.float64)
-    return f"{float(found.mean()):.2f} ± {1.96 * float(found.std()) / len(found) ** 0.5:.2f}"
-
-
 def seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def agreement(subject: Subject) -> float:
@@ -85,7 +82,7 @@ def captions(count: int, compared: int) -> tuple[list[Lens], list[float], list[f
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    for name, count in (("pictures", 100), ("captions", 50), ("compared", 6)):
+    for name, count in (("pictures", 100), ("captions", 50), ("compared", 6), ("pairs", 12)):
         options.add_argument(f"--{name}", type=int, default=count)
     asked = options.parse_args()
     measured = {
@@ -104,6 +101,7 @@ def main() -> None:
             "direct attribution over a plain pass, median": f"{torch.tensor(direct_cost).median():.2f}",
         }
         table(f"{name}, {len(found)} ({len(agreed)} compared)", rows)
+    patching.recoveries(asked.pairs)
 
 
 if __name__ == "__main__":
