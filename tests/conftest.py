@@ -1,5 +1,6 @@
 """Shared by all tests: quiet threads, and a running app with a real browser where a test asks for one."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no process is left with one of them when the other has nothing more to do."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: min([places[name] for name in LONGEST if name in item.nodeid], default=len(LONGEST)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_are_looked_through_once() -> Iterator[None]:
+    """Each AppTest is a new server, which reads what every installed package says of itself: a tenth of a second of
+    a processor, over a thousand times."""
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 def missing(reason: str) -> None:
@@ -88,32 +101,47 @@ def settled(page) -> None:
 
 @pytest.fixture(scope="session")
 def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed."""
-    from core.finetune import data
+    """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed. The
+    processes of one run of the tests share it: who comes first trains."""
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    root = (tmp_path_factory.getbasetemp().parent if shared else tmp_path_factory.mktemp("trained")) / "runs"
+    with open(root.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _train(root.with_suffix(".now")).rename(root)
+    return root
+
+
+def _train(root: Path) -> Path:
+    from core.finetune import data, picture_learning, sentence_learning
     from core.finetune.job import Job, new_run
     from core.finetune.train import train
     from core.models.catalogue import default
 
-    root = tmp_path_factory.mktemp("runs")
+    root.mkdir()
     pictures, recipes = data.bundled_pictures(["cat", "ship"], each=10), data.bundled_pairs("recipes", "de", 12)
     for job, found in (
-        (Job("vision", "head", default("vision").key, "cat, ship", epochs=5, rate=1e-2), pictures),
+        (Job("vision", "head", default("vision").key, "cat, ship", epochs=5, rate=1e-2, varied=False), pictures),
         (Job("translation", "lora", default("translation").key, "Recipes, German", epochs=1, rate=2e-3), recipes),
     ):
         folder = new_run(root, job)
         data.save(found, folder / "data")
-        for _ in train(folder):
-            pass
+        with pytest.MonkeyPatch.context() as patch:  # little is measured of what was forgotten
+            patch.setattr(picture_learning, "SCENES", 2)
+            patch.setattr(sentence_learning, "CAPTIONS", 3)
+            for _ in train(folder):
+                pass
     return root
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[str]:
-    """A new server, and its address. environment: variables that it has besides ours."""
+def serving(program: str = "streamlit", **environment: str) -> Iterator[str]:
+    """A new server, and its address. program: what is run in place of Streamlit, with its arguments. environment:
+    variables that it has besides ours."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command = [sys.executable, "-m", program, "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     server = subprocess.Popen([*command, "--server.address=127.0.0.1"], cwd=ROOT, env=os.environ | environment)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -24,7 +24,7 @@ def type_sentence(page: Page, text: str) -> None:
 
 
 def menu(page: Page, name: str, title: str) -> None:
-    page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+    page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
     page.get_by_role("heading", name=title).wait_for()
 
 
@@ -46,6 +46,22 @@ def test_back_and_forward_give_each_page_back_as_it_was_left(page: Page) -> None
     page.get_by_role("heading", name="The models that come with it").wait_for()
     page.go_forward()
     expect(page.get_by_label("English sentence")).to_have_value("A bird sings.")
+
+
+def test_back_gives_back_what_was_tried_in_either_language(tab, app_address: str) -> None:
+    page = tab(f"{app_address}/?lang=zh")
+    page.wait_for_selector(".sidelight .say b")
+    page.locator(".st-key-try_1 button").click()
+    page.wait_for_function("location.search.includes('image_34')")
+    settled(page)
+    left = page.url
+    page.get_by_test_id("stTopNavLink").last.click()
+    page.wait_for_url("**/models*")
+    page.get_by_role("heading", level=1).wait_for()
+    settled(page)
+    page.go_back()
+    page.wait_for_selector(".sidelight .say b")
+    assert page.url == left
 
 
 def test_what_a_page_left_out_is_its_default_again_after_back(page: Page) -> None:

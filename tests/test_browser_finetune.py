@@ -1,6 +1,7 @@
 """The Fine-tune page as a person uses it: press the button, see the metric rise, come back, take the result away."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_the_button_teaches_and_the_metric_rises(tab, address: str) -> None:
     method = page.get_by_role("radio", name="Head only").or_(page.get_by_role("button", name="Head only")).first
     method.click()
     page.get_by_text("1,155").wait_for()  # 3 classes of 384 weights and a bias
+    page.get_by_role("slider", name="Training pictures of each class").press("Home")  # ten
     start = page.get_by_role("button", name="Start", exact=True)
     start.click()
     page.get_by_text("Head only · finished").wait_for()
@@ -38,7 +40,8 @@ def test_the_button_teaches_and_the_metric_rises(tab, address: str) -> None:
     page.get_by_role("link", name="Compare").first.click()
     page.get_by_role("link", name="Fine-tune").first.click()
     page.get_by_text("Head only · finished").wait_for()
-    page.reload()  # the link names the run
+    page.wait_for_function("new URLSearchParams(location.search).has('run')")
+    page.reload()
     page.get_by_text("Head only · finished").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("ZIP")).first.click()
@@ -58,9 +61,10 @@ def test_a_run_is_paused_gone_on_with_and_cancelled(tab, address: str) -> None:
     page.get_by_text("LoRA · cancelled").wait_for()
 
 
-def test_the_film_is_played_and_stepped_by_keyboard(tab, trained_runs: Path) -> None:
+def test_the_film_is_played_and_stepped_by_keyboard(tab, trained_runs: Path, tmp_path: Path) -> None:
     run = next(trained_runs.glob("*-lora-*")).name
-    with serving(SIDELIGHT_RUNS=str(trained_runs)) as address:
+    shutil.copytree(trained_runs, tmp_path / "runs")  # a worker writes there
+    with serving(SIDELIGHT_RUNS=str(tmp_path / "runs")) as address:
         page = tab(f"{address}/finetune?run={run}", viewport={"width": 1024, "height": 1000})
         slider = page.get_by_role("slider", name="Frame of the film")
         slider.focus()

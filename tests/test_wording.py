@@ -16,6 +16,7 @@ from core.attention.statistics import NAMES
 from core.differences import chooser
 from core.finetune.data import COLLECTIONS, bundled_classes
 from core.models.vision import timm_adapter, transformers_adapter
+from core.scenes.render import every_ground
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "core").rglob("*.py"))]
@@ -38,6 +39,7 @@ VALUES: dict[str, Iterable[str]] = {
         "mark",
     },
     "class.{}": bundled_classes(),
+    "bridge.ground_{}": every_ground(),
     "lesson_arch.name_{}": ("positions", "patch_embed", "embed_tokens", "norm", "head", "lm_head"),  # parts of models
     "finetune.collection_{}": COLLECTIONS,
     "finetune.collection_{}_help": COLLECTIONS,
@@ -114,3 +116,33 @@ def test_the_linked_view_asks_for_all_of_its_texts() -> None:
     words = set(re.findall(r"[A-Za-z]+", "\n".join(path.read_text("utf-8") for path in files).replace("_", " ")))
     names = {key.removeprefix(BROWSER) for key in wording.entries() if key.startswith(BROWSER)}
     assert not [name for name in names if not words.issuperset(re.findall("[A-Za-z]+", name))]
+
+
+# One word each in Chinese, and how a Chinese textbook sets its text (what to say instead, where it is a term).
+UNIFIED = {
+    "片段": "子词",
+    "词元": "子词",
+    "图片说明": "图片描述",
+    "图像描述": "图片描述",
+    "说明文字": "图片描述",
+    "源句": "原文",
+    "原句": "原文",
+    "语言标记": "语言标签",
+    "调校": "微调",
+    "拿走": "移除",
+}
+HAN = "\u4e00-\u9fff"
+TYPESET = {
+    "a bracket of half width": rf"\([^)]*[{HAN}]|[{HAN}]\(",
+    "a sign of half width": rf"[{HAN}][,;:?!]",
+    "a space after a sign": r"[。，；：、？！] ",
+    "slanted words": r"(?<!\*)\*(?!\*)[^*\n]+\*(?!\*)",
+    "a space within quotation marks": "“ | ”",
+    "et al.": r"et al\b",
+}
+
+
+def test_chinese_says_one_thing_by_one_word_and_is_set_as_chinese() -> None:
+    texts = {key: texts["zh"] for key, texts in wording.entries().items()}
+    assert not [(key, term) for key, text in texts.items() for term in UNIFIED if term in text]
+    assert not [(key, name) for key, text in texts.items() for name, wrong in TYPESET.items() if re.search(wrong, text)]

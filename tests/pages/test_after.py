@@ -88,20 +88,20 @@ def test_a_translator_shows_what_it_forgot_in_numbers(lora: Path) -> None:
     assert list(test.selectbox(key="target").options) == ["German"], "the language that it learnt"
 
 
-def test_the_head_that_moved_most_opens_in_both_cards(lora: Path) -> None:
+def test_the_head_that_moved_most_opens_before_and_after(lora: Path) -> None:
     test = after(lora)
     button = next(button for button in test.button if "moved most" in button.label)
     layer, head = map(int, re.search(r"layer (\d+), head (\d+)", button.label).groups())
     button.click().run()
     assert not test.exception
     chosen = state.read("".join(test.query_params["view"]))
-    assert chosen.heads == {"sentence": (head - 1,), "sentence2": (head - 1,)}
+    assert chosen.heads == {"sentence": (head - 1,)}, "before is asked what after is asked"
     assert chosen.layer(3) == layer - 1, "cross-attention has 3 layers"
 
 
 def test_before_stands_before_after(lora: Path, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[list] = []
-    monkeypatch.setattr("core.ui.linked.show", lambda cards, *rest: shown.append(cards))
+    monkeypatch.setattr("core.ui.linked.show", lambda cards, _, beside: shown.append([*beside.cards, *cards]))
     test = after(lora)
     sentence, base = test.text_input(key="sentence").value, catalogue.default("translation").key
     for card, name, title in zip(shown[-1], (base, lora.name), ("Before", "After"), strict=True):
@@ -134,7 +134,15 @@ def test_two_runs_stand_beside_each_other(head: Path, runs: Path) -> None:
 
 def test_the_ways_out_name_the_model(head: Path) -> None:
     links = {link.page: link.query_string for link in (element.proto for element in after(head).page_link)}
-    assert links == dict.fromkeys(("vision", ""), f"vision_model={head.name}")
+    assert links == dict.fromkeys(("vision", "", "explain"), f"vision_model={head.name}")
+
+
+def test_the_menu_goes_on_with_the_model_of_the_result(head: Path) -> None:
+    test = after(head)
+    test.query_params.clear()  # a menu's link says nothing
+    test.switch_page("pages/vision.py").run()
+    assert not test.exception and head.name in test.query_params["vision_model"]
+    assert test.selectbox(key="vision_model").value == head.name
 
 
 def test_a_run_is_deleted_after_a_second_click(head: Path) -> None:
@@ -177,6 +185,9 @@ def test_a_run_is_a_model_on_the_pages_of_its_task(head: Path, page: str) -> Non
     assert head.name in test.selectbox(key="vision_model").value
     if page == "vision":
         assert any("cat, ship" in caption.value for caption in test.caption), "it names its own classes"
+        assert any("112 px; here it sees 224 px" in one.value for one in test.caption)
+        at_112 = opened(page, lang="en", vision_model=head.name, size="112")
+        assert not any("here it sees" in one.value for one in at_112.caption)
 
 
 @pytest.mark.parametrize("page", ["translation", "compare"])

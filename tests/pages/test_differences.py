@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.ui.differences.sections import SECTIONS
+from core.ui.differences.sections import MINUTES, SECTIONS
 from tests.pages.test_pages import opened
 
 OTHER = {
@@ -33,7 +33,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "vision_model": ("lesson_match_map", "By where CLS", "Over the whole"),
     },
     "architecture": {
-        "photo": ("0.0% in the decoder",),
+        "photo": ("0.0% in the decoder", "Mean squared error of"),
         "sentence": (
             "lesson_causal_encoder",
             "lesson_causal_decoder",
@@ -42,6 +42,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             "lesson_alternatives",
             "lesson_reading",
             "lesson_tree",
+            "chrF ",
             "The amber piece",
             "Step 3",
             "Each column",
@@ -50,10 +51,22 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "vision_model": ("lesson_diagram", "Vision model:"),
     },
     "pipeline": {
-        "photo": ("The photo", "lesson_depth", "Without labels", "How much of"),
-        "sentence": ("Rows of a table", "3 layers", "Cross-entropy of", "lesson_depth", "98,688 numbers"),
+        "photo": ("The photo", "lesson_depth", "Without labels", "How much of", ":material/image: How unlike"),
+        "sentence": (
+            "Rows of a table",
+            "3 layers",
+            "Cross-entropy of",
+            "lesson_depth",
+            "98,688 numbers",
+            ":material/translate: Cross-entropy",
+            ":material/translate: Reads in one",
+        ),
         "to": ("Cross-entropy of", "lesson_depth", "How much of"),
-        "vision_model": ("One vector", "lesson_depth", "How much of"),
+        "vision_model": ("One vector", "lesson_depth", "How much of", ":material/image: How unlike"),
+    },
+    "fields": {
+        "photo": ("track_errors", "The median error", "Medians over"),
+        "vision_model": ("track_errors", "The median error"),
     },
 }
 
@@ -102,6 +115,9 @@ def test_every_section_opens_in_both_languages(section: str, language: str) -> N
     assert not test.exception
     assert test.session_state.section == section
     assert test.title[0].value.isascii() == (language == "en")
+    told = ("lesson_task.mirror_at", "lesson_task.mirror_score")
+    begun = tuple(wording.entries()[key][language].partition("{")[0] for key in told)
+    assert not [one for one in sentences(test) if one.startswith(begun)], "before its question was answered"
 
 
 @pytest.fixture(scope="module")
@@ -132,26 +148,48 @@ def test_an_answer_counts_once_is_told_and_another_sentence_asks_again() -> None
     test = opened("differences", lang="en")
     test.query_params["section"] = "input"
     test.run()
-    pills = next(one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id)
-    pills.set_value("16").run()
+    pills = next(one for one in test.get("button_group") if "quiz_input_capitals" in one.proto.id)
+    pills.set_value("many").run()
     assert not test.exception
     assert any(text.startswith("**Right.**") for text in (element.value for element in test.success))
     assert any("1 of 1 right so far" in text for text in sentences(test))
-    assert not [one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id], (
+    assert not [one for one in test.get("button_group") if "quiz_input_capitals" in one.proto.id], (
         "the first answer stays"
     )
     test.text_input(key="sentence").set_value(OTHER["sentence"]).run()
-    assert [one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id]
+    assert [one for one in test.get("button_group") if "quiz_input_capitals" in one.proto.id]
     assert any("1 of 1 right so far" in text for text in sentences(test)), "progress is kept"
 
 
-def test_a_wrong_answer_is_told_and_does_not_count_as_right() -> None:
+def test_a_wrong_answer_is_told_with_the_right_one_and_does_not_count() -> None:
     test = opened("differences", lang="en", section="input")
-    pills = next(one for one in test.get("button_group") if "quiz_input_pieces" in one.proto.id)
-    pills.set_value("32").run()
+    pills = next(one for one in test.get("button_group") if "quiz_input_capitals" in one.proto.id)
+    pills.set_value("fewer").run()
     assert not test.exception and not test.success
-    assert any(text.value.startswith("**Not what the run says.** 16 pieces") for text in test.warning)
+    assert any(
+        text.value.startswith("**Not what you chose.** The run says: **More than twice as many**.")
+        for text in test.warning
+    )
     assert any("0 of 1 right so far" in text for text in sentences(test))
+
+
+@pytest.mark.parametrize(
+    ("section", "link", "hidden"),
+    [
+        ("input", {}, ("instead of 16", "lesson_image_length")),
+        ("pipeline", {}, ("lesson_depth",)),
+        ("mathematics", {}, ("Vision / Encoder",)),  # its entropies tell what leaving out the scale does
+        ("mathematics", {"answers": "hidden"}, ("permuted", "positions_rotary")),
+        ("architecture", {}, ("ahead", "lesson_causal_decoder", "lesson_diagram", "lesson_reading")),
+        ("loss", {"loss": "scores"}, ("In the reference",)),
+    ],
+)
+def test_what_is_asked_does_not_stand_on_the_page(section: str, link: dict[str, str], hidden: tuple[str, ...]) -> None:
+    test = opened("differences", lang="en", section=section, **link)
+    assert not test.exception
+    assert [button for button in test.button if str(button.key).startswith("skip_")]
+    told = "\n".join([*figures(test), *sentences(test)])
+    assert not [name for name in hidden if name in told]
 
 
 def test_a_picture_or_sentence_that_cannot_be_read_gets_a_sentence() -> None:
@@ -177,6 +215,28 @@ def test_a_link_names_the_section_in_any_language_and_an_unknown_one_opens_the_f
 def test_odd_sentences_are_shown(section: str, sentence: str) -> None:
     test = shown(section, sentence=sentence, to="zh", vision_model="vision-cifar10")
     assert len(sentences(test)) > 10
+
+
+def test_the_sections_lead_to_each_other_and_an_older_link_to_the_one_it_meant() -> None:
+    test = opened("differences", lang="en")
+    names = list(SECTIONS)
+    assert test.session_state.section == names[0] and "section" not in test.query_params
+    leads = {button.key for button in test.button}
+    assert leads >= {f"overview_{name}" for name in names[1:-1]}, "a row for each difference"
+    for name in names[1:3]:
+        test.button(key=f"foot_{name}").click().run()
+        assert not test.exception and test.session_state.section == name
+    test.button(key="foot_input").click().run()
+    assert test.session_state.section == "input"
+    older = AppTest.from_file(test._script_path, default_timeout=60)
+    older.query_params["patch"] = "5,3"
+    older.switch_page("pages/differences.py").run()
+    assert not older.exception and older.session_state.section == "input"
+
+
+def test_a_lesson_takes_ninety_minutes_and_says_what_for() -> None:
+    assert MINUTES.keys() == SECTIONS.keys() and sum(MINUTES.values()) == 90
+    assert all(f"goal.{name}" in wording.entries() for name in SECTIONS)
 
 
 def test_a_link_for_a_lecture_shows_everything_at_once() -> None:

@@ -30,10 +30,7 @@ NONSENSE = ("", "nan", "-1", "0", "1e9", "99999", "5.5", "5,3,1", "../x", "<b>",
 
 def linked(section: str, **said: str) -> AppTest:
     """The page as a link opens it, all answers shown."""
-    test = opened("differences", lang="en", answers="shown")
-    for name, text in {"section": section, **said}.items():
-        test.query_params[name] = text
-    return test.run()
+    return opened("differences", {"section": section, **said}, lang="en", answers="shown")
 
 
 def in_link(test: AppTest, name: str) -> str:

@@ -10,8 +10,8 @@ from tests.pages.test_differences import OTHER, figures, measure, offers, senten
 from tests.pages.test_pages import opened
 
 PARTS = {
-    "mathematics": ("mistake", ("softmax", "classifier", "one_hot", "order")),
-    "loss": ("loss", ("classes", "sequence", "patches", "scores")),
+    "mathematics": ("mistake", ("softmax", "classifier", "one_hot")),
+    "loss": ("loss", ("classes", "sequence", "patches", "measured", "scores")),
     "cost": ("cost", ("now", "growth", "fused", "precision", "choose")),
     "limits": ("kind", ("noise", "blur", "contrast")),
     "reading": ("", ("",)),
@@ -20,25 +20,42 @@ EVERY = [(section, key, part) for section, (key, parts) in PARTS.items() for par
 
 # What must be another after a change: figures by key, metrics by label, and sentences or tables by a word in them.
 CHANGES = {
-    ("mathematics", "softmax", "photo"): ("Vision / Encoder", "Layer in the middle"),
-    ("mathematics", "softmax", "sentence"): ("L H N N", "Vision / Encoder", "Layer in the middle"),
-    ("mathematics", "softmax", "vision_model"): ("Vision / Encoder", "Layer in the middle"),
+    ("mathematics", "softmax", "photo"): (
+        "Vision / Encoder",
+        "Layer in the middle",
+        "Cosine with the picture",
+        "Each column",
+    ),
+    ("mathematics", "softmax", "sentence"): (
+        "L H N N",
+        "Vision / Encoder",
+        "Layer in the middle",
+        "| Source |",
+        "positions_fixed",
+        "positions_bias",
+        "positions_rotary",
+    ),
+    ("mathematics", "softmax", "to"): ("| Source |",),
+    ("mathematics", "softmax", "vision_model"): (
+        "Vision / Encoder",
+        "Layer in the middle",
+        "Cosine with the picture",
+        "Each column",
+    ),
     ("mathematics", "classifier", "sentence"): ("What is asked", "One classification"),
     ("mathematics", "classifier", "to"): ("What is asked",),
     ("mathematics", "classifier", "vision_model"): ("What is asked",),
     ("mathematics", "one_hot", "photo"): ("one_hot", "shade lighter"),
-    ("mathematics", "order", "photo"): ("Cosine with the picture", "Each column"),
-    ("mathematics", "order", "sentence"): ("| Source |",),
-    ("mathematics", "order", "to"): ("| Source |",),
-    ("mathematics", "order", "vision_model"): ("Cosine with the picture", "Each column"),
-    ("loss", "classes", "photo"): ("class_loss", "−ln p(y)", "The model gives"),
     ("loss", "sequence", "sentence"): ("sequence_loss", "Mean −ln p", "Must write"),
     ("loss", "sequence", "to"): ("sequence_loss", "Mean −ln p", "Must write"),
     ("loss", "patches", "photo"): ("regression", "regression_map"),
     ("loss", "patches", "vision_model"): ("regression", "regression_map"),
+    ("loss", "measured", "photo"): ("measured_class", "Suppose"),
+    ("loss", "measured", "to"): ("measured_sequence", "Slope of the loss"),
     ("loss", "scores", "sentence"): ("In the reference",),
     ("loss", "scores", "to"): ("BLEU", "chrf", "In the reference"),
     ("cost", "now", "sentence"): ("FLOP, counted",),
+    ("limits", "blur", "photo"): ("limits_moved", "The convolution's vectors"),
     ("limits", "noise", "photo"): ("limits_photo_curve", "limits_before", "limits_after", "Features keep"),
     ("limits", "noise", "vision_model"): ("limits_photo_curve", "limits_after", "Features keep"),
     ("limits", "noise", "sentence"): ("limits_sentence_curve", "Misspelt", "Made to write"),
@@ -81,8 +98,20 @@ def test_numbers_follow_what_is_put_in(first, section: str, part: str, change: s
         assert found(after, name) and found(before, name) != found(after, name), name
 
 
+def test_no_label_is_right_until_a_person_says_so() -> None:
+    """The ten classes know no astronaut; that the cat is a cat stands in what a person wrote of its photo."""
+    said = []
+    for photo in ("astronaut", "coffee"):
+        test = part_of("loss", "loss", "classes", photo=photo)
+        assert test.selectbox[-1].value == -1 and not test.metric
+        said += found(test, "There is no loss yet")
+    assert len(set(said)) == 2, "what each class would cost is the photo's own"
+    test = part_of("loss", "loss", "classes", photo="cat")
+    assert test.metric and "The model gives “cat”" in "".join(sentences(test))
+
+
 def test_another_label_costs_something_else() -> None:
-    test = part_of("loss", "loss", "classes", vision_model="vision-cifar10")
+    test = part_of("loss", "loss", "classes", vision_model="vision-cifar10", label="3")
     before = found(test, "−ln p(y)")
     label = next(one for one in test.selectbox if str(one.key).startswith("loss_label"))
     label.set_value((label.value + 1) % 10).run()
@@ -132,6 +161,11 @@ def test_the_chooser_answers_each_condition() -> None:
     assert "T5-small" in listed() and "BART" not in listed(), "406 M parameters are too many for a CPU"
     test.selectbox(key="choose_compute").set_value("gpu").run()
     assert "BART" in listed() and not test.exception
+    test.selectbox(key="choose_task").set_value("segment").run()
+    assert any("Nothing in the list fits" in text.value for text in test.info), "SegFormer's licence is its maker's"
+    for task, name in {"detect": "YOLOS", "answer": "SQuAD", "generate": "DistilGPT2", "judge": "SST-2"}.items():
+        test.selectbox(key="choose_task").set_value(task).run()
+        assert name in listed() and not test.exception
 
 
 def test_every_paper_is_named_with_its_place() -> None:
@@ -149,5 +183,5 @@ def test_a_model_surer_than_the_smoothed_target_asks_would_be_held_back() -> Non
         test = opened("differences", lang="en", photo="cat", section="loss")
         test.slider(key="loss_smoothing").set_value(smoothing).run()
         texts = [element.value for element in [*test.markdown, *test.caption]]
-        said[smoothing] = next(text for text in texts if "The derivative with respect to a logit" in text)
-    assert "raise the logit of *cat* (−" in said[0.0] and "lower the logit of *cat* (+" in said[0.3]
+        said[smoothing] = next(text for text in texts if "with respect to a logit" in text)
+    assert "raise the logit of “cat” (−" in said[0.0] and "lower the logit of “cat” (+" in said[0.3]

@@ -9,15 +9,18 @@ from streamlit.testing.v1 import AppTest
 
 from core import samples, wording
 from core.attention.ablation import importance, without
-from core.attention.faithfulness import curves, order
+from core.attention.faithfulness import Verdict, order
 from core.attention.methods import METHODS, explain
 from core.models.images import open_image
 from core.models.subjects import photo_subject
 from core.models.vision import load_vision
 from core.ui import background, work
+from core.ui.explain import checks, verdict
 from core.ui.explain.ablation import marked
 from core.ui.explain.sides import head_text
 from tests.pages.test_pages import opened as page
+
+pytestmark = pytest.mark.usefixtures("small")
 
 CLASSIFIER = "vision-cifar10"
 CAT = next(photo.path for photo in samples.photos() if photo.path.stem == "cat")
@@ -33,7 +36,7 @@ def settled(app: AppTest, seconds: float = 120) -> AppTest:
     """Run again, as the browser does, until no progress is left."""
     end = time.monotonic() + seconds
     while app.get("progress") and time.monotonic() < end:
-        time.sleep(1)
+        time.sleep(0.3)
         app.run()
     assert not app.get("progress"), "still at it"
     return app
@@ -58,44 +61,72 @@ def test_every_section_is_drawn_in_both_languages(section: str, language: str) -
     assert app.session_state["explain"] == section
 
 
+def method(app: AppTest, side: str) -> tuple[list[str], list[str]]:
+    """Which methods are offered, in their order, and what is told of each."""
+    box = app.radio(key=f"method_{side}")
+    return list(box.options), list(box.proto.captions)
+
+
 def test_maps_come_before_their_checks_and_before_any_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "result", lambda *given, **how: None)  # all of it is still to come
-    unchecked = wording.text("explain.unchecked", "en")
+    unchecked = wording.text("explain.unchecked_short", "en")
     app = opened("maps")
     for _ in range(2):
-        assert not app.exception and len(app.get("image")) == 10 + 1, "ten methods, and where they disagree"
-        assert sum(unchecked in one.value for one in app.markdown) == 10 + 9
+        assert not app.exception and len(app.get("image")) == 1 + 1, "one map, and where the methods disagree"
+        assert [one for side in ("photo", "sentence") for one in method(app, side)[1]] == [unchecked] * (10 + 9)
         assert "of random maps" not in "".join(one.value for one in app.markdown)
         app.run()  # as the browser asks once it has painted that
-    assert len(app.get("plotly_chart")) == 3, "the words' maps and both sides' agreement"
+    assert len(app.get("plotly_chart")) == 3, "all methods over the words, and both sides' agreement"
     assert not opened("maps").get("plotly_chart"), "in the first run of a session"
 
 
-def test_every_map_is_checked_on_this_input() -> None:
+def test_what_reads_alike_has_one_colour_and_the_preselected_one_stands_first_among_equals() -> None:
+    def beats(share: float) -> Verdict:
+        return Verdict(0.0, 0.0, share, share, 0.0, 1.0, 1.0, 0.5, 0.5)
+
+    assert verdict.short(beats(0.9496)) == verdict.short(beats(0.9504))
+    assert verdict.short(beats(0.9504)).startswith(":green[") and verdict.short(beats(0.944)).startswith(":orange[")
+    judged = {"raw": beats(0.7), "relevance": beats(0.963), "rollout": beats(0.958), "value_norm": beats(0.961)}
+    assert verdict.ranked(judged, ["rollout", "gradient", "raw", "value_norm", "relevance"]) == [
+        *("rollout", "relevance", "value_norm", "raw", "gradient")
+    ]
+
+
+def test_every_map_is_checked_on_this_input_and_the_best_supported_stands_first() -> None:
     app = settled(opened("maps"))
     assert not app.exception
-    told = [m.value for m in app.markdown if "of random maps" in m.value]
-    assert len(told) == 10 + 9, "ten methods for the photo, nine for the sentence"
+    for side, count in (("photo", 10), ("sentence", 9)):
+        told = method(app, side)[1]
+        assert len(told) == count and all("of random maps" in one for one in told)
     assert "only" in texts(app), "and one that says why it does not apply"
-    assert len({one.help for one in app.markdown if "of random maps" in one.value}) > 10, "each with its own areas"
-
-
-def test_each_verdict_stands_beside_its_own_method_and_the_best_one_leads() -> None:
-    app = settled(opened("maps"))
-    told = [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value][: len(METHODS)]
     model, photo = load_vision(CLASSIFIER), open_image(CAT.read_bytes())
     first = model.run(photo, 112, "crop").predictions[0].label
     asked = photo_subject(model, photo, 112, "crop", model.classes.index(first))
     orders = [order(torch.nan_to_num(explain(asked, name)), asked.units) for name in METHODS]
-    found = curves(asked, orders, asked.fills[0])
-    areas = zip(found.gap.tolist(), found.insertion_area.tolist(), found.deletion_area.tolist(), strict=True)
-    wanted = [
-        wording.text("explain.areas", "en", gap=f"{gap:+.3f}", insertion=f"{insertion:.3f}", deletion=f"{deletion:.3f}")
-        for gap, insertion, deletion in areas
-    ]
-    assert told == wanted
-    best = next(box for box in app.selectbox if str(box.key).startswith("curves_photo"))
-    assert best.value == list(METHODS)[int(found.gap.argmax())]
+    found = checks.curves(asked, orders, asked.fills[0])
+    chance = checks.control(asked, asked.fills[0])
+    judged = dict(zip(METHODS, checks.verdicts(found, chance), strict=True))
+    best = verdict.ranked(judged, [*dict.fromkeys((*checks.SUPPORTED["photo"], *METHODS))])
+    assert method(app, "photo")[0] == [wording.text(f"method.{name}", "en") for name in best]
+
+    number = list(METHODS).index(app.radio(key="method_photo").value)
+    areas = {name: f"{float(getattr(found, name)[number]):.3f}" for name in ("insertion_area", "deletion_area")}
+    wanted = wording.text(
+        "explain.areas",
+        "en",
+        gap=f"{float(found.gap[number]):+.3f}",
+        insertion=areas["insertion_area"],
+        deletion=areas["deletion_area"],
+    )
+    assert wanted in [one.help.split("\n")[0] for one in app.markdown if "of random maps" in one.value]
+    halves = [one.value for one in app.caption if one.value.startswith("Without the first half")]
+    assert len(halves) == 2, "and the size of the effect of the map that is shown"
+    charts = {one.proto.id.split("-")[-1]: json.loads(one.proto.spec) for one in app.get("plotly_chart")}
+    titles = {name: charts[f"deletion_{name}"]["layout"]["yaxis"]["title"]["text"] for name in ("photo", "sentence")}
+    kinds = {"photo": "measured_class", "sentence": "measured_whole_sentence"}
+    assert titles == {name: wording.text(f"explain.{key}", "en") for name, key in kinds.items()}
+    page = "".join(str(one.proto) for one in app.get("html"))
+    assert "woman" in page and "title=" in page, "the words stand as a sentence, each with its number"
 
 
 def test_another_class_is_another_question() -> None:

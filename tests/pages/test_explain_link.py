@@ -1,14 +1,20 @@
 """What is chosen inside a section of the Explain page stands in the link, comes back from it, and nonsense in it is
 passed over."""
 
+from collections.abc import Callable
+from functools import cache
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.attention.ablation import Head
 from core.ui import work
+from core.ui.explain import checks
 from core.ui.explain.sides import head_text
 from tests.pages.test_explain import settled, texts
 from tests.pages.test_pages import opened
+
+pytestmark = pytest.mark.usefixtures("small")
 
 # For each choice: its section, the widget's key (how it begins), and what a link says for a value not the default.
 CHOICES: dict[str, tuple[str, str, str, object]] = {
@@ -35,19 +41,18 @@ CHOICES: dict[str, tuple[str, str, str, object]] = {
     "word": ("arithmetic", "arith_piece_", "4", 3),
 }
 SECTIONS = tuple(dict.fromkeys(section for section, *_ in CHOICES.values()))
+HIDING = ("over", "attention", "show")  # with them others are not on the page
+GROUPS = [[name for name in CHOICES if name not in HIDING and CHOICES[name][0] == section] for section in SECTIONS]
 NONSENSE = ("", "nan", "-1", "99999", "5.5", "5,3,1", "cross-99-1", "<b>", "²", "红")
 
 
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "SIDE", 112)
+    monkeypatch.setattr(work, "SIDE", 56)
 
 
 def linked(section: str, **said: str) -> AppTest:
-    test = opened("explain", lang="en")
-    for name, text in {"explain": section, **said}.items():
-        test.query_params[name] = text
-    test.run()
+    test = opened("explain", {"explain": section, **said}, lang="en")
     assert not test.exception
     return test
 
@@ -67,31 +72,45 @@ def state(test: AppTest, key: str) -> object:
     return test.session_state[widget(test, key).key]
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_goes_into_the_link_and_a_link_restores_it(name: str) -> None:
-    section, key, text, wanted = CHOICES[name]
-    test = linked(section)
-    default = state(test, key)
-    assert default != wanted and not in_link(test, name)
-    test = linked(section, **{name: text})
-    assert state(test, key) == wanted and in_link(test, name) == text
-    widget(test, key).set_value(default).run()
-    assert not in_link(test, name), "the default is not in the link"
-    widget(test, key).set_value(wanted).run()
-    assert not test.exception and in_link(test, name) == text
+@pytest.fixture(scope="module")
+def defaults() -> Callable[[str], dict[str, object]]:
+    """What each choice of a section is at first, when no link says anything of it."""
+
+    @cache
+    def found(section: str) -> dict[str, object]:
+        test = linked(section)
+        assert not any(in_link(test, name) for name in choices_of(section))
+        return {name: state(test, CHOICES[name][1]) for name in choices_of(section)}
+
+    return found
+
+
+def choices_of(section: str) -> list[str]:
+    return [name for name, (where, *_) in CHOICES.items() if where == section]
+
+
+@pytest.mark.parametrize("names", [*GROUPS, *([name] for name in HIDING)], ids=lambda names: names[0])
+def test_choices_go_into_the_link_and_a_link_restores_them(names: list[str], defaults) -> None:
+    section = CHOICES[names[0]][0]
+    test = linked(section, **{name: CHOICES[name][2] for name in names})
+    for name in names:
+        _, key, text, wanted = CHOICES[name]
+        default = defaults(section)[name]
+        assert default != wanted and state(test, key) == wanted and in_link(test, name) == text, name
+        widget(test, key).set_value(default).run()
+        assert not in_link(test, name), "the default is not in the link"
+        widget(test, key).set_value(wanted).run()
+        assert not test.exception and in_link(test, name) == text
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize("nonsense", NONSENSE)
-def test_nonsense_in_a_link_is_passed_over(section: str, nonsense: str) -> None:
-    names = [name for name, (where, *_) in CHOICES.items() if where == section]
-    names += ["patch", "photo_open", "sentence_open"] if section in ("heads", "arithmetic") else []
-    clean = linked(section)
-    test = linked(section, **dict.fromkeys(names, nonsense))
-    for name in names:
-        if name in CHOICES:
-            assert state(test, CHOICES[name][1]) == state(clean, CHOICES[name][1])
-    assert not any(in_link(test, name) for name in names if name in CHOICES)
+def test_nonsense_in_a_link_is_passed_over(section: str, nonsense: str, defaults) -> None:
+    names = choices_of(section)
+    others = ["patch", "photo_open", "sentence_open"] if section in ("heads", "arithmetic") else []
+    test = linked(section, **dict.fromkeys([*names, *others], nonsense))
+    assert {name: state(test, CHOICES[name][1]) for name in names} == defaults(section)
+    assert not any(in_link(test, name) for name in names)
 
 
 def test_of_a_list_what_is_a_head_is_taken() -> None:
@@ -127,20 +146,23 @@ def test_the_opened_heads_are_those_of_the_link_and_arithmetic_begins_with_them(
 
 
 @pytest.mark.parametrize(("text", "place"), [("5,3", (5, 3)), ("0,4", (5, 5)), ("9,1", (5, 5)), ("a,b", (5, 5))])
-def test_the_patch_of_a_link_is_its_row_and_column(text: str, place: tuple[int, int]) -> None:
+def test_the_patch_of_a_link_is_its_row_and_column(
+    text: str, place: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "SIDE", 112)
     test = linked("arithmetic", patch=text)
     assert tuple(box.value for box in test.number_input) == place
     test.number_input[0].set_value(7).run()
     assert in_link(test, "patch") == f"7,{place[1]}"
 
 
-def test_the_method_of_the_curves_is_in_the_link() -> None:
+def test_the_method_that_is_shown_is_in_the_link() -> None:
     test = settled(linked("maps", photo_method="rollout", sentence_method="nonsense"))
-    assert not test.exception and state(test, "curves_photo_") == "rollout"
-    best = str(widget(test, "curves_photo_").key).removeprefix("curves_photo_")
-    assert best != "rollout"
-    widget(test, "curves_photo_").set_value(best).run()
-    assert not in_link(test, "photo_method") and not in_link(test, "sentence_method")
+    assert not test.exception and test.radio(key="method_photo").value == "rollout"
+    assert in_link(test, "photo_method") == "rollout" and not in_link(test, "sentence_method")
+    usual = checks.SUPPORTED["photo"][0]
+    test.radio(key="method_photo").set_value(usual).run()
+    assert not in_link(test, "photo_method") and test.radio(key="method_photo").value == usual
 
 
 def test_choices_are_there_after_another_page_and_leave_the_link_with_their_section() -> None:
@@ -157,3 +179,18 @@ def test_choices_are_there_after_another_page_and_leave_the_link_with_their_sect
     test.query_params["explain"] = "maps"
     test.run()
     assert in_link(test, "class") == "deer" and not in_link(test, "photo_off")
+
+
+def test_a_model_that_another_page_begins_with_stays_chosen() -> None:
+    """The pages share one choice and begin with different models, so that one's first is another one's choice."""
+    script = """
+import streamlit as st
+from core.ui import choices
+choices.begin()
+st.text_input("model", **choices.typed("vision_model", "model", "first"))
+"""
+    test = AppTest.from_string(script)
+    test.query_params["explain_model"] = "first"  # as older links say it
+    test.run()
+    assert test.text_input(key="model").value == "first" and "vision_model" not in test.query_params
+    assert test.run().session_state["choices"].chosen == {"vision_model": "first"}

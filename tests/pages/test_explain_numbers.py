@@ -184,6 +184,29 @@ def test_a_query_is_a_patch_or_cls() -> None:
     assert not test.exception and "query: CLS" in texts(test) and texts(test) != patch
 
 
+def test_the_whole_block_goes_on_to_both_models_own_logits() -> None:
+    """In the last layer: of the photo the class that it answers, of the sentence the piece that the row writes."""
+    test = opened("arithmetic", lang="en", walk="block")
+    model, translator = load_vision(CLASSIFIER), load_translator(default("translation").key)
+    result = model.run(open_image(photos()[0].path.read_bytes()), 224, "crop")
+    translation = translator.translate("A dog is running.", "deu")
+    answers = [result.predictions[0].label, translation.target.pieces[1]]
+    tables = [frame.value for frame in test.dataframe]
+    assert [table.iloc[0, 0] for table in tables[:1]] + [tables[-1].iloc[0, 0]] == answers
+    pixels = model.pixels(result.fitted.pixels)
+    with torch.inference_mode():
+        logits = model.forward(pixels)[0]
+    assert tables[0].iloc[0, 1] == pytest.approx(float(logits.max()), abs=1e-3)
+    said = texts(test)
+    assert wording.text("block.order_both", "en") in "\n".join(one.value for one in test.info)
+    assert "The head reads CLS, not row 9, column 9" in said, "a patch was chosen"
+    assert 'p["blocks.11.mlp.fc1.weight"]' in said and 'p["final_logits_bias"]' in said
+    assert wording.text("block.none_first_norm", "en") in said and wording.text("block.none_end_norm", "en") in said
+    test.query_params["photo_layer"] = "3"
+    test.run()
+    assert not test.exception and wording.text("block.none_answer", "en") in texts(test)
+
+
 @pytest.mark.parametrize("photo", ["astronaut", "cat"])
 def test_an_opened_head_goes_to_the_linked_view_with_its_model(photo: str) -> None:
     """Also where the link already names a photo, which is no default: that was a traceback."""

@@ -16,7 +16,7 @@ from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status, write_json
 from core.finetune.log import Event, log_event
 from core.finetune.methods import METHODS
-from core.ui.finetune import live
+from core.ui.finetune import live, pictures
 from tests.finetune.models import data_of, job
 from tests.finetune.person import packed, picture, plain_files, table
 from tests.pages.test_pages import opened
@@ -177,7 +177,7 @@ def test_the_button_puts_a_job_into_the_queue(task: str, runs: Path) -> None:
 
 
 def waiting(root: Path, state: str) -> Path:
-    folder = new_run(root, replace(job("vision", "lora"), owner="somebody"))
+    folder = new_run(root, replace(job("vision", "lora"), owner=""))
     dataset.save(data_of("vision"), folder / "data")
     set_status(folder, state, queued=1.0, started=2.0)
     return folder
@@ -242,6 +242,19 @@ def test_what_is_judged_on_the_way_says_of_how_many(runs: Path) -> None:
         assert wording.text(f"finetune.{wording_key}", "en", count=f"{judged}", all="36") in text
 
 
+def test_the_matrix_says_of_how_many_pictures_it_is(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = waiting(runs, "paused")
+    held_out = data_of("vision").held_out
+    found = {"step": 1, "samples": [], "confusion": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]}
+    (folder / "probes.jsonl").write_text(json.dumps(found) + "\n", "utf-8")
+    for judged in (2, len(held_out)):
+        monkeypatch.setattr(
+            pictures, "interim_pictures", lambda data, seed, n=judged: data.held_out.part(list(range(n)))
+        )
+        sentence = say("confusion_some", count=judged, all=len(held_out))
+        assert (sentence in said(page(run=folder.name))) == (judged == 2)
+
+
 @pytest.mark.parametrize(("seconds", "speed"), [(1.0, "12/s"), (30.0, "0.4/s")])
 def test_the_speed_after_the_end_is_that_of_the_run(runs: Path, seconds: float, speed: str) -> None:
     folder = with_log(waiting(runs, "paused"), seconds=seconds)
@@ -258,6 +271,17 @@ def test_time_goes_on_between_two_steps(runs: Path) -> None:
         (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
     gone = int(text.split(" s gone")[0].split()[-1])
     assert 80 <= gone < 89 and "about 1 s left" in text
+
+
+def test_a_run_that_is_being_measured_does_not_say_that_it_learns(runs: Path) -> None:
+    """Nor how long ago it began, where the page speaks of the measuring."""
+    folder = with_log(waiting(runs, "running"), steps=40)
+    set_status(folder, "running", stage="measuring", started=time.time() - 500)
+    with worker._locked(folder / ".lock", 0):
+        test = page(run=folder.name)
+    assert say("state_measuring") in said(test) and say("state_running") not in said(test)
+    (text,) = [element.proto.text for element in test.get("progress")]
+    assert text.startswith("Measuring the result · ") and int(text.split()[-2]) < 60
 
 
 def test_the_queue_says_nothing_of_the_run_that_is_shown(runs: Path) -> None:
@@ -277,11 +301,16 @@ def test_a_line_that_a_kill_cut_off_leaves_the_page_whole(runs: Path) -> None:
     assert say("state_paused") in said(page(run=folder.name))
 
 
-@pytest.mark.parametrize(("known", "new", "told"), [(0.1, 0.9, True), (0.28, 0.3, False), (0.01, 0.02, False)])
-def test_losses_that_came_apart_are_told(runs: Path, known: float, new: float, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("known", "before", "new", "told"),
+    [(0.1, 0.8, 0.9, True), (0.1, 1.2, 0.9, False), (0.28, 0.2, 0.3, False), (0.01, 0.01, 0.02, False)],
+)
+def test_losses_that_came_apart_are_told(runs: Path, known: float, before: float, new: float, told: bool) -> None:
+    """Not while that of validation still falls, when to go on helps."""
     folder = waiting(runs, "paused")
-    metrics = {"accuracy": 0.5, "macro_f1": 0.5, "loss": new, "training_loss": known}
-    log_event(folder, Event(1, 2, 0, 0.5, 1e-3, 1.0, metrics, 12, 500.0))
+    for step, loss in ((1, before), (2, new)):
+        metrics = {"accuracy": 0.5, "macro_f1": 0.5, "loss": loss, "training_loss": known}
+        log_event(folder, Event(step, 2, 0, 0.5, 1e-3, 1.0, metrics, 12, 500.0))
     sentence = say("loss_gap", training=f"{known:.2f}", validation=f"{new:.2f}")
     assert (sentence in said(page(run=folder.name))) == told
 

@@ -20,9 +20,10 @@ from core.models.vision import load_vision
 from core.store import store
 from core.ui import background, work
 from core.ui.finetune import live
-from tests.models.hub import served
+from tests.models.hub import forget_fetched, served
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened
+from tests.waiting import until
 
 VISION, TRANSLATOR = "test_vit", "tiny/translator"
 BUNDLED = default("translation").title
@@ -30,7 +31,7 @@ CHOSEN = {  # by page: which models it lets choose, under what name in the sessi
     "compare": {"vision_model": VISION, "translation_model": TRANSLATOR},
     "vision": {"vision_model": VISION},
     "translation": {"translation_model": TRANSLATOR},
-    "explain": {"explain_model": VISION, "translation_model": TRANSLATOR},
+    "explain": {"vision_model": VISION, "translation_model": TRANSLATOR},
     "differences": {"vision_model": VISION, "translation_model": TRANSLATOR},
 }
 
@@ -57,22 +58,22 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gate() -> Iterator[Event]:
-    """Set: weights are sent. Nobody is left waiting at the end."""
-    gate = Event()
-    yield gate
-    gate.set()
+def gate() -> Event:
+    """Set: weights are sent."""
+    return Event()
 
 
 @pytest.fixture(autouse=True)
 def asked(repositories: Path, tmp_path: Path, gate: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A hub that has been asked for nothing yet, and a process that has loaded nothing from it."""
     monkeypatch.setattr(work, "SIDE", 112)
-    store.cache_clear()
+    forget_fetched()
     background._failed.clear()
     shutil.copytree(repositories, tmp_path / "hub")
     with served(monkeypatch, tmp_path / "hub", tmp_path / "cache", gate) as asked:
         yield asked
+        gate.set()
+        until(lambda: not background._works, "the end of what is fetched")
 
 
 def say(key: str, language: str = "en", **values: object) -> str:
@@ -99,7 +100,7 @@ def captions(test: AppTest) -> list[str]:
 
 
 def titles(test: AppTest) -> list[str]:
-    return [title.value for title in test.subheader]
+    return [title.value for title in test.header]
 
 
 def errors(test: AppTest) -> list[str]:

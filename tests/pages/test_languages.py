@@ -7,11 +7,11 @@ from streamlit.testing.v1 import AppTest
 def page() -> None:
     import streamlit as st
 
-    from core.ui import inputs
+    from core.ui import sentences
 
     targets = ("arb_Arab", "deu_Latn", "fra_Latn", "zho_Hans", "zho_Hant")
-    sentence, target = inputs.choose_sentence(targets, ("eng_Latn", "deu_Latn", "fra_Latn"))
-    st.text(f"{target}|{inputs.target_name(target)}")
+    sentence, target = sentences.choose(targets, ("eng_Latn", "deu_Latn", "fra_Latn"))
+    st.text(f"{target}|{sentences.target_name(target)}")
 
 
 @pytest.mark.parametrize(

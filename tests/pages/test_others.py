@@ -9,9 +9,9 @@ import torch
 import transformers as hf
 from streamlit.testing.v1 import AppTest
 
-from core.store import store
+from core import wording
 from core.ui import background
-from tests.models.hub import lay, offline
+from tests.models.hub import forget_fetched, lay, offline
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened, views
 
@@ -65,24 +65,30 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offline(monkeypatch, cache)
-    store.cache_clear()
+    forget_fetched()
     background._failed.clear()
 
 
 def asked(task: str, name: str = "", language: str = "en", **state: object) -> AppTest:
     """The section with a model chosen, and Start pressed."""
-    test = opened("differences", lang=language, **state)
-    test.query_params.update({"section": "task", "hub_task": task, f"hub_{task}": name or f"tiny/{task}"})
-    test.run()
+    link = {"section": "task", "hub_task": task, f"hub_{task}": name or f"tiny/{task}"}
+    test = opened("differences", link, lang=language, **state)
+    press_start(test)
+    return test
+
+
+def press_start(test: AppTest) -> None:
     assert not test.exception
-    start = next(button for button in test.button if str(button.key).endswith("_start"))
-    start.click().run()
+    next(button for button in test.button if str(button.key).endswith("_start")).click().run()
+    settle(test)
+
+
+def settle(test: AppTest) -> None:
     end = time.monotonic() + 60
     while test.get("progress") and time.monotonic() < end:
         time.sleep(0.3)
         test.run()
     assert not test.exception
-    return test
 
 
 def told(test: AppTest) -> str:
@@ -143,3 +149,14 @@ def test_a_model_without_its_attention_still_answers(monkeypatch: pytest.MonkeyP
     test = asked("segment")
     assert test.get("plotly_chart") and not views(test)
     assert any("attention" in info.value for info in test.info)
+
+
+def test_a_classifier_says_which_words_made_it_say_so_under_task_and_as_a_text_side() -> None:
+    test = asked("classify")
+    test.toggle(key="hub_why").set_value(True).run()
+    settle(test)
+    assert test.selectbox(key="text_class_tiny/classify").value in (0, 1) and not test.exception
+    assert wording.text("explain.words_scale") in [one.value for one in test.caption]
+    test = opened("explain", lang="en", text_side="classify", hub_classify="tiny/classify")
+    press_start(test)
+    assert not test.exception and test.selectbox(key="text_class_tiny/classify").value in (0, 1)

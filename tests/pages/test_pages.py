@@ -1,27 +1,33 @@
 """Each page through Streamlit's AppTest, with the bundled models: it opens explained, and bad input gets a sentence."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
+from core.models import known
 from core.models.catalogue import BUNDLED
+from core.ui import background
 from core.ui.choices import Choices
 from tests.models.test_deep_images import dark_grey
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def opened(page: str, **state: object) -> AppTest:
-    """state: texts that were chosen before, by their names in the link; and what else the session has."""
+def opened(page: str, link: Mapping[str, str] = {}, **state: object) -> AppTest:
+    """link: what the address says. state: texts that were chosen before, by their names in the link; and what else the
+    session has."""
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, text in link.items():
+        test.query_params[name] = text
     test.session_state.choices = Choices({name: text for name, text in state.items() if isinstance(text, str)})
     for key, value in state.items():
         test.session_state[key] = value
-    test.run()
-    return test if page == "compare" else test.switch_page(f"pages/{page}.py").run()
+    return test.switch_page(f"pages/{page}.py").run()
 
 
 def views(test: AppTest) -> list[str]:
@@ -41,6 +47,9 @@ def test_the_models_page_shows_every_card(language: str) -> None:
     assert not test.exception
     shown = "".join(element.value for element in test.markdown)
     assert all(card.readme(language).splitlines()[0].lstrip("# ") in shown for card in BUNDLED)
+    assert len(test.dataframe[0].value) == len(known.of("vision")) > 20
+    test.text_input(key="known_search").set_value("swin apache").run()
+    assert not test.exception and 0 < len(test.dataframe[0].value) < 5
 
 
 def test_the_classifier_says_what_it_knows() -> None:
@@ -56,6 +65,9 @@ def test_page_opens_explained(page: str, language: str) -> None:
     assert not test.exception
     assert test.title[0].value.isascii() == (language == "en")
     assert views(test), "the linked view is on the page"
+    if page == "vision":
+        options = test.selectbox(key="vision_model").options
+        assert any("显著性" in option for option in options) == (language == "zh")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +93,8 @@ def test_odd_sentences_are_translated(sentence: str) -> None:
 @pytest.mark.parametrize("page", ["vision", "translation"])
 def test_bad_model_name_gets_a_sentence_and_the_bundled_model_works(page: str, name: str) -> None:
     test = opened(page, lang="en", **{f"{page}_model": name})
-    assert not test.exception
+    until(lambda: not background._works, "what the hub says")
+    assert not test.run().exception
     assert any(text.value.startswith("⚠") for text in test.text)
     assert views(test), "the bundled model is shown"
 
@@ -113,7 +126,7 @@ def test_names_that_may_not_fit_are_told_and_not_asked_for_at_first() -> None:
         test = opened("explain", lang="en", explain="ablation", photo=photo)
         assert told(test) is (photo == "astronaut")
         (asked,) = (box for box in test.selectbox if str(box.key).startswith("explain_class_"))
-        assert asked.value == first and ("none may fit" in asked.label) is (photo == "astronaut")
+        assert asked.value == first and ("none of its classes may fit" in asked.label) is (photo == "astronaut")
 
 
 @pytest.mark.parametrize("page", ["compare", "translation", "explain"])

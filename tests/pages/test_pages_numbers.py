@@ -104,5 +104,8 @@ def test_a_file_that_is_no_picture_is_told_and_the_last_photo_stays(page: str) -
     test = opened(page, lang="en")
     test.file_uploader(key="upload_0").upload("photo.png", b"no picture").run()
     assert not test.exception
-    assert any(text.value.startswith("⚠") for text in test.text)
-    assert test.selectbox(key="photo").value == PHOTO.path.stem and views(test)
+    assert sum(text.value.startswith("⚠") for text in test.text) == 1
+    beside = [text.value for one in test.get("popover") for text in one.get("text")]
+    assert beside[0] == "photo.png" and beside[1].startswith("⚠"), "told where the file was given"
+    assert not test.file_uploader(key="upload_1").value, "and not listed as if it were taken"
+    assert test.segmented_control(key="photo").value == PHOTO.path.stem and views(test)

@@ -33,26 +33,32 @@ def test_it_survives_a_reload_and_another_page_until_it_is_forgotten() -> None:
     test.file_uploader(key="upload_0").upload("mine.png", png("orange"), "image/png").run()
     assert not test.exception
     text = in_link(test)
-    assert text.startswith("up-") and len(text) > 20 and test.selectbox(key="photo").options[-1] == "mine.png"
+    assert text.startswith("up-") and len(text) > 20 and test.segmented_control(key="photo").options[-1] == "mine\\.png"
     kept = wording.text("input.kept", "en", hours=24)
     assert kept in [one.value for one in test.caption]
 
     again = opened("vision", lang="en", photo=text)  # what a reload is to the server: another session
-    assert again.selectbox(key="photo").value == text and in_link(again) == text
+    assert again.segmented_control(key="photo").value == text and in_link(again) == text
     again.switch_page("pages/models.py").run()
     again.query_params.clear()
     again.switch_page("pages/vision.py").run()
-    assert again.selectbox(key="photo").value == text and in_link(again) == text
+    assert again.segmented_control(key="photo").value == text and in_link(again) == text
 
     next(one for one in again.button if one.label == wording.text("input.forget")).click().run()
-    assert not again.exception and again.selectbox(key="photo").value == "astronaut" and not in_link(again)
+    assert not again.exception and again.segmented_control(key="photo").value == "astronaut" and not in_link(again)
     assert not uploads.find(text.removeprefix("up-"))
     late = opened("vision", lang="en", photo=text)
-    assert not late.exception and late.selectbox(key="photo").value == "astronaut" and not in_link(late)
+    assert not late.exception and late.segmented_control(key="photo").value == "astronaut" and not in_link(late)
     gone = wording.text("error.image.gone", "en", hours=24)
     assert "⚠ " + gone in [one.value for one in late.text]
-    late.selectbox(key="photo").set_value("cat").run()
+    late.segmented_control(key="photo").set_value("cat").run()
     assert "⚠ " + gone not in [one.value for one in late.text]
+
+
+def test_one_that_cannot_be_read_any_more_is_said() -> None:
+    test = opened("vision", lang="en", photo="up-" + uploads.keep("mine.png", png("orange")[:60]))
+    assert not test.exception and test.segmented_control(key="photo").value == "astronaut"
+    assert [one.value for one in test.text if one.value.startswith("⚠")]
 
 
 def test_what_was_opened_least_lately_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:

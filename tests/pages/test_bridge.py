@@ -1,0 +1,74 @@
+"""The page Bridge with the bundled captioner: it opens explained, keeps what is chosen, says what it does not know."""
+
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core import samples
+from core.finetune.data.bundled import every_picture
+from core.scenes import SIDE, render
+from core.scenes.text import read
+from core.scenes.words import names_at
+from core.ui.bridge.run import NAME, captioner
+from core.views.linked import state
+from tests.pages.test_pages import opened, views, written
+
+
+def said(test: AppTest, name: str) -> str:
+    """What the link says."""
+    return "".join(test.query_params[name])
+
+
+def test_a_first_visit_shows_a_told_scene_with_a_name_locked() -> None:
+    test = opened("bridge", lang="en")
+    assert not test.exception and views(test)
+    (caption,) = written(test)
+    first = read(samples.scenes()[0], len(every_picture()))
+    assert first and all(thing.name.replace("automobile", "car") in caption for thing in first.things)
+    chosen, told = state.read(said(test, "view")), captioner().caption(render(first, every_picture()), "en")
+    locked = told.target.words.index(int(chosen.at["caption"][1:]))
+    assert test.selectbox(key="bridge_piece").value == locked, "both ask about one word"
+    thing = next(one for one in first.things if one.name == dict(map(reversed, names_at(told.target, "en")))[locked])
+    cross = told.traces["cross"]
+    row = torch.stack([cross.row(chosen.layer(cross.layers), head, locked) for head in range(cross.heads)])
+    y, x = divmod(int(row.mean(0)[told.source.patches].argmax()), told.source.grid[1])
+    left, top, right, bottom = (edge / SIDE * told.source.grid[0] for edge in thing.box)
+    assert left <= x + 0.5 <= right and top <= y + 0.5 <= bottom, "the strongest patch lies on what the word names"
+    assert any("lies on the" in one.value for one in test.markdown), "the map is compared with the truth"
+
+
+def test_language_picture_and_caption_of_ones_own_live_in_the_link() -> None:
+    test = opened("bridge", {"tell": "de", "look": "photo", "photo": "rocket", "bridge": "steps"}, lang="en")
+    assert not test.exception
+    assert any("ten classes" in caption.value for caption in test.caption), "it says what it knows"
+    test.text_input(key="claim").set_value("Ein Hund.").run()
+    assert not test.exception and said(test, "claim") == "Ein Hund."
+    assert any("Ein Hund\\." in one.value and "geometric mean" in one.value for one in test.markdown)
+    test.text_input(key="claim").set_value("🙂" * 3).run()
+    assert not test.exception and said(test, "tell") == "de"
+
+
+def test_what_is_painted_over_is_told_anew() -> None:
+    test = opened("bridge", {"bridge": "paint"}, lang="en")
+    assert not test.exception and any("Nothing is painted" in one.value for one in test.info)
+    test.button(key="paint_0").click().run()
+    assert not test.exception and said(test, "paint")
+    shown = [one.value for one in test.markdown if one.value.startswith(("**Before:**", "**Now:**"))]
+    assert len(shown) == 2 and ":orange-background" in shown[1], "a thing that is gone is no longer told"
+
+
+def test_a_scene_of_ones_own_is_told_and_nonsense_in_the_link_is_not() -> None:
+    test = opened("bridge", {"scene": "coffee.1~cow.1.1.1.60", "bridge": "steps"}, lang="zh")
+    assert not test.exception and "scene" not in test.query_params
+    before = written(test)
+    test.button(key="add_thing").click().run()
+    assert not test.exception
+    scene = read(said(test, "scene"), len(every_picture()))
+    assert scene and len(scene.things) == 3
+    test.button(key="remove_0").click().run()
+    assert not test.exception and written(test) != before
+
+
+def test_the_captioner_has_its_card() -> None:
+    test = opened("models", lang="zh")
+    assert any("场景" in one.value and "图片描述" in one.value for one in test.markdown)
+    assert NAME == "captioning-scenes"

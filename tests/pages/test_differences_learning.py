@@ -1,0 +1,43 @@
+"""Few data against many as it was measured, and a head learnt privately, apart and for two tasks: the page says what
+the library finds."""
+
+import json
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from core.differences import sharing
+from core.differences.sharing import Data
+from core.wording import ASSETS
+from tests.pages.test_differences import figures, measure, offers, sentences
+from tests.pages.test_pages import opened
+
+
+def test_the_curves_are_those_of_the_benchmark() -> None:
+    measured = json.loads((ASSETS / "measured" / "few.json").read_text("utf-8"))
+    assert all(len(values) == len(measured["each"]) for values in measured["accuracy"].values())
+    test = opened("differences", lang="en", section="limits", limits="few", answers="shown")
+    assert not test.exception
+    drawn = json.loads(figures(test)["few_curves"])["data"]
+    assert {tuple(line["y"]) for line in drawn} == {tuple(values) for values in measured["accuracy"].values()}
+    assert any(measured["command"] in text for text in sentences(test))
+
+
+def test_what_is_learnt_so_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = torch.Generator().manual_seed(0)
+    labels, colours = torch.arange(200) % 10, torch.rand(200, 3, generator=draw)
+    features = normalize(torch.randn(200, 12, generator=draw) + 3 * torch.eye(12)[labels], dim=-1)
+    features = torch.cat([features, torch.ones(200, 1)], 1)
+    data = Data(features[:100], labels[:100], colours[:100], features[100:], labels[100:], colours[100:])
+    monkeypatch.setattr(sharing, "prepare", lambda *_: data)
+    test = opened("differences", lang="en", section="limits", limits="sharing", clients="10", answers="shown")
+    assert offers(test, "sharing"), "it takes seconds, so it waits to be asked for"
+    measure(test, "sharing")
+    told = " ".join(sentences(test))
+    assert f"{sum(sharing.private(data, 1.0, seed) for seed in range(3)) / 3:.1%} with ε = 1" in told
+    assert f"{sum(sharing.private(data, math.inf, seed) for seed in range(3)) / 3:.1%} without noise" in told
+    apart = sharing.federated(data, sharing.deal(data.labels, 10, False), 20)
+    assert f"After one round {apart[0]:.1%} against" in told
+    assert f"{sharing.several(data, ('classes', 'colours')).accuracy:.1%} for both" in told
