@@ -2,7 +2,8 @@
 
 What each patch shows: a LoRA adapter on the later blocks of the bundled classifier, from scenes that are drawn anew for
 each step, with a linear head on each patch that is thrown away. What is exported: the adapter (peft's files, float16)
-and `eyes.json`. A run that was killed goes on with the same command. `core.finetune.caption` looks with what it leaves.
+and `eyes.json`. A run that was killed goes on with the same command; --start takes up what a captioner already sees
+with. `core.finetune.caption` looks with what it leaves.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from core.finetune.loop import Run, Settings
 from core.finetune.pictures import read_pictures
 from core.finetune.scene_parts import VALIDATION, parts
 from core.finetune.thing_task import Things, ThingTask
-from core.models import vision
+from core.models import eyes, vision
 from core.models.eyes import SEES_WITH
 from core.scenes import Layout, Part, draw_layout
 
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     module = methods.lora_on_blocks(model.module, options.rank, options.first_block, len(model.layers))
     judged = [draw_layout(held_out, VALIDATION + number, held_out=None) for number in range(options.held_out)]
-    draw = partial(_drawn, train)
+    draw = partial(_drawn, train, FIRST + options.seed * 10**6)
+    if options.start:
+        eyes.set_adapter(module, eyes.adapter(options.start), options.start.name)
     task = ThingTask(model, Things(model, module), draw, options.scenes, judged, pictures, options.batch)
     steps = options.scenes // options.batch
     settings = Settings.of(options, steps=steps, warmup=steps // 20, weight_decay=0.05, average=0.99)
@@ -49,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (options.export / "eyes.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
-def _drawn(part: Part, number: int) -> Layout:
-    return draw_layout(part, FIRST + number)
+def _drawn(part: Part, first: int, number: int) -> Layout:
+    return draw_layout(part, first + number)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -58,6 +61,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder or .tar.gz of class folders: CIFAR-10")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--export", type=Path, required=True, help="where the adapter goes")
+    parser.add_argument("--start", type=Path, help="folder of a captioner whose eyes go on learning")
     parser.add_argument("--scenes", type=int, default=12000)
     parser.add_argument("--held-out", type=int, default=96, help="scenes that validate")
     parser.add_argument("--batch", type=int, default=16)

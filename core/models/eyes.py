@@ -119,10 +119,21 @@ def adapted(vision: VisionModel, adapter: Path, tensors: dict[str, Tensor]) -> V
     """The vision model with peft's adapter merged in; it changes the model's own module. adapter: the folder of its
     settings. Raises SidelightError `model.not_its_base` where not every tensor finds its place."""
     whole: Any = get_peft_model(vision.module, LoraConfig.from_pretrained(str(adapter)))  # type: ignore[arg-type]
-    if set(get_peft_model_state_dict(whole)) != set(tensors):
-        raise SidelightError("model.not_its_base", name=adapter.name)
-    set_peft_model_state_dict(whole, tensors)
+    set_adapter(whole, tensors, adapter.name)
     return vision.with_module(whole.merge_and_unload().eval())
+
+
+def set_adapter(module: Any, tensors: dict[str, Tensor], name: str) -> None:
+    """Into a model with peft's adapter. Raises SidelightError `model.not_its_base` where not every tensor fits."""
+    if set(get_peft_model_state_dict(module)) != set(tensors):
+        raise SidelightError("model.not_its_base", name=name)
+    set_peft_model_state_dict(module, tensors)
+
+
+def adapter(folder: Path) -> dict[str, Tensor]:
+    """What the vision model of a captioner that `save` wrote has learnt, by peft's names."""
+    tensors = load_file(folder / "model.safetensors")
+    return {name.removeprefix(EYES): value for name, value in tensors.items() if name.startswith(EYES)}
 
 
 def save(
