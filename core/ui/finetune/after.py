@@ -125,8 +125,8 @@ def _take_away(folder: Path, job: Job) -> None:
         if not visitor.handles(folder):
             return
         for name, ending, icon, pack, note in (
-            ("download", "", "download", results.pack, "after.download_help"),
-            ("whole", "-whole", "deployed_code", outside.pack, f"after.whole_{job.task}"),
+            ("download", "", "download", results.pack, say("after.download_help")),
+            ("whole", "-whole", "deployed_code", outside.pack, say(f"after.whole_{job.task}")),
         ):
             st.download_button(
                 say(f"after.{name}"),
@@ -135,7 +135,7 @@ def _take_away(folder: Path, job: Job) -> None:
                 mime="application/zip",
                 icon=f":material/{icon}:",
                 on_click="ignore",
-                help=say(note),
+                help=note,
             )
         _delete(folder)
     st.caption(say("after.carried"))
