@@ -13,6 +13,8 @@ from transformers import (
     LogitsProcessor,
     PreTrainedModel,
     StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from core.attention.axes import TokenAxis
@@ -20,9 +22,10 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.decoding import OnStep, Progress, Step, steps
+from core.models.filling import Guessed, guessed
 from core.models.hub import from_hub, title
 from core.models.pieces import HALF, clean, printable, text_axis
-from core.models.tokenizing import covered, encode, names, read_ids, shown
+from core.models.tokenizing import covered, encode, names, read_ids, said, shown
 
 LONGEST = 400  # pieces of a prompt
 TOP = 5  # pieces shown for each step
@@ -34,12 +37,14 @@ class Continuation:
 
     text: the output alone, without characters that were left half written.
     prompt: how many positions of the axis are the prompt's; the others are the output's.
+    ids: of all positions.
     steps: one for each output piece: the model's own distribution, before any temperature.
     traces: "decoder", of one pass over all positions. Row t has just read piece t and chooses piece t + 1.
     """
 
     text: str
     prompt: int
+    ids: tuple[int, ...]
     axis: TokenAxis
     traces: Traces
     steps: tuple[Step, ...]
@@ -60,37 +65,57 @@ class Generator:
         max_pieces: int = 40,
         temperature: float = 0.0,
         seed: int = 0,
+        top_p: float = 1.0,
         on_step: OnStep | None = None,
     ) -> Continuation:
         """Write at most `max_pieces` pieces, then read everything once for steps and attention.
 
         temperature: 0 takes the most likely piece; above, pieces are drawn from softmax(logits / temperature), the same
-        for the same seed. White space at either end of the prompt is cut off. `on_step` is called after each step and
-        may raise to stop. Raises SidelightError `generation.empty`, `generation.too_long`, `generation.not_captured`.
+        for the same seed. top_p: only from the most likely ones that together reach this probability (nucleus sampling,
+        Holtzman et al. 2020, equation 2). White space at either end of the prompt is cut off. `on_step`
+        is called after each step and may raise to stop. Raises SidelightError `generation.empty`,
+        `generation.too_long`, `generation.not_captured`.
         """
         ids, texts, marks = self._prompt(prompt)
         limit = min(max_pieces, self._positions() - len(ids))
-        output = self._write(ids, limit, temperature, seed, on_step)
-        all_said, all_special = read_ids(self.tokenizer, output)
-        said, special = all_said[len(ids) :], all_special[len(ids) :]
+        drawn = _drawn(temperature, seed, top_p) if temperature > 0 else []
+        output = self._write(ids, limit, drawn, on_step)
+        all_texts, all_special = read_ids(self.tokenizer, output)
+        added_texts, special = all_texts[len(ids) :], all_special[len(ids) :]
         added = output[len(ids) :]
-        axis = text_axis(texts + said, marks + special)
+        axis = text_axis(texts + added_texts, marks + special)
         logits, trace = self.read(output, axis)
         chosen = torch.tensor(added, device=logits.device)
         return Continuation(
-            text="".join(text for text, mark in zip(said, special, strict=True) if not mark).replace(HALF, ""),
+            text="".join(text for text, mark in zip(added_texts, special, strict=True) if not mark).replace(HALF, ""),
             prompt=len(ids),
+            ids=tuple(output),
             axis=axis,
             traces={"decoder": trace},
             steps=steps(
                 logits[len(ids) - 1 : -1].float().log_softmax(-1),
                 chosen,
-                [shown(text) for text in said],
+                [shown(text) for text in added_texts],
                 self.pieces,
                 TOP,
             ),
             stopped_by_limit=added[-1] not in self._ends(),
         )
+
+    def instead(self, found: Continuation, step: int, choice: int) -> str:
+        """The text up to a step, with another of its alternatives in place of what was written there."""
+        before = list(found.ids[: found.prompt + step])
+        logits, _ = self.read(before, text_axis([""] * len(before), [False] * len(before)))
+        return said(self.tokenizer, [*before, int(logits[-1].topk(choice + 1).indices[-1])])
+
+    def guess(self, text: str) -> Guessed:
+        """Each piece of a text, from those before it. Raises SidelightError as `go_on`."""
+        ids, texts, marks = self._prompt(text, whole=True)
+        axis = text_axis(texts, marks)
+        logits, trace = self.read(ids, axis)
+        at = [position for position, mark in enumerate(marks) if position and not mark]
+        found = logits[torch.tensor(at) - 1]
+        return guessed(self.tokenizer, found, ids, at, axis, {"decoder": trace})
 
     def read(self, ids: list[int], axis: TokenAxis) -> tuple[Tensor, AttentionTrace]:
         """One pass: logits (N, vocabulary) and its attention. Raises SidelightError `generation.not_captured`, and
@@ -112,20 +137,23 @@ class Generator:
         """Ids (n,), each by itself, as a person reads them."""
         return names(self.tokenizer, ids.tolist())
 
-    def _prompt(self, prompt: str) -> tuple[list[int], list[str], list[bool]]:
-        """Ids of the prompt, what each covers, and which are marks. A mark that ends texts does not belong to it."""
+    def _prompt(self, prompt: str, whole: bool = False) -> tuple[list[int], list[str], list[bool]]:
+        """Ids of the prompt, what each covers, and which are marks. A mark that ends texts does not belong to it, but
+        where it is `whole`."""
         text = printable(prompt).strip() if clean(prompt) else ""
         encoding = encode(self.tokenizer, text).encodings[0] if text else None
         if encoding is None or all(encoding.special_tokens_mask):
             raise SidelightError("generation.empty")
         limit = min(LONGEST, self._positions() - 1)
         count = max(at for at, mark in enumerate(encoding.special_tokens_mask) if not mark) + 1
-        if count > limit:
+        if whole:
+            count = len(encoding.ids)
+        if count > limit + whole:
             raise SidelightError("generation.too_long", pieces=count, limit=limit)
         texts, marks = covered(encoding, [text])
         return encoding.ids[:count], texts[:count], marks[:count]
 
-    def _write(self, ids: list[int], limit: int, temperature: float, seed: int, on_step: OnStep | None) -> list[int]:
+    def _write(self, ids: list[int], limit: int, drawn: list[LogitsProcessor], on_step: OnStep | None) -> list[int]:
         given = torch.tensor([ids], device=self.module.device)
         with torch.inference_mode():
             output = cast(GenerationMixin, self.module).generate(
@@ -134,7 +162,7 @@ class Generator:
                 max_new_tokens=limit,
                 do_sample=False,
                 num_beams=1,
-                logits_processor=[Drawn(temperature, seed)] if temperature > 0 else [],
+                logits_processor=drawn,
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
             )
         return output[0].tolist()
@@ -148,18 +176,22 @@ class Generator:
         return ends if isinstance(ends, list) else [ends]
 
 
-class Drawn(LogitsProcessor):
-    """Makes the most likely piece a draw from softmax(scores / temperature), by Gumbel noise (Gumbel 1954; Maddison et
-    al. 2014, equation 2). Its own generator gives the same draws beside other sessions and on every device."""
+def _drawn(temperature: float, seed: int, top_p: float) -> list[LogitsProcessor]:
+    nucleus = [TopPLogitsWarper(top_p)] if top_p < 1 else []
+    return [TemperatureLogitsWarper(temperature), *nucleus, Drawn(seed)]
 
-    def __init__(self, temperature: float, seed: int) -> None:
-        self.temperature = temperature
+
+class Drawn(LogitsProcessor):
+    """Makes the most likely piece a draw from softmax(scores), by Gumbel noise (Gumbel 1954; Maddison et al. 2014,
+    equation 2). Its own generator gives the same draws beside other sessions and on every device."""
+
+    def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """scores: (1, vocabulary). Returns new scores."""
         exponential = torch.empty(scores.shape, dtype=torch.float32).exponential_(generator=self.generator)
-        return scores / self.temperature - exponential.log().to(scores.device)
+        return scores - exponential.log().to(scores.device)
 
 
 def load_generator(name: str | Path, on_step: OnStep | None = None) -> Generator:

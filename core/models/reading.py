@@ -38,7 +38,7 @@ class Reader:
     name: str
     module: PreTrainedModel
     tokenizer: Any
-    task: Literal["answering", "classification"]
+    task: Literal["answering", "classification", "filling"]
 
     @property
     def limit(self) -> int:
@@ -46,12 +46,15 @@ class Reader:
         positions = getattr(self.module.config, "max_position_embeddings", None) or LONGEST
         return min(self.tokenizer.model_max_length, positions, LONGEST)
 
-    def read(self, *typed: str) -> Reading:
-        """Raises SidelightError `<task>.empty`, `<task>.too_long`, `<task>.not_captured`."""
+    def read(self, *typed: str, marks: bool = False) -> Reading:
+        """marks: whether the tokenizer's own marks are meant where they stand in the text.
+
+        Raises SidelightError `<task>.empty`, `<task>.too_long`, `<task>.not_captured`.
+        """
         texts = tuple(clean(text) for text in typed)
         if not all(texts):
             raise SidelightError(f"{self.task}.empty")
-        inputs = encode(self.tokenizer, *texts)
+        inputs = encode(self.tokenizer, *texts, marks=marks)
         encoding = inputs.encodings[0]
         if not {*range(len(texts))} <= set(encoding.sequence_ids):  # nothing that the vocabulary knows
             raise SidelightError(f"{self.task}.empty")

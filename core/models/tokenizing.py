@@ -18,11 +18,11 @@ from core.models.pieces import BOUNDARY, TAG
 LOCK = RLock()  # held while a shared tokenizer cuts texts, which takes milliseconds
 
 
-def encode(tokenizer: Any, *texts: str) -> Any:
-    """One text or a pair as tensors (1, N). Marks that were typed are plain text, not marks. Its `encodings[0]` is what
-    `covered` reads, where the tokenizer is a fast one."""
+def encode(tokenizer: Any, *texts: str, marks: bool = False) -> Any:
+    """One text or a pair as tensors (1, N). Marks that were typed are plain text, unless `marks` are meant. Its
+    `encodings[0]` is what `covered` reads, where the tokenizer is a fast one."""
     with LOCK:
-        return tokenizer(*texts, return_tensors="pt", split_special_tokens=True, verbose=False)
+        return tokenizer(*texts, return_tensors="pt", split_special_tokens=not marks, verbose=False)
 
 
 def encode_targets(
