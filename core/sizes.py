@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 LEAST = 1024  # bytes: shorter texts are not counted
 WIDE = {"I;16": 2, "I;16B": 2, "I;16L": 2, "I": 4, "F": 4}  # bytes of a pixel's band; of other modes one
@@ -24,6 +23,7 @@ def parts(value: Any) -> dict[Hashable, int]:
     found: dict[Hashable, int] = {}
     seen: set[int] = set()
     left = [value]
+    Tensor = _tensor()
     while left:
         one = left.pop()
         if id(one) in seen or isinstance(one, SKIPPED):
@@ -49,6 +49,11 @@ def parts(value: Any) -> dict[Hashable, int]:
 def size(value: Any) -> int:
     """Bytes."""
     return sum(parts(value).values())
+
+
+def _tensor() -> Any:
+    """PyTorch's type; as long as nobody has imported it, which takes seconds, nothing is one."""
+    return sys.modules["torch"].Tensor if "torch" in sys.modules else type(None)
 
 
 def _inside(one: Any) -> Iterable[Any]:

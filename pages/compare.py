@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.attention.statistics import effective_keys
 from core.errors import SidelightError
-from core.ui import choices, doubts, frame, hand, inputs, linked, openings, photos, pins, stages, work
+from core.ui import choices, doubts, early, first, frame, hand, inputs, linked, openings, photos, pins, stages, work
 from core.ui.entry import enter
 from core.ui.explain import sides
 from core.ui.language import say, show_error
@@ -13,34 +13,37 @@ from core.views.linked.cards import Card
 enter()
 frame.head("compare", heard=True)
 
-(vision_name, vision_model), (title, image), (translation_name, _), (sentence, target) = inputs.choose_both()
-
+above, below = early.places()
 vision = translation = axis = None
 cards: list[tuple[Card | None, pins.Input]] = []
-try:
-    vision = work.run_image(vision_name, image, work.side(vision_model), photos.framing())
-    traces = stages.choose(vision)
-    axis = stages.axis_of(vision, traces)
-    seen = pins.PhotoSeen(
-        vision_name,
-        work.side(vision_model),
-        choices.remembered("photo"),
-        photos.framing(),
-        choices.remembered("stage"),
-    )
-    cards.append((seen.card_of(title, image, traces, axis), seen))
-except SidelightError as error:
-    show_error(error)
-try:
-    read = pins.SentenceRead(translation_name, sentence, target or "")
-    translation = work.translate(translation_name, sentence, target)
-    cards.append((read.card_of(translation), read))
-except SidelightError as error:
-    show_error(error)
-
-if translation:
-    doubts.tell(translation_name, translation, sentence, target)
-pins.show(cards, f"compare_{openings.begin(sentence, target, axis, translation)}")
+with above:
+    (vision_name, vision_model), (title, image), (translation_name, _), (sentence, target) = inputs.choose_both()
+    try:
+        vision = work.run_image(vision_name, image, work.side(vision_model), photos.framing())
+        traces = stages.choose(vision)
+        axis = stages.axis_of(vision, traces)
+        seen = pins.PhotoSeen(
+            vision_name,
+            work.side(vision_model),
+            choices.remembered("photo"),
+            photos.framing(),
+            choices.remembered("stage"),
+        )
+        cards.append((seen.card_of(title, image, traces, axis), seen))
+    except SidelightError as error:
+        show_error(error)
+    try:
+        read = pins.SentenceRead(translation_name, sentence, target or "")
+        translation = work.translate(translation_name, sentence, target)
+        cards.append((read.card_of(translation), read))
+    except SidelightError as error:
+        show_error(error)
+    if translation:
+        doubts.tell(translation_name, translation, sentence, target)
+with below:
+    packed = pins.show(cards, f"compare_{openings.begin(sentence, target, axis, translation)}")
+    if len(cards) == 2 and first.is_asked():
+        first.keep(packed, openings.first(sentence, axis, translation))
 if vision and vision.traces and translation:
     choice = linked.chosen()
     looks, reads = vision.traces["encoder"], translation.traces["cross"]

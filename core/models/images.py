@@ -1,15 +1,19 @@
 """From the bytes that a person gives to the pixels that a model takes, keeping track of where they came from."""
 
+from __future__ import annotations
+
 import io
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.attention.axes import Box
 from core.errors import SidelightError
 from core.models import deep
+
+if TYPE_CHECKING:  # it brings PyTorch, and a photo is shown before that is here
+    from core.attention.axes import Box
 
 pi_heif.register_heif_opener()  # photos of phones
 

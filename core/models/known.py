@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from core.errors import SidelightError
-from core.models import hub
 from core.settings import setting
 from core.wording import ASSETS
 
@@ -59,6 +58,8 @@ def search(text: str, task: str) -> tuple[Known, ...]:
     """Models of the hub with this text in their names, the most loaded first. Raises SidelightError `known.offline`
     where the hub cannot be reached, and what `hub.errors` makes of other failures."""
     from huggingface_hub import HfApi, constants
+
+    from core.models import hub
 
     if not setting("HUB") or not hub.is_reachable():
         raise SidelightError("known.offline")

@@ -13,8 +13,8 @@ from babel import Locale
 from babel.core import get_global
 
 from core.errors import SidelightError
-from core.models.pieces import TAG
 
+TAG = re.compile(r">>\w+<<")  # a piece of Marian's that names a language
 MADLAD = re.compile(r"<2([a-z]{2,3}(_[A-Z][A-Za-z]+)?)>")
 CODE = re.compile(r"[a-z]{2,3}_[A-Z][A-Za-z]{1,3}")  # a piece of NLLB's that names a language
 TASK = re.compile(r"translation_(\w+?)_to_(\w+)")  # of T5's configuration

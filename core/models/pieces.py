@@ -1,15 +1,14 @@
 """Sub-word pieces as a person reads them: where words start, which pieces are marks, what may be typed."""
 
-import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
 import regex
 
 from core.attention.axes import HALF, TokenAxis
+from core.models.languages import TAG
 
 BOUNDARY = "▁"  # SentencePiece's mark of a word's start
-TAG = re.compile(r">>\w+<<")
 # Scripts that put no spaces between words: Chinese, Japanese, Tibetan, and those whose lines break by a dictionary
 # (Line_Break SA: Thai, Lao, Khmer, Burmese, ...). Each piece counts as a word there: a dictionary's words end within
 # pieces, and no small library has the dictionaries of all of these.

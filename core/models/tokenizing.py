@@ -13,7 +13,8 @@ from threading import RLock
 from typing import Any
 
 from core.attention.axes import HALF
-from core.models.pieces import BOUNDARY, TAG
+from core.models.languages import TAG
+from core.models.pieces import BOUNDARY
 
 LOCK = RLock()  # held while a shared tokenizer cuts texts, which takes milliseconds
 

@@ -17,8 +17,8 @@ from core.attention.trace import Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import catalogue, families, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
-from core.models.languages import Languages, languages_of, parts
-from core.models.pieces import TAG, clean, text_axis
+from core.models.languages import TAG, Languages, languages_of, parts
+from core.models.pieces import clean, text_axis
 from core.models.prompts import add_prompts, prompt_ids
 
 LONGEST = 200  # source pieces that are accepted

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import settings
 from core.errors import SidelightError
-from core.ui import choices, visitor
+from core.ui import choices, early, visitor
 from core.ui.language import say, show_error
 
 MAIN = Path(__file__).parents[2] / "app.py"
@@ -35,6 +35,7 @@ def run(page: st.Page) -> None:
         st.button(say("visitor.sign_in"), on_click=st.login, type="primary")
         st.stop()
     choices.navigated()
+    early.until_ready(page.url_path or early.HOME)
     _framed.by_main = True
     try:
         page.run()

@@ -1,20 +1,24 @@
 """What a person puts in, on one slim line: a photo, a sentence, and the models that look at them."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.models import catalogue
-from core.models.translation import Translator
-from core.models.vision import VisionModel
 from core.ui import choices, known, photos, readable, sentences, visitor, work
 from core.ui.language import language, say
 from core.ui.plain import plain
+
+if TYPE_CHECKING:
+    from core.models.translation import Translator
+    from core.models.vision import VisionModel
 
 LONG = 40  # letters of a title that a button has room for
 
@@ -49,6 +53,18 @@ def choose_both(vision_default: str = "", framed: bool = True) -> Inputs:
         sentence = sentences.choose(translation[1].targets, translation[1].sources)
         readable.tell(translation[1], *sentence)
     return Inputs(vision, photo, translation, sentence)
+
+
+def choose_early() -> tuple[Image.Image, str]:
+    """What of `choose_both` can be drawn before a model can be loaded: the photo and, where the bundled translator is
+    asked, whose languages are known, the sentence."""
+    left, right = line()
+    with left:
+        photo = photos.choose(True)
+        _, translator = _choose_models("")
+    with right:
+        sentence = sentences.choose()[0] if translator == bundled("translation") else ""
+    return photo[1], sentence
 
 
 def choose_model(task: str, key: str, label: str = "", default: str = "") -> str:

@@ -10,15 +10,13 @@ from PIL import Image
 from core import store, wording
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.trace import AttentionTrace, Traces
-from core.ui import background, choices
+from core.ui import background, choices, view
 from core.ui.language import language, say
 from core.ui.sentences import target_name
 from core.views.linked import page, payload, state
 from core.views.linked.cards import UNSURE, Card, CardAxis, Lead, Named, card_of
 from core.views.linked.numbers import as_file, numbers
 from core.views.linked.scores import fits_budget
-
-_component = st.components.v2.component("sidelight", html=page.MARKUP, css=page.style(), js=page.script())
 
 
 @dataclass(frozen=True)
@@ -33,27 +31,21 @@ class Beside:
     swapped: Callable[[str], None] | None = None
 
 
-def show(found: Sequence[Card | None], name: str, beside: Beside | None = None) -> None:
-    """Draw the cards that there are under one bar, with a download of the same view as one HTML file.
+def show(found: Sequence[Card | None], name: str, beside: Beside | None = None) -> bytes:
+    """Draw the cards that there are under one bar, with a download of the same view as one HTML file. Returns what the
+    browser gets; nothing where there is no card.
 
     What the person locks or chooses comes back when it rests: `chosen` has it, and the link carries it. beside: without
     it nothing can be pinned.
     """
     cards = tuple(card for card in found if card)
     if not cards:
-        return
-    key = f"linked_{name}"
+        return b""
     packed, data = _packed(cards, beside)
-    start, spoken = _view_text(), language()  # the view reads the link when it is mounted
+    start, spoken = view.text(), language()  # the view reads the link when it is mounted
     gone, several = say("view_page.gone"), len(cards) > 1
     told, swapped = (beside.told, beside.swapped) if beside else (None, None)
-    _component(
-        data=data,
-        key=key,
-        default={"view": ""},
-        on_view_change=lambda: _take(key, told),
-        on_swap_change=lambda: swapped(str(st.session_state[key].swap)) if swapped else None,
-    )
+    view.mount(data, name, told, swapped)
     below = st.container(horizontal=True)
     below.download_button(
         say("view_page.save"),
@@ -72,36 +64,26 @@ def show(found: Sequence[Card | None], name: str, beside: Beside | None = None) 
         on_click="ignore",
         help=say("view_page.numbers_help"),
     )
+    return data
 
 
 def chosen() -> state.Chosen:
     """What is locked and chosen in the view, from this page, the one before or the link."""
-    return state.read(_view_text())
+    return state.read(view.text())
 
 
 def scrub(depth: float) -> None:
     """Move every view's film. depth: 0 first layer, 1 last."""
-    choices.write("view", state.moved(_view_text(), depth, {}), "")
+    choices.write("view", state.moved(view.text(), depth, {}), "")
 
 
 def pinned() -> state.Chosen | None:
     """What A shows; None where nothing is pinned."""
-    return state.pinned(_view_text())
+    return state.pinned(view.text())
 
 
 def unpin() -> None:
-    choices.write("view", state.unpinned(_view_text()), "")
-
-
-def _view_text() -> str:
-    return (choices.said("view") or "")[: state.LONGEST]
-
-
-def _take(key: str, told: Callable[[str], None] | None) -> None:
-    text = str(st.session_state[key].view)[: state.LONGEST]
-    choices.write("view", text, "")
-    if told:
-        told(text)
+    choices.write("view", state.unpinned(view.text()), "")
 
 
 def _packed(cards: tuple[Card, ...], beside: Beside | None) -> tuple[Hashable, bytes]:

@@ -32,6 +32,14 @@ def begin(sentence: str, target: str | None, axis: PatchAxis | None, translation
     return str(st.session_state.get("moves", 0))
 
 
+def first(sentence: str, axis: PatchAxis | None, translation: Translation | None) -> str:
+    """The view's text where nothing was chosen in it: the opening of the chosen photo."""
+    photo = choices.remembered("photo") or next(iter(samples.by_name()))
+    opening = next(iter(samples.openings(photo)), None)
+    places = _places(opening, samples.word_of(sentence), axis, translation)
+    return state.moved("", opening.depth if opening else None, places)
+
+
 def _places(
     opening: samples.Opening | None, word: str, axis: PatchAxis | None, translation: Translation | None
 ) -> dict[str, str]:

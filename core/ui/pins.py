@@ -134,8 +134,9 @@ def _number(name: str, text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= COUNTS[name] else None
 
 
-def show(shown: Sequence[tuple[Card | None, Input]], name: str) -> None:
-    """Draw the cards in the linked view, each with what it was made of, so that it can be pinned."""
+def show(shown: Sequence[tuple[Card | None, Input]], name: str) -> bytes:
+    """Draw the cards in the linked view, each with what it was made of, so that it can be pinned. Returns what the
+    browser gets."""
     both = [(card, made_of) for card, made_of in shown if card]
     made = tuple(made_of for _, made_of in both)
     held = linked.pinned()
@@ -153,7 +154,7 @@ def show(shown: Sequence[tuple[Card | None, Input]], name: str) -> None:
         st.session_state.swaps = st.session_state.get("swaps", 0) + 1
     told, swapped = partial(_told, made), partial(_swapped, made, kept)
     beside = linked.Beside(old if any(old) else (), told=told, swapped=swapped)
-    linked.show([card for card, _ in both], f"{name}_{st.session_state.get('swaps', 0)}", beside)
+    return linked.show([card for card, _ in both], f"{name}_{st.session_state.get('swaps', 0)}", beside)
 
 
 def _old(card: Card, now: Input, then: Input, held: state.Chosen) -> Card | None:

@@ -5,8 +5,7 @@ What `st.text`, `st.code`, selectboxes and tables of data show is text already.
 
 import re
 
-from core.models.languages import iso
-from core.models.pieces import TAG
+from core.models.languages import TAG, iso
 from core.ui.language import say
 
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")

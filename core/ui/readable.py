@@ -1,16 +1,24 @@
 """What stands under a sentence that the model was not made to read, before it is translated."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from core.models import languages, scripts
-from core.models.translation import Translator
+from core.models import languages
 from core.ui.language import language, say
+
+if TYPE_CHECKING:
+    from core.models.translation import Translator
 
 SHOWN = 12  # letters that are listed
 
 
 def tell(model: Translator, sentence: str, target: str | None) -> None:
     """Which language is read and what to choose instead, or the letters that are lost; nothing where all is read."""
+    from core.models import scripts
+
     found = scripts.unread(model, sentence, target)
     if found.foreign:
         typed = scripts.USUAL_LANGUAGE[found.foreign]

@@ -1,41 +1,50 @@
-"""Models and what they answer, shared between sessions: a rerun never loads or computes what is here already."""
+"""Models and what they answer, shared between sessions: a rerun never loads or computes what is here already.
+
+What models need takes seconds to import: it is imported where one is asked for, each task's own by itself.
+"""
+
+from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from PIL import Image
 
 from core import store
 from core.errors import SidelightError
-from core.models import catalogue, hub
-from core.models.answering import load_answerer
-from core.models.classification import load_classifier
-from core.models.decoding import OnStep
-from core.models.detection import load_detector
-from core.models.generation import load_generator
+from core.models import catalogue
 from core.models.images import Fit
-from core.models.segmentation import load_segmenter
-from core.models.translation import Translation, Translator, load_translator
-from core.models.vision import VisionModel, VisionResult
-from core.tasks import TASKS, Model
 from core.ui import background, visitor
 from core.ui.language import say, show_error
+
+if TYPE_CHECKING:
+    from core.models.decoding import OnStep
+    from core.models.translation import Translation, Translator
+    from core.models.vision import VisionModel, VisionResult
+    from core.tasks import Model, Task
 
 # What pages take where nobody chose otherwise: with the same settings they share one run.
 SIDE = 224  # px, of models that take pictures of any size
 BEAMS, LIMIT, TOP = 5, 128, 5  # of a translation: kept at each step; output pieces at most; alternatives told
 
-HUB: dict[str, Callable[[str, OnStep], Any]] = {
-    "detect": load_detector,
-    "segment": load_segmenter,
-    "summary": load_translator,
-    "answer": load_answerer,
-    "classify": load_classifier,
-    "generate": load_generator,
+HUB = {  # by task: a module of core.models and its function that loads a model by its name
+    "detect": ("detection", "load_detector"),
+    "segment": ("segmentation", "load_segmenter"),
+    "summary": ("translation", "load_translator"),
+    "answer": ("answering", "load_answerer"),
+    "classify": ("classification", "load_classifier"),
+    "generate": ("generation", "load_generator"),
 }
+
+
+def _task(name: str) -> Task:
+    from core.tasks import TASKS
+
+    return TASKS[name]
 
 
 def vision_model(name: str) -> VisionModel:
@@ -47,7 +56,7 @@ def translator(name: str) -> Translator:
 
 
 def _loaded(task: str, name: str) -> Any:
-    return store.store().get(("model", task, name), lambda: TASKS[task].load(name), (name,), settle=True)
+    return store.store().get(("model", task, name), lambda: _task(task).load(name), (name,), settle=True)
 
 
 def vision_or_bundled(name: str) -> tuple[str, VisionModel]:
@@ -81,7 +90,7 @@ def model(task: str, name: str) -> Model | None:
     if not (_is_here(task, name) or _is_fetched_now(task, name)):
         return None
     return background.awaited(
-        ("model", task, name), say("work.loading"), lambda _: TASKS[task].load(name), (name,), settle=True
+        ("model", task, name), say("work.loading"), lambda _: _task(task).load(name), (name,), settle=True
     )
 
 
@@ -89,14 +98,16 @@ def _is_here(task: str, name: str) -> bool:
     """Raises SidelightError for what is no model's name."""
     if catalogue.card(name) or catalogue.folder(name):
         return True
-    return hub.is_fetched(TASKS[task].repository(name))
+    from core.models import hub
+
+    return hub.is_fetched(_task(task).repository(name))
 
 
 def _is_fetched_now(task: str, name: str) -> bool:
     """Raises SidelightError where it cannot be fetched."""
 
     def fetch(on_step: OnStep) -> Path:
-        return TASKS[task].fetch(name, on_step)
+        return _task(task).fetch(name, on_step)
 
     found = background.result(("fetch", task, name), say("work.fetch", name=name), fetch, (name,), fetch=True)
     return found is not None
@@ -105,7 +116,9 @@ def _is_fetched_now(task: str, name: str) -> bool:
 def hub_model(task: str, name: str, on_step: OnStep) -> Any:
     """A model for one of the other tasks, fetched where it is not here yet. on_step: told how far that is; it may raise
     to stop. Raises SidelightError."""
-    return store.store().get(("model", task, name), lambda: HUB[task](name, on_step), (name,), settle=True)
+    module, load = HUB[task]
+    make = getattr(import_module(f"core.models.{module}"), load)
+    return store.store().get(("model", task, name), lambda: make(name, on_step), (name,), settle=True)
 
 
 def forget(name: str) -> None:

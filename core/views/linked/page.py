@@ -3,18 +3,22 @@
 In a notebook: `View([card_of(...), card_of(...)])` as the last line of a cell.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import wording
-from core.views.linked.cards import Card
-from core.views.linked.payload import pack
 from core.views.scripts import bundle
 from core.views.standalone import frame, page
+
+if TYPE_CHECKING:  # it brings PyTorch, and the view is mounted before that is here
+    from core.views.linked.cards import Card
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="sidelight"></div>\n'
@@ -49,6 +53,8 @@ class View:
     height: int = 760  # of a notebook's frame, px
 
     def html(self) -> str:
+        from core.views.linked.payload import pack
+
         words = wording.starting_with("view.", self.language)
         return standalone(pack(self.cards, words), "Sidelight", self.start, self.language)
 
