@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -99,12 +99,16 @@ def settled(page) -> None:
     page.wait_for_function(STILL, polling=100)
 
 
+def of_all_processes(factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that the processes of one run of the tests share."""
+    return factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.mktemp(name)
+
+
 @pytest.fixture(scope="session")
 def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two finished runs, "head" on two classes of pictures, "lora" on recipes; copied to be changed. The
     processes of one run of the tests share it: who comes first trains."""
-    shared = "PYTEST_XDIST_WORKER" in os.environ
-    root = (tmp_path_factory.getbasetemp().parent if shared else tmp_path_factory.mktemp("trained")) / "runs"
+    root = of_all_processes(tmp_path_factory, "trained") / "runs"
     with open(root.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.exists():
@@ -158,7 +162,18 @@ def serving(program: str = "streamlit", **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def app_address() -> Iterator[str]:
-    """The address of a running server."""
-    with serving() as address:
-        yield address
+def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server. The processes of one run of the tests share it: who comes first starts it, and
+    ends it when the others have left."""
+    known = of_all_processes(tmp_path_factory, "server") / "address"
+    with open(known.with_suffix(".users"), "w") as users, open(known.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as own:
+            if known.exists():
+                fcntl.flock(users, fcntl.LOCK_SH)
+            else:
+                known.write_text(own.enter_context(serving()))
+                own.callback(known.unlink)
+                own.callback(fcntl.flock, users, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            yield known.read_text()

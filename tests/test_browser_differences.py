@@ -39,6 +39,7 @@ def test_a_patch_is_chosen_by_a_click_and_by_its_row(page, app_address: str) -> 
 
 def test_a_part_of_the_diagram_is_chosen_by_a_click(page, app_address: str) -> None:
     opened(page, app_address, "architecture")
+    settled(page)
     page.get_by_role("button", name="Show me").first.click()
     page.get_by_role("combobox", name="Part", exact=True).wait_for()  # other charts stand below before the diagram does
     settled(page)

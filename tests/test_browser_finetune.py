@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ from tests.conftest import serving
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory):
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def address(runs: Path) -> Iterator[str]:
     """A server whose runs lie in a folder of their own."""
-    with serving(SIDELIGHT_RUNS=str(tmp_path_factory.mktemp("runs"))) as found:
+    with serving(SIDELIGHT_RUNS=str(runs)) as found:
         yield found
 
 
@@ -61,24 +67,23 @@ def test_a_run_is_paused_gone_on_with_and_cancelled(tab, address: str) -> None:
     page.get_by_text("LoRA · cancelled").wait_for()
 
 
-def test_the_film_is_played_and_stepped_by_keyboard(tab, trained_runs: Path, tmp_path: Path) -> None:
-    run = next(trained_runs.glob("*-lora-*")).name
-    shutil.copytree(trained_runs, tmp_path / "runs")  # a worker writes there
-    with serving(SIDELIGHT_RUNS=str(tmp_path / "runs")) as address:
-        page = tab(f"{address}/finetune?run={run}", viewport={"width": 1024, "height": 1000})
-        slider = page.get_by_role("slider", name="Frame of the film")
-        slider.focus()
-        last = int(slider.get_attribute("max"))
-        assert last >= 1, "there is something to play"
-        picture = page.get_by_role("img", name="Where its attention goes")
-        shown = picture.get_attribute("src")
-        page.keyboard.press("Home")
-        expect(slider).to_have_attribute("aria-valuetext", f"step 0 · frame 1 of {last + 1}")
-        assert picture.get_attribute("src") != shown
-        page.keyboard.press("ArrowRight")
-        expect(slider).to_have_value("1")
-        page.keyboard.press("Home")
-        page.keyboard.press("Space")
-        expect(slider).to_have_value(str(last))
-        assert picture.get_attribute("src") == shown
-        assert page.locator("[data-testid=stException]").count() == 0
+def test_the_film_is_played_and_stepped_by_keyboard(tab, address: str, runs: Path, trained_runs: Path) -> None:
+    run = next(trained_runs.glob("*-lora-*"))
+    shutil.copytree(run, runs / run.name)
+    page = tab(f"{address}/finetune?run={run.name}", viewport={"width": 1024, "height": 1000})
+    slider = page.get_by_role("slider", name="Frame of the film")
+    slider.focus()
+    last = int(slider.get_attribute("max"))
+    assert last >= 1, "there is something to play"
+    picture = page.get_by_role("img", name="Where its attention goes")
+    shown = picture.get_attribute("src")
+    page.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", f"step 0 · frame 1 of {last + 1}")
+    assert picture.get_attribute("src") != shown
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_value("1")
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    expect(slider).to_have_value(str(last))
+    assert picture.get_attribute("src") == shown
+    assert page.locator("[data-testid=stException]").count() == 0
