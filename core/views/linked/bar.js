@@ -50,15 +50,21 @@ export class Bar {
     return button;
   }
 
+  // Nothing is written while a pointer only moves: what is written is laid out again.
   draw() {
-    const { view } = this;
+    const { view } = this,
+      parts = view.cards.flatMap((card) => card.where.split(" · ")), // two cards of a kind have the same
+      where = [...new Set(parts)].join(" · "),
+      { at, length } = view.film,
+      now = [where, at, length, view.turned, view.unfolded, view.pin !== null, view.overview.open].join();
     this.legend.draw();
+    if (this.drawn === now) return;
+    this.drawn = now;
     for (const { value, button } of this.sides) button.setAttribute("aria-pressed", view.turned === value);
     this.heads.setAttribute("aria-pressed", view.unfolded);
     this.pin?.setAttribute("aria-pressed", view.pin !== null);
     this.grid.setAttribute("aria-expanded", view.overview.open);
-    const parts = view.cards.flatMap((card) => card.where.split(" · ")); // two cards of a kind have the same
-    parted(this.where, [...new Set(parts)].join(" · "));
-    this.short.textContent = `${view.film.at + 1}/${view.film.length}`;
+    parted(this.where, where);
+    this.short.textContent = `${at + 1}/${length}`;
   }
 }

@@ -89,8 +89,10 @@ export function topMass(weights, keep) {
 // weights and even shares -> 0..1 on the chosen scale, with the words that the scale is labelled with
 export function scaled(weights, shares, scale) {
   if (scale === "uniform") {
-    const t = Array.from(weights, (w, i) => (Math.log2(Math.max(1e-9, w / shares[i])) - LOW) / (HIGH - LOW));
-    return { t: t.map((x) => Math.min(1, Math.max(0, x))), ends: ["⅛×", "64×"] };
+    const t = new Float32Array(weights.length); // a loop, as it is asked for each frame of the film
+    for (let i = 0; i < t.length; i++)
+      t[i] = Math.min(1, Math.max(0, (Math.log2(Math.max(1e-9, weights[i] / shares[i])) - LOW) / (HIGH - LOW)));
+    return { t, ends: ["⅛×", "64×"] };
   }
   if (scale === "raw") return { t: Array.from(weights, (w) => Math.min(1, w)), ends: ["0%", "100%"] };
   const low = Math.min(...weights),

@@ -182,7 +182,7 @@ export class Grid extends Axis {
       even = light?.shares.subarray(from, to) ?? weights,
       { t, ends } = scaled(
         weights,
-        Array.from(even, (share) => share || 1),
+        even.map((share) => share || 1),
         this.view.scale,
       ),
       shown = topMass(weights, this.view.keep);

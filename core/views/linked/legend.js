@@ -54,9 +54,10 @@ export class Legend {
   draw() {
     const { view, canvas } = this,
       { words } = view,
-      width = canvas.clientWidth,
-      now = [view.scale, view.colours, view.hues, view.opacity, width, Boolean(this.grid?.daylight)].join();
-    if (this.drawn === now || !width) return;
+      now = [view.scale, view.colours, view.hues, view.opacity, view.redrawn, Boolean(this.grid?.daylight)].join();
+    if (this.drawn === now) return;
+    const width = canvas.clientWidth; // after what was said has changed, asking for it lays out the page
+    if (!width) return;
     this.drawn = now;
     if (this.change) this.name.textContent = words[`change_${view.scale}`];
     else this.select.value = view.scale;

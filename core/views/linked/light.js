@@ -4,9 +4,10 @@
 import { colourAt } from "./colour.js";
 
 export const FULL = 2 / 3; // of the way from 1/8 to 64 lies 8
-const UP = 6; // pixels of the mask a patch, where light is smooth
+const UP = 6, // pixels of the mask a patch, where light is smooth
+  MANY = 24; // patches a row from which half of them are as smooth on the screen
 const USUAL = 0.85; // the opacity at which night is as dark as it is made
-const GLOW = "#ffc76a";
+const GLOW = [255, 199, 106];
 const BEYOND = "#76736d"; // where the model saw padding
 
 const within = (x, low = 0, high = 1) => Math.min(high, Math.max(low, x));
@@ -80,50 +81,56 @@ export class Daylight {
 }
 
 // Mitchell's kernel at the places within a patch: the weights of the five nearest patches.
-const TAPS = Array.from({ length: UP }, (_, place) => {
-  const off = (place + 0.5) / UP - 0.5;
-  return [-2, -1, 0, 1, 2].map((o) => {
-    const x = Math.abs(o - off);
-    if (x < 1) return (7 * x ** 3 - 12 * x ** 2 + 16 / 3) / 6;
-    return x < 2 ? ((-7 / 3) * x ** 3 + 12 * x ** 2 - 20 * x + 32 / 3) / 6 : 0;
+const tapsOf = (up) =>
+  Array.from({ length: up }, (_, place) => {
+    const off = (place + 0.5) / up - 0.5;
+    return [-2, -1, 0, 1, 2].map((o) => {
+      const x = Math.abs(o - off);
+      if (x < 1) return (7 * x ** 3 - 12 * x ** 2 + 16 / 3) / 6;
+      return x < 2 ? ((-7 / 3) * x ** 3 + 12 * x ** 2 - 20 * x + 32 / 3) / 6 : 0;
+    });
   });
-});
+const TAPS = { [UP]: tapsOf(UP), [UP / 2]: tapsOf(UP / 2) };
 
-// values on the grid of patches -> UP times as many each way, smooth.
-function finer(values, rows, columns) {
-  const [wide, high] = [columns * UP, rows * UP],
+// values on the grid of patches -> `up` times as many each way, smooth.
+function finer(values, rows, columns, up) {
+  const [wide, high] = [columns * up, rows * up],
+    taps = TAPS[up],
     across = new Float32Array(wide * rows),
     found = new Float32Array(wide * high);
   for (let y = 0; y < rows; y++)
     for (let x = 0; x < wide; x++) {
       let sum = 0;
       for (let o = 0; o < 5; o++)
-        sum += TAPS[x % UP][o] * values[y * columns + within(((x / UP) | 0) + o - 2, 0, columns - 1)];
+        sum += taps[x % up][o] * values[y * columns + within(((x / up) | 0) + o - 2, 0, columns - 1)];
       across[y * wide + x] = sum;
     }
   for (let y = 0; y < high; y++)
     for (let o = 0; o < 5; o++) {
-      const tap = TAPS[y % UP][o],
-        from = within(((y / UP) | 0) + o - 2, 0, rows - 1) * wide;
+      const tap = taps[y % up][o],
+        from = within(((y / up) | 0) + o - 2, 0, rows - 1) * wide;
       for (let x = 0; x < wide; x++) found[y * wide + x] += tap * across[from + x];
     }
   return found;
 }
 
-// A canvas whose opacity is `alpha` of each patch, 0 to 1; tints: its colour, white without.
-function maskOf(name, { rows, columns, fine }, alpha, tints) {
-  const up = fine ? UP : 1,
+const upOf = ({ columns, fine }) => (fine ? (columns > MANY ? UP / 2 : UP) : 1);
+
+// A canvas whose opacity is `alpha` of each patch, 0 to 1. colour: of all, or a list with one a patch, not where fine.
+function maskOf(name, grid, alpha, colour = [255, 255, 255]) {
+  const { rows, columns } = grid,
+    up = upOf(grid),
     canvas = pad(name, columns * up, rows * up),
     image = new ImageData(canvas.width, canvas.height),
     { data } = image,
-    values = up > 1 ? finer(alpha, rows, columns) : alpha;
-  for (let i = 0; i < values.length; i++) {
-    const patch = up > 1 ? ((i / (columns * UP * UP)) | 0) * columns + (((i % (columns * UP)) / UP) | 0) : i,
-      [red, green, blue] = tints?.[patch] ?? [255, 255, 255];
-    data[4 * i] = red;
-    data[4 * i + 1] = green;
-    data[4 * i + 2] = blue;
-    data[4 * i + 3] = 255 * values[i];
+    values = up > 1 ? finer(alpha, rows, columns, up) : alpha,
+    each = Array.isArray(colour[0]) ? colour : null;
+  for (let i = 0, at = 0; i < values.length; i++, at += 4) {
+    const one = each ? each[i] : colour;
+    data[at] = one[0];
+    data[at + 1] = one[1];
+    data[at + 2] = one[2];
+    data[at + 3] = 255 * values[i];
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
@@ -190,35 +197,23 @@ function cover(g, sheet, grid, mask, tint) {
   g.drawImage(layer, x, y);
 }
 
+// A warm light over what is brightest. Blending is dear and little of a photo glows: only that part is drawn.
 function shine(g, grid, t) {
   const [x, y, width, height] = grid.box,
-    mask = maskOf(
-      "glow",
-      grid,
-      Float32Array.from(t, (one) => 0.5 * warmth(one)),
-    ),
-    layer = pad("glow layer", width, height),
-    part = glowing(grid, t),
-    k = layer.getContext("2d");
-  k.save();
-  k.beginPath();
-  k.rect(...part);
-  k.clip(); // blending is dear, and little of a photo glows
-  k.globalCompositeOperation = "copy";
-  k.imageSmoothingEnabled = grid.smooth;
-  k.drawImage(mask, 0, 0, width, height);
-  k.globalCompositeOperation = "source-in";
-  k.fillStyle = GLOW;
-  k.fillRect(0, 0, width, height);
-  k.restore();
-  const [left, top, wide, high] = part;
+    { rows, columns } = grid,
+    up = upOf(grid),
+    alpha = Float32Array.from(t, (one) => 0.5 * warmth(one)),
+    mask = maskOf("glow", grid, alpha, GLOW),
+    [left, top, wide, high] = glowing(grid, t),
+    [w, h] = [width / columns, height / rows];
   g.globalCompositeOperation = "soft-light";
-  g.drawImage(layer, left, top, wide, high, x + left, y + top, wide, high);
+  g.imageSmoothingEnabled = grid.smooth;
+  g.drawImage(mask, ...[left, top, wide, high].map((n) => n * up), x + left * w, y + top * h, wide * w, high * h);
   g.globalCompositeOperation = "source-over";
 }
 
-// The part of the patches that glows, and as far as its light runs, in whole pixels: [x, y, width, height].
-function glowing({ rows, columns, box: [, , width, height] }, t) {
+// The part of the grid that glows, and as far as its light runs: [column, row, columns, rows].
+function glowing({ rows, columns }, t) {
   let [left, top, right, bottom] = [columns, rows, 0, 0];
   t.forEach((one, p) => {
     if (one <= FULL) return;
@@ -228,13 +223,8 @@ function glowing({ rows, columns, box: [, , width, height] }, t) {
     top = Math.min(top, row - 2);
     bottom = Math.max(bottom, row + 3);
   });
-  const [x, y] = [Math.floor((Math.max(0, left) * width) / columns), Math.floor((Math.max(0, top) * height) / rows)];
-  return [
-    x,
-    y,
-    Math.ceil((Math.min(columns, right) * width) / columns) - x,
-    Math.ceil((Math.min(rows, bottom) * height) / rows) - y,
-  ];
+  const [x, y] = [Math.max(0, left), Math.max(0, top)];
+  return [x, y, Math.min(columns, right) - x, Math.min(rows, bottom) - y];
 }
 
 // The colours of a ramp over the photo, for those who ask for one.
