@@ -35,7 +35,8 @@ def begin() -> DeltaGenerator:
     st.html(UPLOADER.format(button=say("frame.upload"), limit=say("frame.upload_limit", size=_largest())))
     words = (WORD.format(item=item, word=say(f"theme.{name}")) for name, item in ITEMS.items())
     st.html(f"<style>{''.join(words)}</style>")
-    _page(data=CODES[language()], key="page")
+    told = {name: say(f"frame.{name}") for name in ("missing", "shown")}
+    _page(data={"code": CODES[language()], "words": told}, key="page")
     _charts(data={"save": say("frame.save_chart")}, key="charts")
     share.listen()
     return shared

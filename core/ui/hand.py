@@ -17,6 +17,7 @@ from core.ui.explain.sides import WHOLE, PhotoSide, SentenceSide, Side
 from core.ui.language import class_name, language, say
 
 TOP = 3  # classes
+ALIKE = 0.99995  # of a cosine, from which four digits would say that nothing has changed
 
 _hand = component("hand")
 
@@ -77,7 +78,9 @@ def _answer(side: Side, text: str) -> dict[str, Any]:
 
 def _classes(side: PhotoSide, asked: Subject, edits: Sequence[Edit]) -> dict[str, Any]:
     if not side.model.classes:
-        return {"said": say("byhand.told_cosine", value=f"{byhand.cosine(asked, edits):.4f}")}
+        cosine = byhand.cosine(asked, edits)
+        digits = 4 if cosine < ALIKE else 6
+        return {"said": say("byhand.told_cosine", value=f"{cosine:.{digits}f}")}
     before, now = side.result.probabilities, byhand.class_chances(side, asked, edits)
     shown = torch.maximum(before, now).topk(min(TOP, len(before))).indices.tolist()
     rows = [[class_name(side.model.classes[n]), float(before[n]), float(now[n])] for n in shown]

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
+from core import wording
 from core.models import catalogue
 from core.ui import choices, known, photos, readable, sentences, visitor, work
 from core.ui.language import language, say
@@ -125,9 +126,21 @@ def model_titles(task: str) -> dict[str, str]:
 
 def _title(card: catalogue.ModelCard) -> str:
     """Of a bundled model as its card in the person's language says it."""
-    if card.is_trained or language() == "en":
+    if card.is_trained:
+        return _called_by_method(card)
+    if language() == "en":
         return card.title
     return card.readme(language()).partition("\n")[0].lstrip("# ")
+
+
+def _called_by_method(card: catalogue.ModelCard) -> str:
+    """Of a run: what it learnt, how, and when; how as it is called on *Fine-tune*, where the file has a key."""
+    if card.title.count(" · ") < 2:
+        return card.title
+    *learnt, method, when = card.title.split(" · ")
+    keys = (f"finetune.method_{method}", f"finetune.method_{method}_{card.task}")
+    called = next((say(key) for key in keys if key in wording.entries()), method)
+    return " · ".join((*learnt, called, when))
 
 
 def choose_section(key: str, names: Sequence[str], wording: str) -> str:

@@ -1,6 +1,18 @@
 // What Streamlit does not do for the document: its language is the one that is read; a theme that was chosen holds on
 // every page, where Streamlit keeps it for the address alone at which the app was opened; and on a phone the menu goes
-// once it was used.
+// once it was used. That there is no page of an address is told in the reader's language, where Streamlit has English.
+const MISSING = "Page not found"; // its title
+let words = {},
+  watching = null;
+
+function tellMissing() {
+  for (const title of document.querySelectorAll("[role=dialog] > h2")) {
+    if (title.textContent !== MISSING) continue;
+    title.textContent = words.missing;
+    title.nextElementSibling.textContent = words.shown;
+  }
+}
+
 const themeOf = (address) => `stActiveTheme-${new URL(address, location).pathname}-v2`;
 const opened = location.href;
 
@@ -17,8 +29,13 @@ function closeMenu(event) {
 }
 
 export default function ({ data }) {
-  document.documentElement.lang = data;
+  document.documentElement.lang = data.code;
+  ({ words } = data);
+  tellMissing();
   window.addEventListener("pagehide", keepTheme);
   document.addEventListener("visibilitychange", keepTheme);
   document.addEventListener("click", closeMenu);
+  if (watching) return;
+  watching = new MutationObserver(tellMissing);
+  watching.observe(document.body, { childList: true });
 }

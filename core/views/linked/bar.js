@@ -45,7 +45,10 @@ export class Bar {
   // sign: what stands for the text where there is little room.
   tool(text, run, sign) {
     const button = add(this.root, "button", sign ? "tool short" : "tool", { type: "button", textContent: text });
-    if (sign) button.dataset.sign = sign;
+    if (sign) {
+      button.dataset.sign = sign;
+      button.title = text; // where the sign stands alone
+    }
     button.onclick = run;
     return button;
   }

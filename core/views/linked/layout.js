@@ -44,6 +44,7 @@ export function arrange(view) {
   for (const [name, is] of Object.entries(shape)) root.classList.toggle(name, is);
   for (const card of view.all) card.root.hidden = Boolean(pin) && !wide && card.root.dataset.pane !== pin.shown;
   room.style.gridTemplateColumns = "";
+  cards[0].root.style.minHeight = "";
   aside(view, 0, wide);
   const named = Math.max(
       0,
@@ -51,10 +52,10 @@ export function arrange(view) {
     ),
     left = window.innerHeight - (top < window.innerHeight / 2 ? top : 16) - 12 - (named && named + 8),
     size = { width, left, tall: Math.max(LEAST, left - view.foot.offsetHeight - HEADING - TOLD) };
-  if (!wide) stack(view, width);
+  if (!wide) stack(view, size);
   else if (pin) threes(view, size);
   else if (!lone) pair(view, size);
-  else if (shape.lone) photo.fit(0.66 * width, size.tall + TOLD - 8);
+  else if (shape.lone) alone(view, photo, size);
   else fit(cards[0], width, Math.min(size.tall, photo ? size.tall : 440), true);
 }
 
@@ -69,13 +70,23 @@ function aside({ root, foot, bar, film }, width, wide) {
   film.place();
 }
 
-// One below the other; the photo as wide as the page.
-function stack({ all, foot }, width) {
+// One below the other; the photo as wide as the page, but so high that what is said of it stands above the film.
+function stack({ all, foot }, { width, left }) {
   for (const card of all.filter(({ root }) => !root.hidden)) {
     const photo = gridOf(card),
-      most = window.innerHeight - foot.offsetHeight - TOLD_BELOW;
+      most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW);
     fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0, false);
   }
+}
+
+// A photo and, beside it, what is said and the film.
+function alone(view, photo, { width, left }) {
+  const high = Math.max(LEAST, left - HEADING),
+    own = Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (high * photo.ratio) / width)));
+  aside(view, width - own - APART, true);
+  photo.fit(own, high);
+  const least = HEADING + TOLD + view.foot.offsetHeight; // of the column beside a wide photo
+  view.cards[0].root.style.minHeight = `${least}px`;
 }
 
 // Two beside each other.
