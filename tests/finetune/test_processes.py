@@ -1,15 +1,19 @@
 """Training on two processes is training on one: `accelerate launch` is really run, and gives the same losses, weights
-and, after a break, the same end."""
+and, after a break, the same end. What it tells its processes is told to two copies of this one for that, which need not
+import everything again."""
 
+import multiprocessing
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState, GradientState
 from safetensors.torch import load_file
 
 from core.finetune import pretrain
@@ -37,6 +41,27 @@ def launch(data: Path, run: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def _take_part(rank: int, port: int, arguments: list[str]) -> None:
+    os.environ |= {"SIDELIGHT_DEVICE": "cpu", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    pretrain.main(arguments)
+
+
+def fork(arguments: list[str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = multiprocessing.get_context("fork").Process
+    children = [start(target=_take_part, args=(rank, port, arguments)) for rank in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(240)
+    assert [child.exitcode for child in children] == [0, 0]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same run on one process, on two, and on two after the second half was lost."""
@@ -54,7 +79,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     shutil.rmtree(folder / "resumed" / LAST)
     lines = (folder / "two" / "log.jsonl").read_text().splitlines(keepends=True)
     (folder / "resumed" / "log.jsonl").write_text("".join(lines[:9]))  # three steps after the last checkpoint
-    launch(folder / "data", folder / "resumed")
+    fork(arguments(folder / "data", folder / "resumed"))
     return {name: folder / name for name in ("one", "two", "resumed")}
 
 
