@@ -82,5 +82,5 @@ def scenes() -> tuple[str, ...]:
 
 
 def passages() -> dict[str, str]:
-    """English texts to begin with: "summary", "question" with its "context", "prompt", and "review"."""
+    """English texts to begin with, by what a task calls them."""
     return json.loads((FOLDER / "passages.json").read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.models.catalogue import BUNDLED, CAPTIONER
+from core.models.catalogue import BUNDLED, CAPTIONER, LANGUAGE
 from core.ui import frame, known
 from core.ui.entry import enter
 from core.ui.finetune import compare_runs
@@ -11,7 +11,7 @@ from core.ui.language import language, say
 enter()
 frame.head("models")
 
-for card in (*BUNDLED, CAPTIONER):
+for card in (*BUNDLED, CAPTIONER, *LANGUAGE):
     title, *points = card.readme(language()).strip().split("\n- ")
     bad = next(point for point in points if point.startswith(say("models.bad")))
     with st.container(border=True):

@@ -189,7 +189,7 @@ def learn(twin: Twin, options: argparse.Namespace, text: Sequence[str]) -> None:
         tokenizer.save_pretrained(folder)
         digest = sha256("\n".join(text).encode()).hexdigest()
         record = {"twin": twin, "settings": asdict(settings), "tokens": options.tokens, "joined": JOINED}
-        record |= {"epochs": run.position.epoch + run.position.batch / max(1, len(run.task.batches(0)))}
+        record |= {"position": run.position.state_dict()}
         record["data"] = {"sha256": digest, "sentences": len(text)}
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
 
@@ -207,7 +207,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder of the runs: vocabulary, checkpoints and logs")
     parser.add_argument("--export", type=Path, required=True, help="where language-reads and language-writes go")
     parser.add_argument("--twin", choices=TWINS, help="only this one")
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--tokens", type=int, default=1600, help="of a batch, padding counted")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=200)

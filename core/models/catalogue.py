@@ -17,7 +17,7 @@ class ModelCard:
     what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
-    task: TaskName | Literal["captioning"]
+    task: TaskName | Literal["captioning", "generate", "fill", "classify"]
     title: str
     source: str
     licence: str
@@ -84,6 +84,40 @@ CAPTIONER = ModelCard(
 )
 
 
+# Folders of transformers, opened as any that has a name (core/models/hub.py).
+LANGUAGE_DATA = "non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR"
+LANGUAGE = (
+    ModelCard(
+        key="language-writes",
+        task="generate",
+        title="Twin that writes, English",
+        source="trained for this project on Multi30K and Tatoeba",
+        licence=LANGUAGE_DATA,
+        sha256="bcb40b6827a3afdc6c0883046196fa9a9cb2a3ecce2d70f362b22a7c38eaa432",
+    ),
+    ModelCard(
+        key="language-reads",
+        task="fill",
+        title="Twin that reads both ways, English",
+        source="trained for this project on Multi30K and Tatoeba",
+        licence=LANGUAGE_DATA,
+        sha256="fc3cd3748a388738dd6be58e0fc2b8d2bda92145f6a75409c91c133fb9a6d48b",
+    ),
+)
+
+
+def named(task: str) -> list[ModelCard]:
+    """The bundled language models of a task."""
+    return [card for card in LANGUAGE if card.task == task]
+
+
+def title(card: ModelCard, language: str) -> str:
+    """Of a bundled model as its card in this language says it."""
+    if language == "en":
+        return card.title
+    return card.readme(language).partition("\n")[0].lstrip("# ")
+
+
 def default(task: str) -> ModelCard:
     """The bundled model of a task that is used where none is named."""
     return next(card for card in BUNDLED if card.task == task)
@@ -135,6 +169,7 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "generate": ("ForCausalLM", "LMHeadModel"),
     "answer": ("ForQuestionAnswering",),
     "classify": ("ForSequenceClassification",),
+    "fill": ("ForMaskedLM",),
     "detect": ("ForObjectDetection",),
     "segment": ("ForSemanticSegmentation",),
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
@@ -172,3 +207,8 @@ def checkpoint(folder: Path) -> Path | None:
 def folder(name: str) -> Path | None:
     """The folder of that name among `folders`, or None."""
     return folders().get(name.strip()) if name.strip().startswith("local:") else None
+
+
+def language_model(name: str) -> ModelCard | None:
+    """The bundled language model of that name, or None."""
+    return next((card for card in LANGUAGE if card.key == name), None)

@@ -1,11 +1,9 @@
 """Text classification by name: sentiment, topic, spam; which class a text is of, and what the model attended to."""
 
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -13,9 +11,7 @@ from core.attention.axes import TokenAxis
 from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub, title
-from core.models.pieces import clean
 from core.models.reading import Reader
-from core.models.tokenizing import encode
 
 
 @dataclass(frozen=True)
@@ -46,13 +42,6 @@ class Classifier(Reader):
         """Their names, in the order of the logits."""
         names = {int(number): str(name) for number, name in (self.module.config.id2label or {}).items()}
         return tuple(name for _, name in sorted(names.items()))
-
-    def inputs(self, text: str) -> dict[str, Tensor]:
-        """What the model is given for a text that it can read: "input_ids" (1, N) and what it takes beside them."""
-        known = signature(self.module.forward).parameters
-        given = encode(self.tokenizer, clean(text))
-        ones = torch.ones_like(given["input_ids"])
-        return {k: v.to(self.module.device) for k, v in {"attention_mask": ones, **given}.items() if k in known}
 
     def classify(self, text: str) -> Classification:
         """The probability of each class, and the attention of the whole pass. Raises SidelightError

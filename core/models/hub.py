@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from core.errors import SidelightError
 from core.models import adapters, catalogue, pickled
-from core.models.loading import check_class, check_memory, check_model_name, from_folder
+from core.models.loading import check_class, check_memory, check_model_name, from_folder, verified_weights
 from core.settings import setting
 
 TIMEOUT = 3  # seconds
@@ -97,7 +97,7 @@ def from_hub(
     task: "vision" or "translation", whose bundled model errors name, or None. model, reader: classes of transformers
     such as AutoModelForCausalLM and AutoTokenizer. Raises SidelightError `model.*`.
     """
-    if place := name if isinstance(name, Path) else catalogue.folder(name):
+    if place := name if isinstance(name, Path) else _here(name):
         shown = place.name
     else:
         shown = check_model_name(str(name))
@@ -109,6 +109,12 @@ def from_hub(
     folder = obtain(base, task, on_step, check=partial(check_class, base, model))
     module, found = from_folder(base, folder, model, reader)
     return adapters.applied(module, place, shown), found
+
+
+def _here(name: str) -> Path | None:
+    """The folder of a model that needs no hub, if it is one."""
+    card = catalogue.language_model(name)
+    return verified_weights(card).parent if card else catalogue.folder(name)
 
 
 def title(name: str | Path) -> str:

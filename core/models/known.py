@@ -19,6 +19,7 @@ PIPELINES = {
     "answer": "question-answering",
     "classify": "text-classification",
     "generate": "text-generation",
+    "fill": "fill-mask",
     "detect": "object-detection",
     "segment": "image-segmentation",
 }

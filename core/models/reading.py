@@ -1,11 +1,13 @@
 """One pass of a model that reads a text, or a pair of texts: what it gives and its attention, of which answers and
 classes are made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from core.attention.axes import TokenAxis
@@ -46,6 +48,11 @@ class Reader:
         positions = getattr(self.module.config, "max_position_embeddings", None) or LONGEST
         return min(self.tokenizer.model_max_length, positions, LONGEST)
 
+    def inputs(self, text: str) -> dict[str, Tensor]:
+        """What the model is given for a text that it can read: "input_ids" (1, N) and what it takes beside them."""
+        given = encode(self.tokenizer, clean(text))
+        return self._taken({"attention_mask": torch.ones_like(given["input_ids"]), **given})
+
     def read(self, *typed: str, marks: bool = False) -> Reading:
         """marks: whether the tokenizer's own marks are meant where they stand in the text.
 
@@ -61,10 +68,19 @@ class Reader:
         if len(encoding) > self.limit:
             raise SidelightError(f"{self.task}.too_long", pieces=len(encoding), limit=self.limit)
         axis = text_axis(*covered(encoding, texts))
-        known = signature(self.module.forward).parameters
+        return Reading(texts, encoding, *self.recorded(self._taken(inputs), axis))
+
+    def recorded(self, inputs: Mapping[str, Tensor], axis: TokenAxis) -> tuple[Any, TokenAxis, Traces]:
+        """The model's output for these inputs, the axis, and the attention. Raises SidelightError
+        `<task>.not_captured`."""
         with torch.inference_mode(), Tape.record(values=True) as tape:
-            output = self.module(**{k: v.to(self.module.device) for k, v in inputs.items() if k in known})
-        return Reading(texts, encoding, output, axis, self._traces(tape, axis))
+            output = self.module(**inputs)
+        return output, axis, self._traces(tape, axis)
+
+    def _taken(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the model takes of what its tokenizer gives, where the model is."""
+        known = signature(self.module.forward).parameters
+        return {name: value.to(self.module.device) for name, value in given.items() if name in known}
 
     def _traces(self, tape: Tape, axis: TokenAxis) -> Traces:
         try:

@@ -1,5 +1,7 @@
-"""A classifier on a text, as a `Subject` to be explained: which words made it say so."""
+"""A text as a `Subject` to be explained: which words made a classifier say so, or a model expect the piece that it does
+not see."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +9,10 @@ import torch
 from torch import Tensor
 
 from core.attention.subject import Subject
+from core.attention.trace import AttentionTrace
 from core.models.classification import Classification, Classifier
+from core.models.filling import Filler
+from core.models.reading import Reader
 from core.models.subjects import Embedded
 
 
@@ -18,15 +23,48 @@ def classification_subject(
 
     A model that sees no later word is explained as any other: its attention is the encoder of this text.
     """
-    module: Any = model.module
-    inputs = model.inputs(text)
-    ids, gap = inputs["input_ids"], model.tokenizer.unk_token_id
+    inputs, (trace,) = model.inputs(text), found.traces.values()
 
     def logits(given: dict[str, Tensor]) -> Tensor:
-        return module(**given).logits.float()
+        return model.module(**given).logits.float()
 
     def chances(values: Tensor) -> Tensor:
         return values.softmax(-1) if found.exclusive else values.sigmoid()
+
+    return _subject(model, inputs, trace, target, against, logits, chances, _reader(model.module, inputs))
+
+
+def filling_subject(model: Filler, text: str, position: int, against: int | None = None) -> Subject:
+    """Why the model expects the piece that stands at a position of a text, with this piece masked. against: another
+    piece, whose logit `run` takes off. Raises SidelightError as `Filler.guess`."""
+    inputs, whole = model.inputs(text), model.read(text)
+    ids = inputs["input_ids"].clone()
+    target = int(ids[0, position])
+    ids[0, position] = model.tokenizer.mask_token_id
+    marks = [mark or at == position for at, mark in enumerate(whole.axis.special)]  # the blank always stays
+    inputs = {**inputs, "input_ids": ids}
+    _, _, traces = model.recorded(inputs, replace(whole.axis, special=tuple(marks)))
+
+    def logits(given: dict[str, Tensor]) -> Tensor:
+        return model.module(**given).logits[:, position].float()
+
+    reader = torch.zeros(len(marks)).index_fill(0, torch.tensor(position), 1.0)
+    (trace,) = traces.values()
+    return _subject(model, inputs, trace, target, against, logits, lambda values: values.softmax(-1), reader)
+
+
+def _subject(
+    model: Reader,
+    inputs: dict[str, Tensor],
+    trace: AttentionTrace,
+    target: int,
+    against: int | None,
+    logits: Callable[[dict[str, Tensor]], Tensor],
+    chances: Callable[[Tensor], Tensor],
+    reader: Tensor,
+) -> Subject:
+    """logits: of inputs for B texts, (B, answers). chances: of logits."""
+    ids, gap = inputs["input_ids"], model.tokenizer.unk_token_id
 
     def score(kept: Tensor, fill: str) -> Tensor:
         kept = kept.to(ids.device)
@@ -45,13 +83,12 @@ def classification_subject(
     def copies(count: int) -> Tensor:
         return logits({name: value.repeat(count, 1) for name, value in inputs.items()})[:, None]
 
-    (trace,) = found.traces.values()
     fills = (*(("mask",) if gap is not None else ()), *(("drop",) if "attention_mask" in inputs else ()))
     return Subject(
         {"encoder": replace(trace, kind="encoder")},
-        found.axis,
+        trace.key_axis,
         target,
-        _reader(module, inputs),
+        reader,
         fills,
         score,
         run,

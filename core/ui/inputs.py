@@ -126,11 +126,7 @@ def model_titles(task: str) -> dict[str, str]:
 
 def _title(card: catalogue.ModelCard) -> str:
     """Of a bundled model as its card in the person's language says it."""
-    if card.is_trained:
-        return _called_by_method(card)
-    if language() == "en":
-        return card.title
-    return card.readme(language()).partition("\n")[0].lstrip("# ")
+    return _called_by_method(card) if card.is_trained else catalogue.title(card, language())
 
 
 def _called_by_method(card: catalogue.ModelCard) -> str:

@@ -10,8 +10,9 @@ from core.ui.plain import piece_text
 from core.views.charts import QUIET, entropy_bars
 
 
-def show(steps: Sequence[Step]) -> None:
-    st.caption(say("translation.steps_help"))
+def show(steps: Sequence[Step], help: str = "translation.steps_help") -> None:
+    """help: what is said first, of the wording."""
+    st.caption(say(help))
     pieces = [piece_text(step.piece) for step in steps]
     st.plotly_chart(entropy_bars(pieces, [step.entropy for step in steps], say("translation.entropy")), config=QUIET)
     rows = [

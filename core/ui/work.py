@@ -38,6 +38,7 @@ HUB = {  # by task: a module of core.models and its function that loads a model 
     "answer": ("answering", "load_answerer"),
     "classify": ("classification", "load_classifier"),
     "generate": ("generation", "load_generator"),
+    "fill": ("filling", "load_filler"),
 }
 
 

@@ -1,6 +1,6 @@
 """Plotly figures of a model's output, predictions and decoding steps, and what all figures share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -63,6 +63,21 @@ def probability_bars(labels: Sequence[str], probabilities: Sequence[float]) -> g
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
     return house(figure, 60 + 32 * len(labels))
+
+
+def pair_bars(pieces: Sequence[str], shares: Mapping[str, Sequence[float]], title: str) -> go.Figure:
+    """Two shares from 0 to 1 for each piece, side by side, by what they are called."""
+    numbers, colours = list(range(len(pieces))), (TEAL, AMBER)
+    figure = go.Figure(
+        [
+            go.Bar(x=numbers, y=list(values), name=plain(name), marker_color=colour, hovertemplate="%{y:.1%}")
+            for (name, values), colour in zip(shares.items(), colours, strict=True)
+        ]
+    )
+    figure.update_xaxes(tickmode="array", tickvals=numbers, ticktext=[plain(p) for p in pieces], fixedrange=True)
+    figure.update_yaxes(title=plain(title), range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_layout(barmode="group", dragmode=False, legend={"orientation": "h", "y": 1.15, "x": 0})
+    return house(figure, 280)
 
 
 def entropy_bars(pieces: Sequence[str], entropies: Sequence[float], title: str) -> go.Figure:

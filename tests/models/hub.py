@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import BUNDLED, LANGUAGE
 from core.store import store
 
 COMMIT = "0" * 40
@@ -145,5 +145,5 @@ def forget_fetched() -> None:
     """What a hub's models gave is asked of them again; the bundled ones stay."""
     made = [*store()._entries.values(), *store()._making.values()]
     names = {name for one in made for name in one.made_with}
-    for name in names - {card.key for card in BUNDLED}:
+    for name in names - {card.key for card in (*BUNDLED, *LANGUAGE)}:
         store().forget(name)

@@ -1,11 +1,15 @@
-"""A classifier of texts is explained by every method that applies, on its own answer."""
+"""A classifier of texts, and a piece that is not seen, is explained by every method that applies, on its own answer."""
 
 import pytest
 import torch
 
 from core.attention.methods import METHODS, explain, refusal
-from core.models.text_subjects import classification_subject
+from core.models.filling import Filler
+from core.models.text_subjects import classification_subject, filling_subject
 from tests.models.test_classification import TEXT, classifier
+from tests.models.test_filling import SENTENCE, filler, tokenizer
+
+__all__ = ["filler", "tokenizer"]  # fixtures
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,18 @@ def test_every_method_explains_a_class(kind: str, reads: int) -> None:
         assert values.shape == (len(asked.axis),) and bool(values.isfinite().all()), name
         told += bool(values.any())
     assert told >= 8
+
+
+def test_a_masked_piece_is_explained_by_all_that_is_seen(filler: Filler) -> None:
+    place, guessed = 3, filler.guess(SENTENCE)
+    asked = filling_subject(filler, SENTENCE, place)
+    assert asked.reader.nonzero().tolist() == [[place]] and asked.units[place] == -1
+    whole = torch.ones(1, len(asked.axis), dtype=torch.bool)
+    without = whole.clone()
+    without[0, 5] = False
+    chance = guessed.steps[guessed.positions.index(place)].probability
+    for fill in asked.fills:
+        assert float(asked.scores(whole, fill)) == pytest.approx(chance, rel=1e-4)
+        assert float(asked.scores(without, fill)) != pytest.approx(chance, rel=1e-4)
+    values = explain(asked, "relevance", None, asked.gradients())
+    assert values.shape == (len(asked.axis),) and bool(values.any())

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from core import samples
 from core.errors import SidelightError
 from core.models import vision
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import BUNDLED, CAPTIONER, LANGUAGE
 from core.models.images import open_image
 from core.models.loading import check_model_name, device, verified_weights
 from core.models.vision import VisionModel, estimate, load_vision
@@ -93,7 +93,7 @@ def test_what_is_not_cut_into_one_grid_of_patches_is_not_drawn_as_if_it_were(nam
     assert caught.value.code == "model.unsupported"
 
 
-@pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.key)
+@pytest.mark.parametrize("card", (*BUNDLED, *LANGUAGE), ids=lambda card: card.key)
 def test_bundled_weights_have_their_hash(card) -> None:
     assert verified_weights(card) == card.weights
 
@@ -206,10 +206,10 @@ def test_the_bundled_classifier_names_the_cat_and_keeps_its_attention_clean() ->
 
 
 def test_all_bundled_weights_are_small() -> None:
-    assert sum(card.weights.stat().st_size for card in BUNDLED) < 90e6
+    assert sum(card.weights.stat().st_size for card in (*BUNDLED, CAPTIONER, *LANGUAGE)) < 140e6
 
 
-@pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.key)
+@pytest.mark.parametrize("card", (*BUNDLED, *LANGUAGE), ids=lambda card: card.key)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_model_has_a_card(card, language: str) -> None:
     text = card.readme(language)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import wording
 from core.models import known
-from core.models.catalogue import BUNDLED
+from core.models.catalogue import BUNDLED, LANGUAGE
 from core.ui import background
 from core.ui.choices import Choices
 from tests.models.test_deep_images import dark_grey
@@ -46,7 +46,7 @@ def test_the_models_page_shows_every_card(language: str) -> None:
     test = opened("models", lang=language)
     assert not test.exception
     shown = "".join(element.value for element in test.markdown)
-    assert all(card.readme(language).splitlines()[0].lstrip("# ") in shown for card in BUNDLED)
+    assert all(card.readme(language).splitlines()[0].lstrip("# ") in shown for card in (*BUNDLED, *LANGUAGE))
     assert len(test.dataframe[0].value) == len(known.of("vision")) > 20
     test.text_input(key="known_search").set_value("swin apache").run()
     assert not test.exception and 0 < len(test.dataframe[0].value) < 5

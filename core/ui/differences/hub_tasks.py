@@ -1,36 +1,33 @@
 """Other tasks, within section 4: a model of the hub by its name, its answer, and its attention in the linked view."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
-from core import samples
 from core.differences.tasks import summary_prompt
 from core.errors import SidelightError
-from core.models import catalogue, hub
+from core.models import hub
 from core.models.answering import Answer
 from core.models.classification import Classification
 from core.models.detection import Detection
-from core.models.generation import Continuation
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
-from core.ui import background, choices, inputs, known, linked, work
+from core.ui import choices, inputs, known, linked, work
 from core.ui.copyable import copyable
+from core.ui.differences import hub_words
+from core.ui.differences.hub_run import run, typed
 from core.ui.differences.lesson import Lesson, joined
 from core.ui.explain import maps
 from core.ui.explain import text as text_side
 from core.ui.language import say, show_error
 from core.ui.plain import plain
 from core.views.charts import QUIET, probability_bars
-from core.views.differences.figures import piece_bars
 from core.views.linked.cards import Named
 from core.views.masks import COLOURS, coloured_photo
 
-TASKS = ("detect", "segment", "summary", "answer", "classify", "generate")
+TASKS = ("detect", "segment", "summary", "answer", "classify", "generate", "fill", "both")
 SIDES = (256, 384, 512, 640, 800)  # px of a photo's shortest edge
 LEAST = 0.1  # probability of an object that is kept at all
-LONGEST = 4000  # characters that are typed
 CLASSES = 12  # of a text, that are shown
 
 
@@ -38,12 +35,7 @@ def show(lesson: Lesson) -> None:
     """The tasks in a row; the chosen one waits for Start, because its model has to be fetched once."""
     st.caption(say("lesson_hub.lead"))
     task = inputs.choose_section("hub_task", TASKS, "lesson_hub")
-    titles = {name: folder.name for name, folder in catalogue.folders(task).items()}
-    offered = known.titles(task)
-    first = next(iter(offered))
-    name = inputs.choose_named(
-        f"hub_{task}", offered | titles, first, say("lesson_hub.model"), say("lesson_hub.model_help")
-    )
+    name = _choose(task)
     try:
         SHOW[task](lesson, name)
         if hub.came_pickled(name):
@@ -52,21 +44,19 @@ def show(lesson: Lesson) -> None:
         show_error(error)
 
 
-def _run(task: str, name: str, given: tuple, use: Callable[[Any, background.OnStep], Any]) -> Any | None:
-    """What `use` makes of the model, once Start was pressed. Raises SidelightError."""
-
-    def fetch_and_use(on_step: background.OnStep) -> Any:
-        return use(work.hub_model(task, name, on_step=on_step), on_step)
-
-    key, title = ("hub", task, name, *given), say("lesson_hub.run", name=plain(name))
-    return background.result(key, title, fetch_and_use, (name,), wait=True)
+def _choose(task: str) -> str:
+    """A model's name; none where nothing is offered, as the twins are two that are here."""
+    if not (offered := known.offered(task)):
+        return ""
+    first = next(iter(offered))
+    return inputs.choose_named(f"hub_{task}", offered, first, say("lesson_hub.model"), say("lesson_hub.model_help"))
 
 
 def _detect(lesson: Lesson, name: str) -> None:
     left, right = st.columns(2)
     side = left.select_slider(say("lesson_hub.side"), SIDES, 512, key="hub_side", help=say("lesson_hub.side_help"))
     least = right.slider(say("lesson_hub.least"), LEAST, 0.95, 0.5, 0.05, format="percent", key="hub_least")
-    found: Detection | None = _run(
+    found: Detection | None = run(
         "detect", name, (work.digest(lesson.image), side), lambda model, _: model.detect(lesson.image, side, LEAST)
     )
     if found is None:
@@ -84,7 +74,7 @@ def _detect(lesson: Lesson, name: str) -> None:
 
 
 def _segment(lesson: Lesson, name: str) -> None:
-    found: Segmentation | None = _run(
+    found: Segmentation | None = run(
         "segment", name, (work.digest(lesson.image),), lambda model, _: model.segment(lesson.image)
     )
     if found is None:
@@ -108,8 +98,8 @@ def _picture(lesson: Lesson, name: str, found: Detection | Segmentation, named: 
 
 
 def _summary(lesson: Lesson, name: str) -> None:
-    text = _typed("summary")
-    found: Translation | None = _run(
+    text = typed("summary")
+    found: Translation | None = run(
         "summary", name, (text,), lambda model, on_step: model.translate(summary_prompt(model, text), on_step=on_step)
     )
     if found is not None:
@@ -118,8 +108,8 @@ def _summary(lesson: Lesson, name: str) -> None:
 
 
 def _answer(lesson: Lesson, name: str) -> None:
-    question, context = _typed("question", 68), _typed("context")
-    found: Answer | None = _run("answer", name, (question, context), lambda model, _: model.answer(question, context))
+    question, context = typed("question", 68), typed("context")
+    found: Answer | None = run("answer", name, (question, context), lambda model, _: model.answer(question, context))
     if found is None:
         return
     names = [one.text or say("lesson_hub.no_answer") for one in found.spans]
@@ -131,8 +121,8 @@ def _answer(lesson: Lesson, name: str) -> None:
 
 
 def _classify(lesson: Lesson, name: str) -> None:
-    text = _typed("review")
-    found: Classification | None = _run("classify", name, (text,), lambda model, _: model.classify(text))
+    text = typed("review")
+    found: Classification | None = run("classify", name, (text,), lambda model, _: model.classify(text))
     if found is None:
         return
     best = found.probabilities.argsort(descending=True)[:CLASSES].tolist()
@@ -148,36 +138,9 @@ def _classify(lesson: Lesson, name: str) -> None:
     if st.toggle(
         say("text_side.why"), **choices.widget("why", "hub_why", (False, True), False, lambda on: str(int(on)))
     ):
-        side = text_side.side(name, text)
+        side = text_side.side("classify", name, text)
         if side is not None:
             maps.show_one(side)
-
-
-def _generate(lesson: Lesson, name: str) -> None:
-    prompt = _typed("prompt", 68)
-    left, right = st.columns(2)
-    count = left.slider(say("lesson_hub.pieces"), 5, 100, 30, key="hub_pieces")
-    heat = right.slider(say("lesson_hub.heat"), 0.0, 1.5, 0.0, 0.1, key="hub_heat", help=say("lesson_hub.heat_help"))
-    found: Continuation | None = _run(
-        "generate",
-        name,
-        (prompt, count, heat),
-        lambda model, on_step: model.go_on(prompt, count, heat, on_step=on_step),
-    )
-    if found is None:
-        return
-    st.markdown(f"{plain(prompt.strip())} **{plain(found.text.strip())}**")
-    pieces = [step.piece for step in found.steps]
-    figure = piece_bars(pieces, [step.probability for step in found.steps], say("lesson_task.step_probability"))
-    st.plotly_chart(figure, key="hub_steps", config=QUIET)
-    written = range(found.prompt, len(found.axis))
-    linked.show([linked.card(found.traces, name, marked=written)], "hub_text")
-
-
-def _typed(name: str, height: int = 160) -> str:
-    """A text of one's own, a passage at first."""
-    text = samples.passages()[name]
-    return st.text_area(say(f"lesson_hub.{name}_text"), text, height, LONGEST, key=f"hub_{name}_text")
 
 
 SHOW = {
@@ -186,5 +149,7 @@ SHOW = {
     "summary": _summary,
     "answer": _answer,
     "classify": _classify,
-    "generate": _generate,
+    "generate": hub_words.generate,
+    "fill": hub_words.fill,
+    "both": hub_words.both,
 }

@@ -7,11 +7,13 @@ from PIL import Image
 
 from core.differences import squares
 from core.differences.squares import Square
+from core.errors import SidelightError
 from core.ui import work
+from core.ui.differences import hub_words
 from core.ui.differences.lesson import Lesson, model_title, note
 from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_option
-from core.ui.language import say
+from core.ui.language import language, say
 
 SHOWN = 224  # px
 
@@ -39,23 +41,34 @@ def show(lesson: Lesson) -> None:
     for place, way in zip(st.columns(2, gap="large"), squares.WAYS, strict=True):
         with place:
             _picture(way, found()[way])
-    translation = lesson.translation
+    twins = _of_twins(lesson)
+    if twins is None:
+        return
     rows = [
         [f"**{say('lessons.vision')}**", *(_errors(found()[way]) for way in squares.WAYS)],
         [
             f"**{say('lessons.language')}**",
-            say("squares.text_hidden"),
-            say(
-                "squares.text_next",
-                loss=f"{-translation.score:.3f}",
-                even=f"{math.log(lesson.translator.module.config.vocab_size):.2f}",
-            ),
+            *twins,
         ],
     ]
     table(["", say("squares.hidden_title"), say("squares.next_title")], rows, texts=3)
     better = all(one.error < one.nearest for one in found().values())
     note(say("squares.note_better" if better else "squares.note_worse"))
     st.caption(say("squares.how", each=squares.EACH, side=squares.SIDE))
+
+
+def _of_twins(lesson: Lesson) -> list[str] | None:
+    """What a piece of the sentence costs those that were trained in each way; why not, where they cannot read it. None
+    while they do."""
+    try:
+        found = hub_words.guesses(lesson.sentence)
+    except SidelightError as error:
+        return [error.sentence(language())] * 2
+    if found is None:
+        return None
+    even = f"{math.log(hub_words.vocabulary_size()):.2f}"
+    ways = zip(squares.WAYS, found, strict=True)
+    return [say(f"squares.text_{way}", loss=f"{one.nats:.2f}", even=even) for way, one in ways]
 
 
 def _picture(way: str, one: Square) -> None:

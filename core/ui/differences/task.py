@@ -28,7 +28,7 @@ from core.views.masks import masked_photo
 CLASSIFIER = "vision-cifar10"  # for a model without classes
 ASKED = 10  # classes that are offered in the question
 MIRROR = "mirror"
-TASKS = ("classes", "segment", "detect", "translate", "summary", "answer", "generate")
+TASKS = ("classes", "segment", "detect", "translate", "summary", "answer", "generate", "fill")
 ROOM = (
     """<style>.st-key-other_tasks td:nth-child(2) { min-width: 5.5em; }</style>"""  # for a Chinese answer, on a phone
 )

@@ -1,7 +1,9 @@
-"""A text classifier as the text side: which words made it say so. The model is chosen by its name."""
+"""The text side, where it is no translation: which words made a classifier say so, or a model expect the piece that it
+does not see. The model is chosen by its name."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -9,35 +11,59 @@ from core.attention.subject import Subject
 from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models import catalogue
-from core.models.classification import Classification, Classifier
-from core.models.text_subjects import classification_subject
+from core.models.text_subjects import classification_subject, filling_subject
 from core.store import store
 from core.ui import background, choices, inputs, known, work
 from core.ui.explain.sides import Pair, SentenceSide
 from core.ui.language import say, show_error
-from core.ui.plain import plain
-
-SIDES = ("translate", "classify")
+from core.ui.plain import piece_text, plain
 
 
 @dataclass(frozen=True, eq=False)
-class ClassSide(SentenceSide):
-    """A text and its classes. language: of no effect. place: the text."""
+class TextSide(SentenceSide):
+    """A text and what a model makes of it. language: of no effect. place: the text."""
+
+    @classmethod
+    def key(cls, name: str, text: str) -> Hashable:
+        """As *Task* names the same run."""
+        raise NotImplementedError
+
+    @staticmethod
+    def read(model: Any, text: str) -> Any:
+        """What is kept under `key`."""
+        raise NotImplementedError
 
     @property
-    def classifier(self) -> Classifier:
-        return work.hub_model("classify", self.name, lambda done, total: None)
+    def reader(self) -> Any:
+        return work.hub_model(self.task, self.name, lambda done, total: None)
 
     @property
-    def found(self) -> Classification:
-        return store().get(_key(self.name, self.text), lambda: self.classifier.classify(self.text), (self.name,))
+    def task(self) -> str:
+        return next(task for task, kind in SIDES.items() if isinstance(self, kind))
+
+    @property
+    def found(self) -> Any:
+        return store().get(self.key(self.name, self.text), lambda: self.read(self.reader, self.text), (self.name,))
 
     @property
     def traces(self) -> Traces:
         return self.found.traces
 
+
+@dataclass(frozen=True, eq=False)
+class ClassSide(TextSide):
+    """A text and its classes."""
+
+    @classmethod
+    def key(cls, name: str, text: str) -> Hashable:
+        return "hub", "classify", name, text
+
+    @staticmethod
+    def read(model: Any, text: str) -> Any:
+        return model.classify(text)
+
     def subject(self, target: int, against: int | None = None) -> Subject:
-        return classification_subject(self.classifier, self.text, self.found, target, against)
+        return classification_subject(self.reader, self.text, self.found, target, against)
 
     def measured(self, target: int | None) -> str:
         return say("explain.measured_class")
@@ -54,43 +80,72 @@ class ClassSide(SentenceSide):
         )
 
 
-def _key(name: str, text: str) -> Hashable:
-    """As *Task* names the same run."""
-    return "hub", "classify", name, text
+@dataclass(frozen=True, eq=False)
+class FillSide(TextSide):
+    """A text of which one piece is hidden."""
+
+    @classmethod
+    def key(cls, name: str, text: str) -> Hashable:
+        return "hub", "fill", name, text, "each"
+
+    @staticmethod
+    def read(model: Any, text: str) -> Any:
+        return model.guess(text)
+
+    def subject(self, target: int, against: int | None = None) -> Subject:
+        return filling_subject(self.reader, self.text, self.found.positions[target], against)
+
+    def measured(self, target: int | None) -> str:
+        return say("explain.measured_piece")
+
+    def choose_target(self) -> int:
+        """Which piece is hidden, and how likely the model finds it."""
+        steps = self.found.steps
+        every = list(range(len(steps)))
+        return st.selectbox(
+            say("text_side.hidden"),
+            every,
+            format_func=lambda n: f"{n + 1} · {piece_text(steps[n].piece)} {steps[n].probability:.1%}",
+            **choices.widget("text_hidden", f"text_hidden_{self.name}", every, every[-1] // 2, choices.from_one),
+        )
 
 
-def side(name: str, text: str) -> ClassSide | None:
-    """The side of a classifier that is here, or None while it is fetched; then Start or progress is drawn. Raises
+SIDES: dict[str, type[TextSide]] = {"classify": ClassSide, "fill": FillSide}  # by what the model is for
+
+
+def side(task: str, name: str, text: str) -> TextSide | None:
+    """The side of a model that is here, or None while it is fetched; then Start or progress is drawn. Raises
     SidelightError."""
+    kind = SIDES[task]
 
-    def fetch_and_read(on_step: background.OnStep) -> Classification:
-        return work.hub_model("classify", name, on_step=on_step).classify(text)
+    def fetch_and_read(on_step: background.OnStep) -> Any:
+        return kind.read(work.hub_model(task, name, on_step=on_step), text)
 
-    title = say("lesson_hub.run", name=plain(name))
-    if background.result(_key(name, text), title, fetch_and_read, (name,), wait=True) is None:
+    title, wait = say("lesson_hub.run", name=plain(name)), catalogue.language_model(name) is None
+    if background.result(kind.key(name, text), title, fetch_and_read, (name,), wait=wait) is None:
         return None
-    return ClassSide(name, text, None, (text,))
+    return kind(name, text, None, (text,))
 
 
 def choose(pair: Pair) -> Pair:
-    """The pair with the text side that is chosen: the translator, or a classifier of the same sentence."""
+    """The pair with the text side that is chosen: the translator, or another model of the same sentence."""
+    offered = ["translate", *SIDES]
     chosen = st.segmented_control(
         say("text_side.choose"),
-        SIDES,
+        offered,
         format_func=lambda one: say(f"text_side.{one}"),
         required=True,
         label_visibility="collapsed",
-        **choices.widget("text_side", "text_side", SIDES, SIDES[0]),
+        **choices.widget("text_side", "text_side", offered, offered[0]),
     )
-    if chosen == SIDES[0] or pair.sentence is None:
+    if chosen not in SIDES or pair.sentence is None:
         return pair
-    folders = {name: folder.name for name, folder in catalogue.folders("classify").items()}
-    titles = known.titles("classify") | folders
+    titles = known.offered(chosen)
     name = inputs.choose_named(
-        "hub_classify", titles, next(iter(titles)), say("lesson_hub.model"), say("lesson_hub.model_help")
+        f"hub_{chosen}", titles, next(iter(titles)), say("lesson_hub.model"), say("lesson_hub.model_help")
     )
     try:
-        return replace(pair, sentence=side(name, pair.sentence.text))
+        return replace(pair, sentence=side(chosen, name, pair.sentence.text))
     except SidelightError as error:
         show_error(error)
         return replace(pair, sentence=None)
