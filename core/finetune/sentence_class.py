@@ -105,12 +105,14 @@ class SentenceTask:
 
 
 def measures(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """logits, labels: (texts, classes)."""
+    """Of each class how often it is right, the calibration error, and how many have it. logits, labels: (texts,
+    classes)."""
     found = {"loss": float(binary_cross_entropy_with_logits(logits, labels.float()))}
     for name, values, has in zip(CLASSES, logits.T, labels.T, strict=True):
         chances = torch.stack([1 - values.sigmoid(), values.sigmoid()], 1)
         found[f"accuracy_{name}"] = float(((values > 0) == has).float().mean())
         found[f"calibration_{name}"] = calibration_error(chances, has.long())
+        found[f"share_{name}"] = float(has.float().mean())
     return found
 
 
@@ -159,9 +161,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with train.en.gz, val.en.gz, ... in folders")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--export", type=Path, required=True, help="where the finished classifier goes")
-    parser.add_argument("--start", type=Path, default=named("fill")[0].folder if named("fill") else None)
+    parser.add_argument("--start", type=Path, default=named("fill")[0].folder)
     parser.add_argument("--each", type=int, default=9000, help="sentences of a kind: caption or not, question or not")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--tokens", type=int, default=1000, help="of a batch, padding counted")
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--warmup", type=int, default=30)

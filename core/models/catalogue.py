@@ -93,7 +93,7 @@ LANGUAGE = (
         title="Twin that writes, English",
         source="trained for this project on Multi30K and Tatoeba",
         licence=LANGUAGE_DATA,
-        sha256="bcb40b6827a3afdc6c0883046196fa9a9cb2a3ecce2d70f362b22a7c38eaa432",
+        sha256="e871dc3654b1009358c9d60832e0b01f02a6d7622285dd9bfb3311170c036522",
     ),
     ModelCard(
         key="language-reads",
@@ -101,7 +101,15 @@ LANGUAGE = (
         title="Twin that reads both ways, English",
         source="trained for this project on Multi30K and Tatoeba",
         licence=LANGUAGE_DATA,
-        sha256="fc3cd3748a388738dd6be58e0fc2b8d2bda92145f6a75409c91c133fb9a6d48b",
+        sha256="22d5f32d1242c502c69ece923aa84530162d04b235546afad27d7f5f92fff7cc",
+    ),
+    ModelCard(
+        key="language-sentences",
+        task="classify",
+        title="Question or not, caption or not, English",
+        source="trained for this project on Multi30K and Tatoeba, from the twin that reads both ways",
+        licence=LANGUAGE_DATA,
+        sha256="eb89c8f30b92fcf0d6318ffbe475da48a1c0174f8376166504779e0865ce6dc4",
     ),
 )
 
