@@ -7,7 +7,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import wording
+from core import samples, wording
 from core.ui.differences.sections import MINUTES, SECTIONS
 from tests.pages.test_pages import opened
 
@@ -16,6 +16,7 @@ OTHER = {
     "sentence": "Two children are playing football in the park near the river.",
     "to": "fr",
     "vision_model": "vision-cifar10",
+    "meet": samples.scenes()[3],
 }
 
 # For each section, what must be another after each change: figures by their keys, and sentences by how they begin. The
@@ -67,6 +68,10 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
     "fields": {
         "photo": ("track_errors", "The median error", "Medians over"),
         "vision_model": ("track_errors", "The median error"),
+    },
+    "meet": {
+        "to": ("The captioner gives", "|  | Captioner", "**The translator writes"),
+        "meet": ("The captioner gives", "|  | Captioner", "The strongest patch", "**The captioner writes"),
     },
 }
 
