@@ -102,6 +102,12 @@ def _limits(lesson: Lesson) -> Row:
     )
 
 
+def _meet(lesson: Lesson) -> Row:
+    return say("overview.meet_vision", keys=len(lesson.vision.axis)), say(
+        "overview.meet_language", keys=len(lesson.translation.source)
+    )
+
+
 ROWS: dict[str, Callable[[Lesson], Row]] = {
     "input": _input,
     "mathematics": _attention,
@@ -111,4 +117,5 @@ ROWS: dict[str, Callable[[Lesson], Row]] = {
     "fields": _fields,
     "cost": _cost,
     "limits": _limits,
+    "meet": _meet,
 }
