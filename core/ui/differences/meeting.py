@@ -135,12 +135,13 @@ def _same(caption: Caption, translation: Translation) -> None:
     rows, columns = caption.source.grid
     keys = say("meet.grid", rows=rows, columns=columns, count=len(caption.source))
     row = say("meet.row", count=len(translation.source))
+    orders = [meeting.going_on(traces["cross"]) for traces in (caption.traces, translation.traces)]
     every = [
         ("queries", *(say("meet.pieces", count=len(one.target)) for one in (caption, translation))),
         ("keys", keys, row),
         ("maps", *(_maps(one.traces["cross"]) for one in (caption, translation))),
         ("marks", *(f"{_on_marks(one.traces['cross'], one.source.special):.0%}" for one in (caption, translation))),
-        ("order", *(say("meet.steps", count=a, all=b) for a, b in map(_order, (caption, translation)))),
+        ("order", *(say("meet.steps", count=a, all=b) for a, b in orders)),
         ("places", say("meet.places_patches"), say("meet.places_pieces")),
     ]
     cells = [[f"**{say(f'meet.{name}')}**", one, other] for name, one, other in every]
@@ -157,7 +158,3 @@ def _maps(cross: AttentionTrace) -> str:
 
 def _on_marks(cross: AttentionTrace, special: tuple[bool, ...]) -> float:
     return float(meeting.last_map(cross)[:, torch.tensor(special)].sum(-1).mean())
-
-
-def _order(written: Caption | Translation) -> tuple[int, int]:
-    return meeting.going_on(written.traces["cross"])
