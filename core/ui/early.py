@@ -4,6 +4,7 @@ interpreter, and the page stands still until that is done.
 """
 
 from importlib import import_module
+from threading import Lock
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -30,6 +31,8 @@ MODULES = (  # the slow ones by themselves, so that progress tells of them
     "core.ui.explain.sides",
 )
 KEY = "imports"  # in the store, once all are there
+ONE = Lock()  # a visitor may leave while one module is imported, and the next begin: two threads that import the same
+# at once meet modules that are half there
 
 
 def until_ready(page: str) -> None:
@@ -48,7 +51,8 @@ def until_ready(page: str) -> None:
 def _import(on_step: background.OnStep) -> bool:
     for number, name in enumerate(MODULES):
         on_step(number, len(MODULES))
-        import_module(name)
+        with ONE:
+            import_module(name)
     return True
 
 

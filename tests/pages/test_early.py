@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -90,3 +92,20 @@ def test_what_is_kept_goes_by_all_that_it_depends_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(catalogue, "default", lambda task: catalogue.CAPTIONER)
     names.add(first._name.__wrapped__("en", ""))
     assert len(names) == 5
+
+
+def test_two_visitors_never_import_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: list[str] = []
+    most = []
+
+    def one(name: str) -> None:
+        inside.append(name)
+        sleep(0.05)  # long enough for another to come in, if it could
+        most.append(len(inside))
+        inside.pop()
+
+    monkeypatch.setattr(early, "import_module", one)
+    monkeypatch.setattr(early, "MODULES", ("first", "second"))
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(early._import, [lambda *_: None] * 2))
+    assert most == [1] * 4, "what is half there would be met"
