@@ -26,7 +26,7 @@ from core.attention.subject import Subject
 from core.finetune.caption_task import write
 from core.finetune.data.bundled import every_picture
 from core.models.caption_subjects import caption_subject
-from core.models.captioning import Caption, Captioner, Looked, load_captioner
+from core.models.captioning import Caption, Captioner, Looked, load_bundled
 from core.models.evidence import wilson
 from core.models.images import open_image
 from core.models.vision import load_vision
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--parts", default="tell,point,sure")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    captioner = load_captioner()
+    captioner = load_bundled()
     known = {"tell": tell, "point": point, "sure": sure}
     found = {name: known[name](captioner, options.count) for name in options.parts.split(",")}
     if options.save:

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.aligner import Aligner, error_rate, f1, links
-from benchmarks.scenes import SIDE, Scene, on_patches, scenes
+from benchmarks.scenes import SIDE, Scene, scenes
 from benchmarks.timing import table
 from core.attention import faithfulness
 from core.attention.axes import TokenAxis
@@ -32,6 +32,7 @@ from core.models.subjects import photo_subject, translation_subject
 from core.models.tokenizing import encode_targets
 from core.models.translation import Translation, Translator, load_translator
 from core.models.vision import VisionModel, load_vision
+from core.scenes.pointing import inside, on_grid
 
 Numbers = dict[str, dict[str, float]]  # of one input: method -> measure -> value
 RANDOM = 3  # orders of each input
@@ -103,23 +104,23 @@ def _on_scene(model: VisionModel, scene: Scene, number: int, seed: int) -> Numbe
     name, mask = next(iter(scene.masks.items()))
     subject = photo_subject(model, scene.image, SIDE, "stretch", model.classes.index(name))
     grid, prefix = subject.axis.grid, len(subject.axis.prefix)
-    inside, draw = on_patches(mask, grid), torch.Generator().manual_seed(seed)
+    on_it, draw = inside(on_grid(mask, grid)).reshape(grid), torch.Generator().manual_seed(seed)
     found = {**maps(subject), "random": torch.rand(len(subject.axis), generator=draw)}
-    overlaps = {method: _overlap(one[prefix:].reshape(grid), inside) for method, one in found.items()}
+    overlaps = {method: _overlap(one[prefix:].reshape(grid), on_it) for method, one in found.items()}
     return {method: {f"{key}, {number}": value for key, value in one.items()} for method, one in overlaps.items()}
 
 
-def _overlap(relevance: Tensor, inside: Tensor) -> dict[str, float]:
-    """points: whether the most relevant patch is inside (pointing game, Zhang et al. 2016, without its tolerance).
+def _overlap(relevance: Tensor, on_it: Tensor) -> dict[str, float]:
+    """points: whether the most relevant patch is on the object (pointing game, Zhang et al. 2016, without its tolerance).
     mIoU: mean over object and ground of intersection over union, cut at the map's mean (Chefer et al. 2021, CVPR).
-    mass: share of the relevance that is inside."""
+    mass: share of the relevance that is on it."""
     cut = relevance > relevance.mean()
-    ious = [float((a & b).sum() / (a | b).sum().clamp_min(1)) for a, b in ((cut, inside), (~cut, ~inside))]
+    ious = [float((a & b).sum() / (a | b).sum().clamp_min(1)) for a, b in ((cut, on_it), (~cut, ~on_it))]
     positive = relevance.clamp_min(0)
     return {
-        "points": float(inside.flatten()[relevance.argmax()]),
+        "points": float(on_it.flatten()[relevance.argmax()]),
         "mIoU": sum(ious) / 2,
-        "mass": float(positive[inside].sum() / positive.sum().clamp_min(1e-12)),
+        "mass": float(positive[on_it].sum() / positive.sum().clamp_min(1e-12)),
     }
 
 

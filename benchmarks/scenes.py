@@ -49,11 +49,6 @@ def scenes(count: int, objects: int, seed: int = 0) -> Iterator[Scene]:
         yield Scene(image, masks)
 
 
-def on_patches(mask: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(H, W) -> (rows, columns): the patches of which more than half is covered."""
-    return torch.nn.functional.adaptive_avg_pool2d(mask[None].float(), grid)[0] > 0.5
-
-
 def _ground(data: bytes) -> Image.Image:
     photo = open_image(data)
     side = min(photo.size)

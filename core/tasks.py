@@ -4,10 +4,9 @@ way to learn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.models.catalogue import ModelCard, TaskName
-from core.models.hub import OnStep
+from core.models.hub import Source
 from core.models.loading import check_model_name
 from core.models.translation import Translator, fetch_translator, load_translator, load_translator_card
 from core.models.vision import VisionModel, fetch_vision, hub_repository, load_vision, load_vision_card
@@ -32,23 +31,19 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Source):
     """key: its name in cards, jobs, links and wording. metrics: the main one first. does: what a model trained for it
     is chosen for. pages: those that show such a model.
 
-    load: a model by its key, its name on the hub or its folder. load_card: one of the catalogue. repository: where the
-    hub keeps a model of this name. fetch: its folder, fetched where it is not here yet. All raise SidelightError.
-    batch: items of a step of training. interim: held-out items that are judged while it goes on; all are after it.
+    load_card: a model of the catalogue; raises SidelightError. batch: items of a step of training. interim: held-out
+    items that are judged while it goes on; all are after it.
     """
 
     key: TaskName
     metrics: tuple[Metric, ...]
     does: str
     pages: tuple[str, ...]
-    load: Callable[[str | Path], Model]
     load_card: Callable[[ModelCard], Model]
-    repository: Callable[[str], str]
-    fetch: Callable[[str, OnStep], Path]
     batch: int
     interim: int
 

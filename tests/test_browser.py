@@ -123,6 +123,26 @@ def test_nothing_asks_the_server_while_pointing_and_scrubbing(tab, app_address: 
     assert sent, "where it came to rest is told"
 
 
+LIGHTS = "words => words.map(word => +word.style.getPropertyValue('--light'))"
+
+
+def test_on_the_bridge_a_word_lights_what_it_read_and_a_patch_the_words_that_read_it(tab, app_address: str) -> None:
+    page = tab(f"{app_address}/bridge?view=depth_1")
+    page.wait_for_selector(READY)
+    settled(page)
+    words, photo = page.locator(".sidelight .word"), page.locator(".sidelight .photo").bounding_box()
+    for number in (1, 4):
+        words.nth(number).hover()
+        expect(page.locator(READY).first).to_have_text(words.nth(number).inner_text().strip())
+        expect(page.locator(".sidelight .say").first).to_contain_text("of 256")
+    lit = []
+    for across, down in ((0.04, 0.04), (0.25, 0.65)):  # the ground in a corner, a thing
+        page.mouse.move(photo["x"] + across * photo["width"], photo["y"] + down * photo["height"])
+        page.wait_for_timeout(100)
+        lit.append(words.evaluate_all(LIGHTS))
+    assert max(lit[1]) > 0 and lit[0] != lit[1], "each patch has readers of its own"
+
+
 def test_the_saved_view_is_small_and_opens_from_disk(page, tab, tmp_path) -> None:
     page.locator(".photo").press("ArrowUp")
     page.wait_for_function("location.search.includes('image_137')")

@@ -8,9 +8,10 @@ from PIL import Image
 
 from benchmarks.aligner import Aligner, error_rate, f1, grow_diagonal
 from benchmarks.explaining import areas, interval
-from benchmarks.scenes import SIDE, on_patches, scenes
+from benchmarks.scenes import SIDE, scenes
 from core.attention.faithfulness import random_orders
 from core.models.subjects import photo_subject
+from core.scenes.pointing import inside, on_grid
 from tests.finetune.models import tiny_vision
 
 LEXICON = {f"s{n}": f"t{n}" for n in range(12)}
@@ -54,7 +55,7 @@ def test_masks_are_where_the_objects_are(objects: int) -> None:
         assert int(together.max()) == 1  # objects do not overlap
         for mask in scene.masks.values():
             assert float(mask.sum()) == pytest.approx(torch.pi * 49**2, rel=0.02)
-            share = on_patches(mask, (16, 16)).float().mean()
+            share = inside(on_grid(mask, (16, 16))).float().mean()
             assert float(share) == pytest.approx(float(mask.float().mean()), rel=0.15)
 
 

@@ -93,7 +93,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--average", type=float, default=0.998)
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--mistaken", type=float, default=0.2, help="share of given names that are others'")
+    parser.add_argument(
+        "--mistaken", type=float, default=0.2, help="share of names in a first sentence that are others'"
+    )
     parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=3)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,15 @@ class CaptionTask:
         mistaken: float = 0.0,
     ) -> None:
         """judged: how many held-out scenes are told and judged at each evaluation. mistaken: the share of names in
-        what the decoder is given that are other things' names, so that what it has written does not tell it which
-        names go together."""
+        the first sentence of what the decoder is given that are other things' names, so that what it has written does
+        not tell it which names go together. Later sentences stay: how things lie depends on which is named."""
         self.module, self.tokenizer, self.train, self.held_out = module, tokenizer, train, held_out
         self.seed, self.batch, self.smoothing, self.judged = seed, batch, smoothing, judged
         self.mistaken = mistaken
         vocabulary: dict[str, int] = tokenizer.get_vocab()
         self.tags = {language: vocabulary[TAGS[language]] for language in LANGUAGES}
         self._ids: dict[str, list[int]] = {}
+        self._stops = {vocabulary[mark] for mark in (".", "。")}
         self._names = {language: self._pieces_of_names(language) for language in LANGUAGES}
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -166,11 +168,13 @@ class CaptionTask:
         return sorted({self._cut(word)[-2] for word in words})  # the last before the end mark; nearly all are one
 
     def _mistaken(self, given: Tensor, languages: Sequence[Language], share: float, draw: random.Random) -> Tensor:
-        """Pieces (B, T), of whose names a share are other things'."""
+        """Pieces (B, T), of whose first sentences' names a share are other things'."""
         rows = given.tolist()
         for row, language in zip(rows, languages, strict=True) if share else ():
             names = self._names[language]
-            row[:] = [draw.choice(names) if piece in names and draw.random() < share else piece for piece in row]
+            for at, piece in enumerate(takewhile(lambda piece: piece not in self._stops, list(row))):
+                if piece in names and draw.random() < share:
+                    row[at] = draw.choice(names)
         return torch.tensor(rows, device=given.device)
 
     def _cut(self, text: str) -> list[int]:

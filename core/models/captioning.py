@@ -120,16 +120,23 @@ class Captioner:
             decoder_input=given,
             steps=steps(chances, target, self.pieces(target), self.pieces, top_k),
             score=float(chances.gather(1, target[:, None]).mean()),
-            stopped_by_limit=int(target[-1]) != self.module.generation_config.eos_token_id,
+            stopped_by_limit=int(target[-1]) not in self._ends(),
             traces=self._traces(tape.calls, looked.axis, given),
         )
 
     def logits(self, pixels: Tensor, given: Tensor) -> Tensor:
         """pixels: (B, 3, H, W). given: ids (B, n), the start mark first. (B, n, vocabulary), where padding is never
-        written."""
+        written, unless it is the end mark, as of GPT-2."""
         found = self.module(pixel_values=pixels, decoder_input_ids=given, use_cache=False).logits
-        padding = torch.tensor(self.module.config.pad_token_id, device=found.device)
-        return found.index_fill(-1, padding, -torch.inf)
+        padding = self.module.config.pad_token_id
+        if padding is None or padding in self._ends():
+            return found
+        return found.index_fill(-1, torch.tensor(padding, device=found.device), -torch.inf)
+
+    def _ends(self) -> tuple[int, ...]:
+        """The marks that end a caption."""
+        known = self.module.generation_config.eos_token_id
+        return tuple(known) if isinstance(known, list) else (known,)
 
     def start(self, language: str) -> int:
         """The mark that a caption begins with. Raises SidelightError `captioning.language`."""
@@ -177,8 +184,8 @@ def with_eyes(
     return Captioner(name, module, tokenizer, look, known)
 
 
-def load_captioner() -> Captioner:
-    """The bundled one. Raises SidelightError `model.*`."""
+def load_bundled() -> Captioner:
+    """Raises SidelightError `model.*`."""
     card = catalogue.CAPTIONER
     loading.verified_weights(card)
     found = with_eyes(card.title, *eyes.load(card.folder, load_vision(card.base or "")))

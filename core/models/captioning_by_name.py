@@ -1,15 +1,23 @@
-"""Captioners of the hub by name: `VisionEncoderDecoderModel`, ViT-GPT2 and the like, with their own image processor."""
+"""Captioners by name: the bundled one by its key, others of the hub, `VisionEncoderDecoderModel` such as ViT-GPT2, with
+their own image processor."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoTokenizer,
+    PreTrainedConfig,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+)
 
 from core.errors import SidelightError
-from core.models import grids
-from core.models.captioning import Captioner, Looked
-from core.models.hub import OnStep, from_hub, title
+from core.models import catalogue, grids, hub, loading
+from core.models.captioning import Captioner, Looked, load_bundled
 from core.models.images import Fit
 
 
@@ -29,6 +37,26 @@ def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, p
     return Captioner(name, module, tokenizer, look)
 
 
+class _Joined:
+    """The class of the one kind of captioners that is read here, as `loading` asks for it."""
+
+    @staticmethod
+    def config_of(place: str | Path) -> PreTrainedConfig:
+        """Raises SidelightError `captioning.other_kind`, before any weights are fetched."""
+        config = AutoConfig.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
+        if not isinstance(config, VisionEncoderDecoderConfig):
+            raise SidelightError("captioning.other_kind", kind=config.model_type)
+        return config
+
+    @staticmethod
+    def from_config(config: PreTrainedConfig, **options: Any) -> VisionEncoderDecoderModel:
+        return VisionEncoderDecoderModel(config=config)
+
+    @staticmethod
+    def from_pretrained(place: str, **options: Any) -> Any:
+        return VisionEncoderDecoderModel.from_pretrained(place, config=_Joined.config_of(place), **options)
+
+
 class _Readers:
     """What prepares both inputs, read as one."""
 
@@ -40,7 +68,19 @@ class _Readers:
         )
 
 
-def load_by_name(name: str | Path, on_step: OnStep | None = None) -> Captioner:
-    """A captioner by its name on the hub or from its folder. Raises SidelightError `model.*`."""
-    module, (tokenizer, processor) = from_hub(name, None, VisionEncoderDecoderModel, _Readers, on_step)
-    return captioner_of(title(name), module, tokenizer, processor)
+def load_captioner(name: str | Path) -> Captioner:
+    """The bundled one by its key, or one by its name on the hub or from its folder. Raises SidelightError `model.*`,
+    `captioning.other_kind`."""
+    if name == catalogue.CAPTIONER.key:
+        return load_bundled()
+    module, (tokenizer, processor) = hub.from_hub(name, "captioning", _Joined, _Readers)
+    return captioner_of(hub.title(name), module, tokenizer, processor)
+
+
+def fetch_captioner(name: str, on_step: hub.OnStep) -> Path:
+    """The folder of a model of the hub, fetched where it is not here yet. Raises as `load_captioner`."""
+    check = partial(loading.check_class, loading.check_model_name(name), _Joined)
+    return hub.obtain(name, "captioning", on_step, check=check)
+
+
+SOURCE = hub.Source(load_captioner, loading.check_model_name, fetch_captioner)

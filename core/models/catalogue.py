@@ -72,7 +72,7 @@ BUNDLED = (
         base="vision-vit-s-14",
     ),
 )
-# It writes what the classifier sees; no task of the table, as it is neither trained nor chosen on a page.
+# It writes what the classifier sees; no task of the table, as no run on this machine trains it.
 CAPTIONER = ModelCard(
     key="captioning-scenes",
     task="captioning",
@@ -128,7 +128,7 @@ def title(card: ModelCard, language: str) -> str:
 
 def default(task: str) -> ModelCard:
     """The bundled model of a task that is used where none is named."""
-    return next(card for card in BUNDLED if card.task == task)
+    return next(card for card in (*BUNDLED, CAPTIONER) if card.task == task)
 
 
 def runs_folder() -> Path:
@@ -163,12 +163,12 @@ def card_from(values: dict[str, Any]) -> ModelCard:
 
 def cards(task: str) -> list[ModelCard]:
     """All models of a task that are here, the bundled ones first."""
-    return [card for card in (*BUNDLED, *trained()) if card.task == task]
+    return [card for card in (*BUNDLED, CAPTIONER, *trained()) if card.task == task]
 
 
 def card(key: str) -> ModelCard | None:
     """The model of that name that is on this machine, or None."""
-    return next((card for card in (*BUNDLED, *trained()) if card.key == key), None)
+    return next((card for card in (*BUNDLED, CAPTIONER, *trained()) if card.key == key), None)
 
 
 FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what it is for
@@ -180,6 +180,8 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "fill": ("ForMaskedLM",),
     "detect": ("ForObjectDetection",),
     "segment": ("ForSemanticSegmentation",),
+    "captioning": ("VisionEncoderDecoderModel",),
+    "match": ("CLIPModel", "SiglipModel", "Siglip2Model"),
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
 }
 TIMM_CLASSES = ("ForImageClassification",)  # timm's settings name no class; all its models look at pictures

@@ -10,6 +10,7 @@ import socket
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,17 @@ CHUNK = 2**20  # bytes between two looks at on_step; the client's own 10 MB take
 
 OnStep = Callable[[int, int], None]  # (bytes fetched, of how many); may raise to stop
 Check = Callable[[Path], None]  # of a folder with a model's settings; raises SidelightError before weights are fetched
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where models of one kind come from. load: a model by its key, its name on the hub or its folder. repository:
+    where the hub keeps a model of this name. fetch: its folder, fetched where it is not here yet. All raise
+    SidelightError `model.*`."""
+
+    load: Callable[[str | Path], Any]
+    repository: Callable[[str], str]
+    fetch: Callable[[str, OnStep], Path]
 
 
 def is_reachable() -> bool:

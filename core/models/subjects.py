@@ -1,5 +1,7 @@
 """A Vision Transformer on a photo, or a translator on a sentence, as a `Subject` to be explained."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -42,7 +44,7 @@ def vision_subject(
         logits = model.logits(tokens).float()
         if against is not None:
             return logits[:, target] - logits[:, against]
-        return (logits / model.temperature).softmax(-1)[:, target]
+        return model.chances(logits)[:, target]
 
     def run() -> tuple[Tensor, Tensor]:
         leaf = pixels.clone().requires_grad_()
@@ -112,52 +114,86 @@ def translation_subject(
     """
     module = translator.module
     source, _ = translator.source_pieces(sentence, language)
-    output = torch.tensor([translation.ids], device=source.device)
-    given, written = output[:, :-1], output[:, 1:]
+    written = Written.of(translation.ids, source.device, target, against)
     gap = translator.tokenizer.unk_token_id
 
     def logits(ids: Tensor, mask: Tensor) -> Tensor:
-        found = module(input_ids=ids, attention_mask=mask, decoder_input_ids=given.repeat(len(ids), 1)).logits
+        given = written.given.repeat(len(ids), 1)
+        found = module(input_ids=ids, attention_mask=mask, decoder_input_ids=given).logits
         return found.index_fill(-1, torch.tensor(module.config.pad_token_id, device=ids.device), -torch.inf)
 
     def score(kept: Tensor, fill: str) -> Tensor:
         kept = kept.to(source.device)
         ids = source.expand(len(kept), -1)
         ids, mask = (torch.where(kept, ids, gap), torch.ones_like(ids)) if fill == "mask" else (ids, kept.long())
-        found = logits(ids, mask).float()
-        if target is not None and against is not None:
-            return found[:, target, written[0, target]] - found[:, target, against]
-        chosen = found.log_softmax(-1).gather(-1, written.expand(len(ids), -1)[..., None])[..., 0]
-        return (chosen.mean(1) if target is None else chosen[:, target]).exp()
+        return written.score(logits(ids, mask).float())
 
     def run() -> tuple[Tensor, Tensor]:
         with Embedded(source.shape) as read:
-            found = logits(source, torch.ones_like(source))[0]  # (n, answers)
-            chosen = found.gather(-1, written[0, :, None])[:, 0]
-        if target is None:
-            return chosen.sum(), read.leaf
-        return (chosen[target] if against is None else chosen[target] - found[target, against]), read.leaf
+            found = written.logit(logits(source, torch.ones_like(source))[0])
+        return found, read.leaf
 
     def copies(count: int) -> Tensor:
         ids = source.repeat(count, 1)
-        found = logits(ids, torch.ones_like(ids))
-        return found if target is None else found[:, target : target + 1]
+        return logits(ids, torch.ones_like(ids))[:, written.asked]
 
-    count = len(translation.target)
-    reader = torch.full((count,), 1.0 / count) if target is None else F.one_hot(torch.tensor(target), count).float()
     return Subject(
         translation.traces,
         translation.source,
         target,
-        reader,
+        written.reader,
         ("mask", "drop"),
         score,
         run,
         lambda leaf: leaf[0],
         _projections(module),
         copies,
-        written[0] if target is None else written[0, target : target + 1],
+        written.pieces[0, written.asked],
     )
+
+
+@dataclass(frozen=True)
+class Written:
+    """An output, and what is asked of it. given, pieces: (1, n), what the decoder reads and what it writes. target: one
+    piece, or None for all. against: the id of a piece that might stand in its place."""
+
+    given: Tensor
+    pieces: Tensor
+    target: int | None
+    against: int | None = None
+
+    @classmethod
+    def of(cls, ids: Sequence[int], device: torch.device, target: int | None, against: int | None = None) -> "Written":
+        """ids: of the decoder's input and the last output."""
+        output = torch.tensor([ids], device=device)
+        return cls(output[:, :-1], output[:, 1:], target, against)
+
+    @property
+    def asked(self) -> slice:
+        """The steps that are asked about."""
+        return slice(None) if self.target is None else slice(self.target, self.target + 1)
+
+    @property
+    def reader(self) -> Tensor:
+        """(n,), sums to 1, on the CPU as traces are."""
+        found = torch.zeros(self.pieces.shape[1])
+        found[self.asked] = 1
+        return found / found.sum()
+
+    def score(self, logits: Tensor) -> Tensor:
+        """(B, n, vocabulary) -> (B,): the probability of what is asked about, of all the geometric mean over its
+        pieces; or the target's logit less that of the other."""
+        if self.target is not None and self.against is not None:
+            return logits[:, self.target, self.pieces[0, self.target]] - logits[:, self.target, self.against]
+        chosen = logits.log_softmax(-1).gather(-1, self.pieces.expand(len(logits), -1)[..., None])[..., 0]
+        return chosen[:, self.asked].mean(1).exp()
+
+    def logit(self, logits: Tensor) -> Tensor:
+        """(n, vocabulary) -> the scalar that is explained: the sum of the logits asked about."""
+        chosen = logits.gather(-1, self.pieces[0, :, None])[self.asked, 0].sum()
+        if self.target is None or self.against is None:
+            return chosen
+        return chosen - logits[self.target, self.against]
 
 
 class Embedded(TorchFunctionMode):

@@ -45,5 +45,5 @@ def name_chances(axis: TokenAxis, steps: Sequence[Step], language: Language) -> 
 
 def _nouns(language: Language) -> dict[str, str]:
     """Singular and plural -> class."""
-    forms = {"zh": slice(1, None), "en": slice(None)}.get(language, slice(1, None))
-    return {noun: name for name, words in WORDS.items() for noun in words[language][forms]}
+    articles = 0 if language == "en" else 1
+    return {noun: name for name, words in WORDS.items() for noun in words[language][articles:]}

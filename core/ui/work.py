@@ -22,10 +22,12 @@ from core.ui import background, visitor
 from core.ui.language import say, show_error
 
 if TYPE_CHECKING:
+    from core.models.captioning import Captioner
     from core.models.decoding import OnStep
+    from core.models.hub import Source
     from core.models.translation import Translation, Translator
     from core.models.vision import VisionModel, VisionResult
-    from core.tasks import Model, Task
+    from core.tasks import Model
 
 # What pages take where nobody chose otherwise: with the same settings they share one run.
 SIDE = 224  # px, of models that take pictures of any size
@@ -39,13 +41,18 @@ HUB = {  # by task: a module of core.models and its function that loads a model 
     "classify": ("classification", "load_classifier"),
     "generate": ("generation", "load_generator"),
     "fill": ("filling", "load_filler"),
+    "match": ("matching", "load_matcher"),
 }
 
 
-def _task(name: str) -> Task:
+def _source(task: str) -> Source:
+    if task == "captioning":
+        from core.models.captioning_by_name import SOURCE
+
+        return SOURCE
     from core.tasks import TASKS
 
-    return TASKS[name]
+    return TASKS[task]
 
 
 def vision_model(name: str) -> VisionModel:
@@ -56,8 +63,12 @@ def translator(name: str) -> Translator:
     return _loaded("translation", name)
 
 
+def captioner(name: str) -> Captioner:
+    return _loaded("captioning", name)
+
+
 def _loaded(task: str, name: str) -> Any:
-    return store.store().get(("model", task, name), lambda: _task(task).load(name), (name,), settle=True)
+    return store.store().get(("model", task, name), lambda: _source(task).load(name), (name,), settle=True)
 
 
 def vision_or_bundled(name: str) -> tuple[str, VisionModel]:
@@ -70,9 +81,14 @@ def translator_or_bundled(name: str) -> tuple[str, Translator]:
     return _or_bundled("translation", name)
 
 
+def captioner_or_bundled(name: str) -> tuple[str, Captioner]:
+    """As `vision_or_bundled`."""
+    return _or_bundled("captioning", name)
+
+
 def _or_bundled(task: str, name: str) -> tuple[str, Any]:
     try:
-        if found := model(task, name):
+        if found := _here(task, name):
             return name, found
         st.caption(say("work.meanwhile"))
     except SidelightError as error:
@@ -83,6 +99,11 @@ def _or_bundled(task: str, name: str) -> tuple[str, Any]:
 
 
 def model(task: str, name: str) -> Model | None:
+    """The model of that name. None while it is not on this machine, as `_here`."""
+    return _here(task, name)
+
+
+def _here(task: str, name: str) -> Any:
     """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again
     once it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError, for another person's
     too."""
@@ -91,7 +112,7 @@ def model(task: str, name: str) -> Model | None:
     if not (_is_here(task, name) or _is_fetched_now(task, name)):
         return None
     return background.awaited(
-        ("model", task, name), say("work.loading"), lambda _: _task(task).load(name), (name,), settle=True
+        ("model", task, name), say("work.loading"), lambda _: _source(task).load(name), (name,), settle=True
     )
 
 
@@ -101,14 +122,14 @@ def _is_here(task: str, name: str) -> bool:
         return True
     from core.models import hub
 
-    return hub.is_fetched(_task(task).repository(name))
+    return hub.is_fetched(_source(task).repository(name))
 
 
 def _is_fetched_now(task: str, name: str) -> bool:
     """Raises SidelightError where it cannot be fetched."""
 
     def fetch(on_step: OnStep) -> Path:
-        return _task(task).fetch(name, on_step)
+        return _source(task).fetch(name, on_step)
 
     found = background.result(("fetch", task, name), say("work.fetch", name=name), fetch, (name,), fetch=True)
     return found is not None

@@ -8,13 +8,8 @@ import pytest
 import torch
 from PIL import Image
 from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
     MarianTokenizer,
-    VisionEncoderDecoderModel,
-    ViTConfig,
     ViTImageProcessor,
-    ViTModel,
 )
 
 from core.attention.methods import METHODS, explain, refusal
@@ -23,11 +18,10 @@ from core.finetune.caption import vocabulary
 from core.models import eyes
 from core.models.caption_subjects import caption_subject
 from core.models.captioning import Captioner, with_eyes
-from core.models.captioning_by_name import captioner_of, load_by_name
+from core.models.captioning_by_name import captioner_of, load_captioner
 from core.models.others import painted
 from tests.finetune.models import tiny_vision
-from tests.models.tiny import tokenizer as fast_tokenizer
-from tests.models.untrained import PHOTO, spread
+from tests.models.untrained import PHOTO, spread, vit_gpt2
 
 SIDE = 32  # px: 4 x 4 patches of 8
 
@@ -48,17 +42,7 @@ def captioner(words: MarianTokenizer) -> Captioner:
 
 @pytest.fixture(scope="module")
 def by_name() -> Captioner:
-    """ViT and GPT-2, with the processor's size and two prefix-free words."""
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    reads = fast_tokenizer("bytes")
-    encoder = ViTModel(ViTConfig(**sizes, image_size=SIDE, patch_size=8), add_pooling_layer=False)
-    config = GPT2Config(
-        n_embd=24, n_layer=2, n_head=2, vocab_size=len(reads), add_cross_attention=True, bos_token_id=0, eos_token_id=0
-    )
-    module = spread(VisionEncoderDecoderModel(encoder=encoder, decoder=GPT2LMHeadModel(config)))
-    for known in (module.config, module.generation_config):
-        known.decoder_start_token_id, known.pad_token_id, known.eos_token_id = 0, 0, 0
-    return captioner_of("vit-gpt2", module, reads, ViTImageProcessor(size={"height": SIDE, "width": SIDE}))
+    return captioner_of("vit-gpt2", *vit_gpt2(SIDE))
 
 
 @pytest.mark.parametrize("kind", ["captioner", "by_name"])
@@ -83,6 +67,11 @@ def test_what_is_captured_is_what_the_model_attends_to(kind: str, request: pytes
     chances = own.logits[0].float().log_softmax(-1).exp()
     steps = [float(chances[t, piece]) for t, piece in enumerate(caption.ids[1:])]
     assert [step.probability for step in caption.steps] == pytest.approx(steps, rel=0.02)
+
+
+def test_a_mark_that_fills_and_ends_is_written_as_an_end(by_name: Captioner) -> None:
+    caption = by_name.read(by_name.look(PHOTO, "stretch"), torch.tensor([[0, 5, 9, 0]]))
+    assert not caption.stopped_by_limit and caption.steps[-1].probability > 0 and caption.score > -100
 
 
 def test_the_language_is_its_first_mark(captioner: Captioner) -> None:
@@ -181,5 +170,5 @@ def test_a_captioner_is_loaded_from_its_folder(by_name: Captioner, tmp_path: Pat
     by_name.module.save_pretrained(tmp_path)
     by_name.tokenizer.save_pretrained(tmp_path)
     ViTImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(tmp_path)
-    found = load_by_name(tmp_path)
+    found = load_captioner(tmp_path)
     assert found.caption(PHOTO).ids == by_name.caption(PHOTO).ids

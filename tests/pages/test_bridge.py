@@ -1,16 +1,25 @@
 """The page Bridge with the bundled captioner: it opens explained, keeps what is chosen, says what it does not know."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from transformers import BlipConfig, BlipForConditionalGeneration
 
-from core import samples
+from core import samples, wording
 from core.finetune.data.bundled import every_picture
 from core.scenes import SIDE, render
 from core.scenes.text import read
 from core.scenes.words import names_at
-from core.ui.bridge.run import NAME, captioner
+from core.ui import background, work
+from core.ui.bridge.run import NAME
+from core.ui.plain import plain
 from core.views.linked import state
+from tests.models.hub import forget_fetched, lay, offline
+from tests.models.untrained import two_towers, vit_gpt2
 from tests.pages.test_pages import opened, views, written
+from tests.waiting import until
 
 
 def said(test: AppTest, name: str) -> str:
@@ -24,7 +33,7 @@ def test_a_first_visit_shows_a_told_scene_with_a_name_locked() -> None:
     (caption,) = written(test)
     first = read(samples.scenes()[0], len(every_picture()))
     assert first and all(thing.name.replace("automobile", "car") in caption for thing in first.things)
-    chosen, told = state.read(said(test, "view")), captioner().caption(render(first, every_picture()), "en")
+    chosen, told = state.read(said(test, "view")), work.captioner(NAME).caption(render(first, every_picture()), "en")
     locked = told.target.words.index(int(chosen.at["caption"][1:]))
     assert test.selectbox(key="bridge_piece").value == locked, "both ask about one word"
     thing = next(one for one in first.things if one.name == dict(map(reversed, names_at(told.target, "en")))[locked])
@@ -72,3 +81,45 @@ def test_the_captioner_has_its_card() -> None:
     test = opened("models", lang="zh")
     assert any("场景" in one.value and "图片描述" in one.value for one in test.markdown)
     assert NAME == "captioning-scenes"
+
+
+def test_a_captioner_by_name_tells_and_one_of_another_kind_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch, tmp_path)
+    lay(tmp_path, "tiny/vit-gpt2", *vit_gpt2(32))
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    blip = BlipConfig(
+        text_config={**small, "vocab_size": 20}, vision_config={**small, "image_size": 16, "patch_size": 8}
+    )
+    lay(tmp_path, "tiny/blip", BlipForConditionalGeneration(blip))
+    test = opened("bridge", {"captioner": "tiny/vit-gpt2", "bridge": "where"}, lang="en")
+    assert not test.exception and views(test) and not any("⚠" in one.value for one in test.text)
+    scene = read(samples.scenes()[0], len(every_picture()))
+    own = work.captioner("tiny/vit-gpt2").caption(render(scene, every_picture()))
+    assert written(test) == [own.text] and len(test.selectbox(key="bridge_piece").options) > 1
+    test = opened("bridge", {"captioner": "tiny/blip", "bridge": "steps"}, lang="en")
+    assert not test.exception and views(test), "the bundled one is shown"
+    assert any("of the kind “blip”" in one.value for one in test.text)
+    forget_fetched()
+
+
+def test_the_picture_is_compared_with_typed_texts_and_both_sides_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch, tmp_path)
+    lay(tmp_path, "tiny/clip", *two_towers("clip", 32))
+    link = {"bridge": "match", "matcher": "tiny/clip", "texts": "a dog\nhello world", "text": "2"}
+    test = opened("bridge", link, lang="en")
+    start = wording.text("lesson_hub.run", "en", name=plain("tiny/clip"))
+    (button,) = [one for one in test.button if one.label == start]
+    button.click().run()
+    until(lambda: not background._works, "the model")
+    assert not test.run().exception
+    assert test.selectbox(key="match_text").value == 1
+    said = [one.value for one in test.caption]
+    assert any("times 14.3, the temperature" in one for one in said), said
+    assert all(len(test.radio(key=f"method_{side}").options) > 4 for side in ("photo", "sentence")), (
+        "both are explained"
+    )
+    forget_fetched()

@@ -1,7 +1,5 @@
 """What a vision model is to everything else: PIL image in; prediction, attention, tokens and weights out.
-
-`timm_adapter` and `transformers_adapter` fill it. Nobody else reaches inside `module`.
-"""
+`timm_adapter` and `transformers_adapter` fill it; nobody else reaches inside `module`."""
 
 import copy
 import time
@@ -200,7 +198,11 @@ class VisionModel(ABC):
             return self._chances(self.forward(self.pixels(fitted.pixels)))
 
     def _chances(self, output: Tensor) -> Tensor:
-        return (output[0].float() / self.temperature).softmax(-1).cpu() if self.classes else torch.zeros(0)
+        return self.chances(output[0].float()).cpu() if self.classes else torch.zeros(0)
+
+    def chances(self, logits: Tensor) -> Tensor:
+        """(..., classes) -> the same: how probable each class is."""
+        return (logits / self.temperature).softmax(-1)
 
     @property
     def device(self) -> torch.device:
@@ -278,10 +280,8 @@ def estimate(model: VisionModel, size: int, fit: Fit, image_size: tuple[int, int
     """What a run will take. Tokens are exact; time scales a measured pass by its multiply-adds; memory counts the
     recorded query, key and value of each layer and one layer's activations (float32)."""
     thumbnail = Image.new("1", image_size) if fit == "native" else None
-    rows, columns = (
-        fit_image(thumbnail, fit, size, model.patch).grid if thumbnail else (size // model.patch, size // model.patch)
-    )
-    tokens = rows * columns + len(model.prefix)
+    grid = fit_image(thumbnail, fit, size, model.patch).grid if thumbnail else (size // model.patch,) * 2
+    tokens = grid[0] * grid[1] + len(model.prefix)
     numbers = tokens * model.width * (3 * len(model.layers) + 16)
     return Estimate(tokens, model.operations(tokens) / model.rate(), numbers * 4 / 1e6)
 

@@ -66,8 +66,11 @@ class TransformersVision(VisionModel):
     def representation(self, tokens: Tensor) -> Tensor:
         if self.classes:
             return _head(self.module, answers=False)(pixel_values=tokens).logits
+        return self._pooled(tokens)
+
+    def _pooled(self, tokens: Tensor) -> Tensor:
         trunk = self._trunk
-        if isinstance(getattr(getattr(trunk, "head", None), "attention", None), nn.MultiheadAttention):  # SigLIP
+        if self._pool:
             return trunk.head(tokens)
         read = tokens[:, 0] if self.prefix else tokens.mean(1)
         return trunk.post_layernorm(read) if hasattr(trunk, "post_layernorm") and self.prefix else read  # CLIP
@@ -99,11 +102,19 @@ class TransformersVision(VisionModel):
         return length / length.sum()
 
     def _reader(self, calls: list[AttentionCall], tokens: Tensor) -> Tensor:
-        pool = getattr(getattr(self._trunk, "head", None), "attention", None)
-        if self.classes or not isinstance(pool, nn.MultiheadAttention):
-            return super()._reader(calls, tokens)
+        return super()._reader(calls, tokens) if self.classes or not self._pool else self._pool_row(tokens)
+
+    @property
+    def _pool(self) -> nn.MultiheadAttention | None:
+        """SigLIP's head, which reads all tokens by attention."""
+        found = getattr(getattr(self._trunk, "head", None), "attention", None)
+        return found if isinstance(found, nn.MultiheadAttention) else None
+
+    def _pool_row(self, tokens: Tensor) -> Tensor:
+        """What that head reads of each token, the mean over its heads: (N,)."""
+        assert self._pool
         with torch.no_grad():
-            return pool(self._trunk.head.probe, tokens, tokens)[1][0, 0].cpu()  # the mean over its heads
+            return self._pool(self._trunk.head.probe, tokens, tokens)[1][0, 0].cpu()
 
     def projections(self) -> tuple[Tensor | None, ...]:
         return tuple(_projection(layer) for layer in self.layers)

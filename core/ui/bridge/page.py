@@ -1,57 +1,71 @@
 """What the page Bridge shows, from the picture to each section."""
 
 import math
+from dataclasses import replace
 
 import streamlit as st
 
 from core.models.captioning import Caption, Captioner
 from core.scenes import LANGUAGES, Language
 from core.scenes.words import name_chances
-from core.ui import choices, inputs, linked, steps
-from core.ui.bridge import paint, picture, run, where
+from core.ui import choices, inputs, linked, steps, work
+from core.ui.bridge import match, paint, picture, run, where
 from core.ui.bridge.picture import Picture
 from core.ui.copyable import copyable
 from core.ui.language import language, say
 from core.ui.plain import plain
 from core.views.linked import state
 
-SECTIONS = ("where", "paint", "steps")
+SECTIONS = ("where", "paint", "steps", "match")
 LONGEST = 300  # characters of a caption that is typed
 
 
-def choose() -> tuple[Picture, Language, int, str]:
-    """The picture, the language of the caption, beams, and a caption to be judged; all on one line."""
+def choose() -> tuple[Picture, run.Told]:
+    """The picture and how it is told: the captioner, its language, beams, a caption to be judged; all on one line."""
     left, right = inputs.line()
     with left:
         chosen = picture.choose()
-    with right, st.container(horizontal=True, key="bridge_words", gap="xsmall", vertical_alignment="center"):
-        usual: Language = "zh" if language() == "zh" else "en"
-        spoken = st.segmented_control(
-            say("bridge.language"),
-            LANGUAGES,
-            format_func=lambda code: say(f"bridge.language_{code}"),
-            required=True,
-            label_visibility="collapsed",
-            wrap=False,
-            **choices.widget("tell", "bridge_language", LANGUAGES, usual),
-        )
+    with right:
+        words = st.container(horizontal=True, key="bridge_words", gap="xsmall", vertical_alignment="center")
+        with inputs.settings(inputs.short_title("captioning", choices.remembered("captioner"))):
+            name = inputs.choose_model("captioning", "captioner")
+            beams = st.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
+    name, model = work.captioner_or_bundled(name)
+    with words:
+        spoken = _language(model)
         with st.popover(say("bridge.claim"), icon=":material/edit_note:", key="bridge_claim"):
             claim = st.text_input(
                 say("bridge.claim_label"), help=say("bridge.claim_help"), **choices.typed("claim", "claim", "", LONGEST)
             )
             st.button(say("bridge.claim_clear"), key="claim_clear", on_click=choices.write, args=("claim", "", ""))
-            beams = st.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
-    return chosen, spoken, beams, claim.strip()
+    return chosen, run.told(name, chosen.image, chosen.fit, spoken, beams, claim.strip())
+
+
+def _language(model: Captioner) -> Language:
+    """What it writes, where it can be told; else names of things are looked for in English."""
+    offered = [code for code in LANGUAGES if code in model.languages]
+    if not offered:
+        return "en"
+    usual: Language = "zh" if language() == "zh" else "en"
+    return st.segmented_control(
+        say("bridge.language"),
+        offered,
+        format_func=lambda code: say(f"bridge.language_{code}"),
+        required=True,
+        label_visibility="collapsed",
+        wrap=False,
+        **choices.widget("tell", "bridge_language", offered, usual),
+    )
 
 
 def show(chosen: Picture, told: run.Told) -> None:
     """Raises SidelightError."""
-    model, caption = run.ready(), told.awaited()
+    caption = told.awaited()
     if told.claim:
         _judge(told, caption)
     else:
         copyable(caption.text, "caption_text")
-    _doubt(model, chosen, told, caption)
+    _doubt(chosen, told, caption)
     _open(chosen, told, caption)
     card = linked.card(
         caption.traces,
@@ -67,6 +81,8 @@ def show(chosen: Picture, told: run.Told) -> None:
         where.show(chosen, told)
     elif section == "paint":
         paint.show(chosen, told)
+    elif section == "match":
+        match.show(chosen)
     else:
         st.header(say("translation.steps"))
         steps.show(caption.steps)
@@ -74,7 +90,7 @@ def show(chosen: Picture, told: run.Told) -> None:
 
 def _judge(told: run.Told, caption: Caption) -> None:
     """How probable the typed caption is to the model, beside its own."""
-    own = run.told(told.image, told.fit, told.language, told.beams).awaited()
+    own = replace(told, claim="").awaited()
     st.markdown(
         say(
             "bridge.judged",
@@ -86,9 +102,10 @@ def _judge(told: run.Told, caption: Caption) -> None:
     )
 
 
-def _doubt(model: Captioner, chosen: Picture, told: run.Told, caption: Caption) -> None:
-    """What it is not sure of; of a photo of the world what it knows at all."""
-    if chosen.layout is None:
+def _doubt(chosen: Picture, told: run.Told, caption: Caption) -> None:
+    """What it is not sure of, where that was measured; the bundled one's of a photo of the world what it knows."""
+    model = work.captioner(told.name)
+    if chosen.layout is None and told.name == run.NAME:
         st.caption(say("bridge.knows"))
     if told.claim or model.unsure is None:
         return

@@ -7,7 +7,7 @@ from PIL import Image
 from core.attention.subject import Subject
 from core.models import catalogue
 from core.models.caption_subjects import caption_subject
-from core.models.captioning import Caption, Captioner, Looked, load_captioner
+from core.models.captioning import Caption, Looked
 from core.models.decoding import OnStep
 from core.models.images import Fit
 from core.scenes import Language
@@ -16,14 +16,15 @@ from core.ui import background, work
 from core.ui.language import say
 
 NAME = catalogue.CAPTIONER.key
-MODEL = ("model", "captioning", NAME)
 
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """A picture as it is told. content: its digest. fit: how it becomes the model's input. claim: a caption that a
-    person typed in place of the model's own; empty for its own. Names, no more: see `sides.PhotoSide`."""
+    """A picture as it is told. name: the captioner's. content: the picture's digest. fit: how it becomes the model's
+    input. claim: a caption that a person typed in place of the model's own; empty for its own. Names, no more: see
+    `sides.PhotoSide`."""
 
+    name: str
     image: Image.Image
     content: str
     fit: Fit
@@ -33,39 +34,31 @@ class Told:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.content, self.fit, self.language, str(self.beams), self.claim
+        return self.name, self.content, self.fit, self.language, str(self.beams), self.claim
 
     @property
     def caption(self) -> Caption:
         """For whoever draws nothing. Raises SidelightError `captioning.*`."""
-        return store().get(("caption", *self.key), self._written, (NAME,))
+        return store().get(("caption", *self.key), self._written, (self.name,))
 
     @property
     def looked(self) -> Looked:
-        return captioner().look(self.image, self.fit)
+        return work.captioner(self.name).look(self.image, self.fit)
 
     def awaited(self) -> Caption:
         """With progress. Raises SidelightError `captioning.*`."""
-        return background.awaited(("caption", *self.key), say("bridge.writing"), self._written, (NAME,))
+        return background.awaited(("caption", *self.key), say("bridge.writing"), self._written, (self.name,))
 
     def subject(self, step: int | None) -> Subject:
         """What is asked of one written piece, or of all."""
-        return caption_subject(captioner(), self.looked, self.caption, step)
+        return caption_subject(work.captioner(self.name), self.looked, self.caption, step)
 
     def _written(self, on_step: OnStep | None = None) -> Caption:
+        model = work.captioner(self.name)
         if self.claim:
-            return captioner().judged(self.image, self.claim, self.language, self.fit)
-        return captioner().caption(self.image, self.language, self.fit, self.beams, on_step=on_step)
+            return model.judged(self.image, self.claim, self.language, self.fit)
+        return model.caption(self.image, self.language, self.fit, self.beams, on_step=on_step)
 
 
-def captioner() -> Captioner:
-    return store().get(MODEL, load_captioner, (NAME,), settle=True)
-
-
-def ready() -> Captioner:
-    """The same, with progress while it is read from disk. Raises SidelightError `model.*`."""
-    return background.awaited(MODEL, say("work.loading"), lambda _: load_captioner(), (NAME,), settle=True)
-
-
-def told(image: Image.Image, fit: Fit, language: Language, beams: int = 1, claim: str = "") -> Told:
-    return Told(image, work.digest(image), fit, language, beams, claim)
+def told(name: str, image: Image.Image, fit: Fit, language: Language, beams: int = 1, claim: str = "") -> Told:
+    return Told(name, image, work.digest(image), fit, language, beams, claim)

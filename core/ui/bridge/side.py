@@ -10,7 +10,7 @@ from core.attention.axes import Box, PatchAxis
 from core.attention.subject import Subject
 from core.attention.trace import Traces
 from core.ui import choices
-from core.ui.bridge.run import NAME, Told
+from core.ui.bridge.run import Told
 from core.ui.explain.sides import WHOLE, PhotoSide
 from core.ui.language import say
 from core.ui.plain import piece_text
@@ -76,4 +76,6 @@ class CaptionSide(PhotoSide):
 
 
 def side(told: Told, title: str, boxes: tuple[Box, ...], first: int) -> CaptionSide:
-    return CaptionSide(NAME, title, told.image, ("caption", *told.key), told.fit, told=told, boxes=boxes, first=first)
+    return CaptionSide(
+        told.name, title, told.image, ("caption", *told.key), told.fit, told=told, boxes=boxes, first=first
+    )
