@@ -117,7 +117,7 @@ def _explain(name: str, picture: Picture, classes: tuple[str, ...]) -> None:
     text = MatchedText(name, classes[asked], None, (*place, classes[asked]), photo=photo)
     model, result = photo.model, photo.result
     st.plotly_chart(probability_bars(list(classes), result.probabilities.tolist()), key="match_bars", config=QUIET)
-    scale = float(model.whole.logit_scale.exp())
+    scale = float(model.whole.logit_scale.detach().exp())
     st.caption(say(f"bridge.match_{'one' if model.exclusive else 'each'}", scale=f"{scale:.1f}"))
     if not result.traces:
         st.caption(say("bridge.match_unseen"))
