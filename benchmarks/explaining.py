@@ -111,7 +111,7 @@ def _on_scene(model: VisionModel, scene: Scene, number: int, seed: int) -> Numbe
 
 
 def _overlap(relevance: Tensor, on_it: Tensor) -> dict[str, float]:
-    """points: whether the most relevant patch is on the object (pointing game, Zhang et al. 2016, without its tolerance).
+    """points: whether the most relevant patch is on it (pointing game, Zhang et al. 2016, without its tolerance).
     mIoU: mean over object and ground of intersection over union, cut at the map's mean (Chefer et al. 2021, CVPR).
     mass: share of the relevance that is on it."""
     cut = relevance > relevance.mean()
