@@ -62,19 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     module = eyes.join(model, eyes.new_decoder(tokenizer, options.width, options.layers, options.dropout), tokenizer)
     module.encoder.requires_grad_(False)
-    task = CaptionTask(
-        module, tokenizer, seen["train"], seen["held_out"], options.seed, options.batch, mistaken=options.mistaken
-    )
+    task = CaptionTask(module, tokenizer, seen["train"], seen["held_out"], options.seed, options.batch)
     settings = Settings.of(options)
     run = Run(task, settings, options.run)
     run.print_progress(every=20)
     if run.accelerator.is_main_process:
-        data = {
-            "sha256": pictures.digest,
-            "scenes": options.scenes,
-            "held_out": options.held_out,
-            "mistaken": options.mistaken,
-        }
+        data = {"sha256": pictures.digest, "scenes": options.scenes, "held_out": options.held_out}
         record = {"sees_with": SEES_WITH, "settings": asdict(settings), "data": data}
         eyes.save(cast(VisionEncoderDecoderModel, run.learnt), tokenizer, options.eyes, options.export, record)
 
@@ -93,9 +86,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--average", type=float, default=0.998)
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument(
-        "--mistaken", type=float, default=0.2, help="share of names in a first sentence that are others'"
-    )
     parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=3)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from core.models.eyes import TAGS, placed
 from core.models.loading import mixed
 from core.models.vision import VisionModel
 from core.scenes import LANGUAGES, SIDE, Language, Layout, caption, facts, meaning, render
-from core.scenes.grammar import WORDS
 from core.scenes.judge import Judged, f1, judge, told
 
 CHUNK = 200  # scenes in a file of features
@@ -96,26 +94,20 @@ class CaptionTask:
         batch: int = 64,
         smoothing: float = 0.05,
         judged: int = 100,
-        mistaken: float = 0.0,
     ) -> None:
-        """judged: how many held-out scenes are told and judged at each evaluation. mistaken: the share of names in
-        the first sentence of what the decoder is given that are other things' names, so that what it has written does
-        not tell it which names go together. Later sentences stay: how things lie depends on which is named."""
+        """judged: how many held-out scenes are told and judged at each evaluation."""
         self.module, self.tokenizer, self.train, self.held_out = module, tokenizer, train, held_out
         self.seed, self.batch, self.smoothing, self.judged = seed, batch, smoothing, judged
-        self.mistaken = mistaken
         vocabulary: dict[str, int] = tokenizer.get_vocab()
         self.tags = {language: vocabulary[TAGS[language]] for language in LANGUAGES}
         self._ids: dict[str, list[int]] = {}
-        self._stops = {vocabulary[mark] for mark in (".", "。")}
-        self._names = {language: self._pieces_of_names(language) for language in LANGUAGES}
 
     def batches(self, epoch: int) -> list[list[int]]:
         return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
 
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
         draw = random.Random(int(torch.randint(2**31, ())))
-        return self._loss(module, self.train, items, draw, self.smoothing, self.mistaken)
+        return self._loss(module, self.train, items, draw, self.smoothing)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         """Cross-entropy of held-out scenes (nats a piece, each in its language); how true what is written is."""
@@ -136,13 +128,7 @@ class CaptionTask:
         return [judge(meaning(text, language), scenes.layouts[item]) for text, item in pairs]
 
     def _loss(
-        self,
-        module: nn.Module,
-        scenes: Seen,
-        items: Sequence[int],
-        draw: random.Random,
-        smoothing: float,
-        mistaken: float = 0.0,
+        self, module: nn.Module, scenes: Seen, items: Sequence[int], draw: random.Random, smoothing: float
     ) -> tuple[Tensor, int]:
         device = next(module.parameters()).device
         languages = draw.choices(LANGUAGES, k=len(items))
@@ -153,7 +139,6 @@ class CaptionTask:
         marks = torch.tensor([self.tags[language] for language in languages])
         padding = int(self.tokenizer.pad_token_id)
         labels, given = teacher_forced([self._cut(text) for text in told], marks, padding, device)
-        given = self._mistaken(given, languages, mistaken, draw)
         logits = module(
             encoder_outputs=BaseModelOutput(scenes.states(items).to(device)),
             decoder_input_ids=given,
@@ -162,20 +147,6 @@ class CaptionTask:
         real = labels != IGNORED
         labels = labels[real]
         return cross_entropy(logits[real].float(), labels, reduction="sum", label_smoothing=smoothing), len(labels)
-
-    def _pieces_of_names(self, language: Language) -> list[int]:
-        words = [word for forms in WORDS.values() for word in forms[language][-1 if language == "zh" else -2 :]]
-        return sorted({self._cut(word)[-2] for word in words})  # the last before the end mark; nearly all are one
-
-    def _mistaken(self, given: Tensor, languages: Sequence[Language], share: float, draw: random.Random) -> Tensor:
-        """Pieces (B, T), of whose first sentences' names a share are other things'."""
-        rows = given.tolist()
-        for row, language in zip(rows, languages, strict=True) if share else ():
-            names = self._names[language]
-            for at, piece in enumerate(takewhile(lambda piece: piece not in self._stops, list(row))):
-                if piece in names and draw.random() < share:
-                    row[at] = draw.choice(names)
-        return torch.tensor(rows, device=given.device)
 
     def _cut(self, text: str) -> list[int]:
         """Its pieces and the end mark."""
