@@ -36,8 +36,8 @@ def show(lesson: Lesson) -> None:
     layout = _choose()
     scene = render(layout, every_picture())
     try:
-        run.ready()
-        caption = run.told(scene, "stretch", LANGUAGE).awaited()
+        name, _ = work.captioner_or_bundled(run.NAME)
+        caption = run.told(name, scene, "stretch", LANGUAGE).awaited()
         first = caption.text.partition(". ")[0].removesuffix(".") + "."  # small translators are lost in the next ones
         translation = work.translate(lesson.translation_name, first, lesson.target)
     except SidelightError as error:
