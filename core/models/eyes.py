@@ -167,7 +167,8 @@ def load(folder: Path, vision: VisionModel) -> tuple[VisionEncoderDecoderModel, 
     learnt = {name.removeprefix(EYES): value for name, value in tensors.items() if name.startswith(EYES)}
     vision = adapted(vision, folder, learnt)
     tokenizer = MarianTokenizer.from_pretrained(folder)
-    decoder = MarianForCausalLM._from_config(MarianConfig.from_pretrained(folder), attn_implementation="sdpa")
-    module = join(vision, decoder, tokenizer)
+    with loading.MAKING:
+        decoder = MarianForCausalLM._from_config(MarianConfig.from_pretrained(folder), attn_implementation="sdpa")
+        module = join(vision, decoder, tokenizer)
     loading.load_part(module, {n: v for n, v in tensors.items() if not n.startswith(EYES)}, folder.name)
     return module.eval().to(loading.device()), tokenizer, vision

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,6 +34,8 @@ RUN_NAME = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", re.ASCII)
 UNUSED = re.compile(r"\bpooler\b|fusion_stage\.layers\.0\.residual_layer1\b")
 HALF = "model.fp16.safetensors"
 WINDOWED = tuple(f"transformers.models.{name}." for name in ("led", "longformer", "longt5"))
+MAKING = RLock()  # held where transformers makes a model: it takes a method of all its classes away meanwhile, for all
+# threads, so two at once would leave the tied weights of every later model untied
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
@@ -178,7 +181,7 @@ def check_class(title: str, model: Any, place: Path) -> None:
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         own = getattr(model, "config_of", None)
         config = own(place) if own else AutoConfig.from_pretrained(str(place), **options)
-        with torch.device("meta"):
+        with MAKING, torch.device("meta"):
             module = model.from_config(config, trust_remote_code=False)
     check_memory(title, sum(4 * parameter.numel() for parameter in module.parameters()))
 
@@ -193,12 +196,13 @@ def check_memory(title: str, needed: int) -> None:
 
 def _fused_or_eager(model: Any, place: str, **options: Any) -> Any:
     """What `from_pretrained` gives, with fused attention where the class has it."""
-    try:
-        return model.from_pretrained(place, attn_implementation="sdpa", **options)
-    except ValueError as error:
-        if "scaled_dot_product_attention" not in str(error):
-            raise
-        return model.from_pretrained(place, attn_implementation="eager", **options)
+    with MAKING:
+        try:
+            return model.from_pretrained(place, attn_implementation="sdpa", **options)
+        except ValueError as error:
+            if "scaled_dot_product_attention" not in str(error):
+                raise
+            return model.from_pretrained(place, attn_implementation="eager", **options)
 
 
 def _check_kind(title: str, place: Path) -> bool:

@@ -4,18 +4,21 @@ answers stay the same bit by bit.
 What can be changed of a shared model, and what holds it: attention that is recorded, differentiated or switched off (a
 tape is a mode of its thread), fused attention switched off for a comparison and positions taken away (on copies), a
 tokenizer's cuts, marks and languages (`tokenizing.LOCK`, `test_tokenizing.py`), what is kept (`core.store`,
-`test_store.py`).
+`test_store.py`), and transformers' own classes while it makes a model (`loading.MAKING`).
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 import torch
 from PIL import Image
+from transformers import MarianConfig, MarianMTModel, PreTrainedModel
 
 from core.attention.ablation import without
 from core.differences import cost
+from core.models import loading
 from core.models.subjects import photo_subject, translation_subject
 from core.models.translation import Translation
 from core.models.vision import VisionResult
@@ -95,3 +98,30 @@ def test_a_sentence_is_translated_alike_whatever_another_session_does(work: str)
         "another sentence": lambda: model.translate("the red bird", target, beams=1, max_pieces=4),
     }
     disturb(does[work], lambda: numbers_of(model.translate(SENTENCE, target, beams=2, max_pieces=8)))
+
+
+def test_two_sessions_that_load_leave_what_is_tied_tied(tmp_path: Path) -> None:
+    """transformers takes `tie_weights` from all its classes while it loads. The second begins before the first ends,
+    and ends after it; what it puts back would be what the first had put there."""
+    tiny_translator().module.save_pretrained(tmp_path)
+    tie, first, second = PreTrainedModel.tie_weights, Event(), Event()
+
+    class First(MarianMTModel):
+        def __init__(self, config: MarianConfig) -> None:
+            first.set()
+            second.wait(0.5)  # nobody comes where one waits for the other
+            super().__init__(config)
+
+    class Second(MarianMTModel):
+        def __init__(self, config: MarianConfig) -> None:
+            second.set()
+            one.join(0.5)
+            super().__init__(config)
+
+    one = Thread(target=lambda: loading._fused_or_eager(First, str(tmp_path)))
+    one.start()
+    first.wait(10)
+    module = loading._fused_or_eager(Second, str(tmp_path))
+    one.join()
+    assert PreTrainedModel.tie_weights is tie
+    assert module.lm_head.weight is module.model.shared.weight

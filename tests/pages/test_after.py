@@ -230,7 +230,9 @@ def test_the_models_page_lists_what_was_trained(head: Path, lora: Path) -> None:
     test = opened("models", lang="en")
     assert not test.exception
     said, accuracy = texts(test), results.read(head).metrics["accuracy"]
-    assert catalogue.card(head.name).title in said and catalogue.card(lora.name).title in said
+    for run, method in ((head, "Head only"), (lora, "LoRA")):
+        learnt, _, when = catalogue.card(run.name).title.rsplit(" · ", 2)
+        assert f"{learnt} · {method} · {when}" in said
     assert f"Accuracy {accuracy:.1%}" in said
 
 
