@@ -191,4 +191,5 @@ def test_what_was_measured_with_one_translator_is_not_shown_for_another(
 def test_the_chooser_lists_the_run(adapted: str) -> None:
     test = of_part("cost", "choose")
     test.selectbox(key="choose_task").set_value("translate").run()
-    assert catalogue.card(adapted).title in "".join(sentences(test)).replace("\\", "")
+    learnt, _, when = catalogue.card(adapted).title.rsplit(" · ", 2)
+    assert f"{learnt} · LoRA · {when}" in "".join(sentences(test)).replace("\\", "")
