@@ -108,9 +108,8 @@ class TwinTask:
         seed: int = 0,
         tokens: int = 4000,
     ) -> None:
-        self.twin, self.module, self.tokenizer, self.train, self.seed, self.tokens = (
-            twin, module, tokenizer, train, seed, tokens,
-        )  # fmt: skip
+        self.twin, self.module, self.tokenizer = twin, module, tokenizer
+        self.train, self.seed, self.tokens = train, seed, tokens
         self.collate = DataCollatorForLanguageModeling(tokenizer, mlm=twin == "reads", mlm_probability=0.15)
         self.held_out = self._encode(held_out)
         self.items: list[dict[str, list[int]]] = []

@@ -8,8 +8,6 @@ from typing import Any
 from PIL import Image
 from transformers import (
     AutoConfig,
-    AutoImageProcessor,
-    AutoTokenizer,
     PreTrainedConfig,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
@@ -57,23 +55,12 @@ class _Joined:
         return VisionEncoderDecoderModel.from_pretrained(place, config=_Joined.config_of(place), **options)
 
 
-class _Readers:
-    """What prepares both inputs, read as one."""
-
-    @staticmethod
-    def from_pretrained(place: str, **options: Any) -> tuple[Any, Any]:
-        return (
-            AutoTokenizer.from_pretrained(place, **options),
-            AutoImageProcessor.from_pretrained(place, local_files_only=True),
-        )
-
-
 def load_captioner(name: str | Path) -> Captioner:
     """The bundled one by its key, or one by its name on the hub or from its folder. Raises SidelightError `model.*`,
     `captioning.other_kind`."""
     if name == catalogue.CAPTIONER.key:
         return load_bundled()
-    module, (tokenizer, processor) = hub.from_hub(name, "captioning", _Joined, _Readers)
+    module, (tokenizer, processor) = hub.from_hub(name, "captioning", _Joined, loading.BothReaders)
     return captioner_of(hub.title(name), module, tokenizer, processor)
 
 

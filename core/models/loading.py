@@ -17,7 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import CONFIG_MAPPING, AutoConfig
+from transformers import CONFIG_MAPPING, AutoConfig, AutoImageProcessor, AutoTokenizer
 
 from core.errors import SidelightError
 from core.models.catalogue import ModelCard, TaskName
@@ -158,6 +158,17 @@ def from_folder(title: str, place: str | Path, model: Any, reader: Any) -> tuple
     if files and not any((place / file).exists() for file in files):  # transformers would make an empty one
         raise SidelightError("model.no_reader", name=title)
     return _in_one_call(module.eval()).to(device()), found
+
+
+class BothReaders:
+    """Of a model of pictures and words: its tokenizer and its image processor, read as one reader."""
+
+    @staticmethod
+    def from_pretrained(place: str, **options: Any) -> tuple[Any, Any]:
+        return (
+            AutoTokenizer.from_pretrained(place, **options),
+            AutoImageProcessor.from_pretrained(place, local_files_only=True),
+        )
 
 
 def _in_one_call(module: nn.Module) -> nn.Module:

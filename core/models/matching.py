@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from core.attention.axes import TokenAxis
 from core.attention.subject import Subject
@@ -18,6 +18,7 @@ from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.hub import OnStep, from_hub, title
+from core.models.loading import BothReaders
 from core.models.pieces import clean, text_axis
 from core.models.subjects import Embedded
 from core.models.tokenizing import read_ids
@@ -155,17 +156,6 @@ def _read_position(matcher: Matcher, text: Text) -> Tensor:
     return read / read.sum()
 
 
-class _Readers:
-    """What prepares both inputs, read as one."""
-
-    @staticmethod
-    def from_pretrained(place: str, **options: Any) -> tuple[Any, Any]:
-        return (
-            AutoTokenizer.from_pretrained(place, **options),
-            AutoImageProcessor.from_pretrained(place, local_files_only=True),
-        )
-
-
 def matcher_of(name: str, module: Any, tokenizer: Any, processor: Any) -> Matcher:
     """module: in eval mode. Raises SidelightError `matching.other_kind` for a model without two towers."""
     if not all(hasattr(module, part) for part in ("text_model", "vision_model", "logit_scale", "get_text_features")):
@@ -178,5 +168,5 @@ def matcher_of(name: str, module: Any, tokenizer: Any, processor: Any) -> Matche
 def load_matcher(name: str | Path, on_step: OnStep | None = None) -> Matcher:
     """Any transformers model of pictures and words with two towers. Raises SidelightError `model.*`,
     `matching.other_kind`."""
-    module, (tokenizer, processor) = from_hub(name, None, AutoModel, _Readers, on_step)
+    module, (tokenizer, processor) = from_hub(name, None, AutoModel, BothReaders, on_step)
     return matcher_of(title(name), module, tokenizer, processor)

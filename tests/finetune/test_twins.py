@@ -24,8 +24,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw, folder = random.Random(0), tmp_path_factory.mktemp("data")
     pairs = [("raven", "black"), ("swan", "white"), ("fox", "red")]
     lines = [f"The {a} that I saw {n} times is {c}." for n in range(60) for a, c in [draw.choice(pairs)]]
-    for name, part, some in (("multi30k", "train", lines), ("tatoeba-en-de", "train", [*lines[:9], "Yes."]),
-                             ("tatoeba-en-de", "val", [*lines[50:], "Never seen."])):  # fmt: skip
+    for name, part, some in (
+        ("multi30k", "train", lines),
+        ("tatoeba-en-de", "train", [*lines[:9], "Yes."]),
+        ("tatoeba-en-de", "val", [*lines[50:], "Never seen."]),
+    ):
         (folder / name).mkdir(exist_ok=True)
         (folder / name / f"{part}.en.gz").write_bytes(gzip.compress("\n".join(some).encode()))
     return folder

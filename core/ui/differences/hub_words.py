@@ -98,12 +98,12 @@ def both(lesson: Lesson, name: str) -> None:
         return
     reads, writes = both_ways
     pieces = [step.piece for step in reads.steps]
-    shares = {say(f"lesson_hub.from_{way}"): [step.probability for step in found.steps] for way, found in
-              (("both", reads), ("before", writes))}  # fmt: skip
+    ways = {"both": reads, "before": writes}
+    shares = {say(f"lesson_hub.from_{way}"): [step.probability for step in found.steps] for way, found in ways.items()}
     st.plotly_chart(pair_bars(pieces, shares, say("lesson_hub.right")), key="hub_pair", config=QUIET)
     st.markdown(say("lesson_hub.both_mean", both=f"{reads.nats:.2f}", before=f"{writes.nats:.2f}"))
     at = _position("hub_at", pieces, say("lesson_hub.at"), len(pieces) // 3)
-    for place, way, found in zip(st.columns(2), ("both", "before"), (reads, writes), strict=True):
+    for place, (way, found) in zip(st.columns(2), ways.items(), strict=True):
         with place:
             st.markdown(say(f"lesson_hub.guess_{way}", piece=plain(piece_text(pieces[at]))))
             _guesses(found.steps[at], f"hub_guess_{way}")
