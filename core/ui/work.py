@@ -6,7 +6,7 @@ What models need takes seconds to import: it is imported where one is asked for,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from core.models import catalogue
 from core.models.images import Fit
 from core.ui import background, visitor
 from core.ui.language import say, show_error
+from core.ui.plain import plain
 
 if TYPE_CHECKING:
     from core.models.captioning import Captioner
@@ -135,12 +136,30 @@ def _is_fetched_now(task: str, name: str) -> bool:
     return found is not None
 
 
-def hub_model(task: str, name: str, on_step: OnStep) -> Any:
+def hub_model(task: str, name: str, on_step: OnStep | None = None) -> Any:
     """A model for one of the other tasks, fetched where it is not here yet. on_step: told how far that is; it may raise
     to stop. Raises SidelightError."""
     module, load = HUB[task]
     make = getattr(import_module(f"core.models.{module}"), load)
     return store.store().get(("model", task, name), lambda: make(name, on_step), (name,), settle=True)
+
+
+def hub_answer(
+    task: str, name: str, given: tuple[Hashable, ...], use: Callable[[Any, background.OnStep], Any]
+) -> Any | None:
+    """What `use` makes of such a model and what it is `given`: once Start was pressed, as it may have to be fetched; at
+    once where it is bundled. None until then. Raises SidelightError."""
+
+    def fetch_and_use(on_step: background.OnStep) -> Any:
+        return use(hub_model(task, name, on_step), on_step)
+
+    key, title = hub_key(task, name, given), say("lesson_hub.run", name=plain(name))
+    return background.result(key, title, fetch_and_use, (name,), wait=catalogue.language_model(name) is None)
+
+
+def hub_key(task: str, name: str, given: tuple[Hashable, ...]) -> Hashable:
+    """What `hub_answer` is kept under."""
+    return "hub", task, name, *given
 
 
 def forget(name: str) -> None:

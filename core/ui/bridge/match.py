@@ -13,12 +13,11 @@ from core.models import catalogue
 from core.models.matching import Matcher, Text, text_subject
 from core.models.vision import VisionResult
 from core.store import store
-from core.ui import background, choices, inputs, work
+from core.ui import choices, inputs, work
 from core.ui.bridge.picture import Picture
 from core.ui.explain import maps
 from core.ui.explain.sides import WHOLE, Pair, PhotoSide, SentenceSide
 from core.ui.language import say
-from core.ui.plain import plain
 from core.views.charts import QUIET, probability_bars
 
 MODEL = "openai/clip-vit-base-patch32"
@@ -95,11 +94,7 @@ def show(picture: Picture) -> None:
     )
     texts = tuple(typed.splitlines())
 
-    def fetch_and_compare(on_step: background.OnStep) -> tuple[str, ...]:
-        return work.hub_model("match", name, on_step=on_step).told(texts).classes
-
-    title = say("lesson_hub.run", name=plain(name))
-    classes = background.result(("match", name, texts), title, fetch_and_compare, (name,), wait=True)
+    classes = work.hub_answer("match", name, texts, lambda model, _: model.told(texts).classes)
     if classes is None:
         return
     _explain(name, picture, classes)
@@ -126,4 +121,4 @@ def _explain(name: str, picture: Picture, classes: tuple[str, ...]) -> None:
 
 
 def _matcher(name: str) -> Matcher:
-    return work.hub_model("match", name, lambda done, total: None)
+    return work.hub_model("match", name)

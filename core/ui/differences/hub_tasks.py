@@ -15,7 +15,7 @@ from core.models.translation import Translation
 from core.ui import choices, inputs, known, linked, work
 from core.ui.copyable import copyable
 from core.ui.differences import hub_words
-from core.ui.differences.hub_run import run, typed
+from core.ui.differences.hub_words import typed
 from core.ui.differences.lesson import Lesson, joined
 from core.ui.explain import maps
 from core.ui.explain import text as text_side
@@ -56,7 +56,7 @@ def _detect(lesson: Lesson, name: str) -> None:
     left, right = st.columns(2)
     side = left.select_slider(say("lesson_hub.side"), SIDES, 512, key="hub_side", help=say("lesson_hub.side_help"))
     least = right.slider(say("lesson_hub.least"), LEAST, 0.95, 0.5, 0.05, format="percent", key="hub_least")
-    found: Detection | None = run(
+    found: Detection | None = work.hub_answer(
         "detect", name, (work.digest(lesson.image), side), lambda model, _: model.detect(lesson.image, side, LEAST)
     )
     if found is None:
@@ -74,7 +74,7 @@ def _detect(lesson: Lesson, name: str) -> None:
 
 
 def _segment(lesson: Lesson, name: str) -> None:
-    found: Segmentation | None = run(
+    found: Segmentation | None = work.hub_answer(
         "segment", name, (work.digest(lesson.image),), lambda model, _: model.segment(lesson.image)
     )
     if found is None:
@@ -99,7 +99,7 @@ def _picture(lesson: Lesson, name: str, found: Detection | Segmentation, named: 
 
 def _summary(lesson: Lesson, name: str) -> None:
     text = typed("summary")
-    found: Translation | None = run(
+    found: Translation | None = work.hub_answer(
         "summary", name, (text,), lambda model, on_step: model.translate(summary_prompt(model, text), on_step=on_step)
     )
     if found is not None:
@@ -109,7 +109,9 @@ def _summary(lesson: Lesson, name: str) -> None:
 
 def _answer(lesson: Lesson, name: str) -> None:
     question, context = typed("question", 68), typed("context")
-    found: Answer | None = run("answer", name, (question, context), lambda model, _: model.answer(question, context))
+    found: Answer | None = work.hub_answer(
+        "answer", name, (question, context), lambda model, _: model.answer(question, context)
+    )
     if found is None:
         return
     names = [one.text or say("lesson_hub.no_answer") for one in found.spans]
@@ -122,7 +124,7 @@ def _answer(lesson: Lesson, name: str) -> None:
 
 def _classify(lesson: Lesson, name: str) -> None:
     text = typed("review")
-    found: Classification | None = run("classify", name, (text,), lambda model, _: model.classify(text))
+    found: Classification | None = work.hub_answer("classify", name, (text,), lambda model, _: model.classify(text))
     if found is None:
         return
     best = found.probabilities.argsort(descending=True)[:CLASSES].tolist()

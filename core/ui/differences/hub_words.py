@@ -6,20 +6,27 @@ from functools import partial
 
 import streamlit as st
 
+from core import samples
 from core.models import catalogue
 from core.models.decoding import Step
 from core.models.filling import BLANK, Guessed
 from core.models.generation import Continuation, Generator
 from core.models.pieces import clean
 from core.ui import linked, steps, work
-from core.ui.differences.hub_run import run, typed
 from core.ui.differences.lesson import Lesson
 from core.ui.language import language, say
 from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET, pair_bars, probability_bars
 from core.views.differences.figures import piece_bars
 
+LONGEST = 4000  # characters that are typed
 READS, WRITES = (catalogue.named(task)[0] for task in ("fill", "generate"))
+
+
+def typed(name: str, height: int = 160) -> str:
+    """A text of one's own, a passage at first."""
+    text = samples.passages()[name]
+    return st.text_area(say(f"lesson_hub.{name}_text"), text, height, LONGEST, key=f"hub_{name}_text")
 
 
 def generate(lesson: Lesson, name: str) -> None:
@@ -38,7 +45,7 @@ def generate(lesson: Lesson, name: str) -> None:
         key="hub_top_p",
     )
     seed = int(right.number_input(say("lesson_hub.seed"), 0, 9999, 0, key="hub_seed", disabled=not heat))
-    found: Continuation | None = run(
+    found: Continuation | None = work.hub_answer(
         "generate",
         name,
         (prompt, count, heat, nucleus, seed),
@@ -71,14 +78,14 @@ def _instead(name: str, found: Continuation) -> None:
 
 
 def _take(name: str, found: Continuation, step: int, choice: int) -> None:
-    model: Generator = work.hub_model("generate", name, lambda done, total: None)
+    model: Generator = work.hub_model("generate", name)
     st.session_state["hub_prompt_text"] = model.instead(found, step, choice)
 
 
 def fill(lesson: Lesson, name: str) -> None:
     text = typed("blank", 68)
     st.caption(say("lesson_hub.blank_help"))
-    found: Guessed | None = run("fill", name, (text,), lambda model, _: model.fill(text))
+    found: Guessed | None = work.hub_answer("fill", name, (text,), lambda model, _: model.fill(text))
     if found is None:
         return
     st.markdown(_filled(BLANK.split(clean(text)), [piece_text(step.piece) for step in found.steps]))
@@ -118,14 +125,14 @@ def both(lesson: Lesson, name: str) -> None:
 def guesses(text: str) -> tuple[Guessed, Guessed] | None:
     """Each piece of a text as the twin that reads both ways and the one that writes guess it; None while they do.
     Raises SidelightError."""
-    reads: Guessed | None = run("fill", READS.key, (text, "each"), lambda model, _: model.guess(text))
-    writes: Guessed | None = run("generate", WRITES.key, (text, "each"), lambda model, _: model.guess(text))
+    reads: Guessed | None = work.hub_answer("fill", READS.key, (text, "each"), lambda model, _: model.guess(text))
+    writes: Guessed | None = work.hub_answer("generate", WRITES.key, (text, "each"), lambda model, _: model.guess(text))
     return (reads, writes) if reads and writes else None
 
 
 def vocabulary_size() -> int:
     """Of the twins, which have one."""
-    model: Generator = work.hub_model("generate", WRITES.key, lambda done, total: None)
+    model: Generator = work.hub_model("generate", WRITES.key)
     return model.module.config.vocab_size
 
 

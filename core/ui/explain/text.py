@@ -1,7 +1,6 @@
 """The text side, where it is no translation: which words made a classifier say so, or a model expect the piece that it
 does not see. The model is chosen by its name."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,32 +9,31 @@ import streamlit as st
 from core.attention.subject import Subject
 from core.attention.trace import Traces
 from core.errors import SidelightError
-from core.models import catalogue
 from core.models.text_subjects import classification_subject, filling_subject
 from core.store import store
-from core.ui import background, choices, inputs, known, work
+from core.ui import choices, inputs, known, work
 from core.ui.explain.sides import Pair, SentenceSide
 from core.ui.language import say, show_error
-from core.ui.plain import piece_text, plain
+from core.ui.plain import piece_text
 
 
 @dataclass(frozen=True, eq=False)
 class TextSide(SentenceSide):
     """A text and what a model makes of it. language: of no effect. place: the text."""
 
-    @classmethod
-    def key(cls, name: str, text: str) -> Hashable:
-        """As *Task* names the same run."""
-        raise NotImplementedError
+    @staticmethod
+    def given(text: str) -> tuple[str, ...]:
+        """As *Task* names the same run (`work.hub_key`)."""
+        return (text,)
 
     @staticmethod
     def read(model: Any, text: str) -> Any:
-        """What is kept under `key`."""
+        """What that run gives."""
         raise NotImplementedError
 
     @property
     def reader(self) -> Any:
-        return work.hub_model(self.task, self.name, lambda done, total: None)
+        return work.hub_model(self.task, self.name)
 
     @property
     def task(self) -> str:
@@ -43,7 +41,8 @@ class TextSide(SentenceSide):
 
     @property
     def found(self) -> Any:
-        return store().get(self.key(self.name, self.text), lambda: self.read(self.reader, self.text), (self.name,))
+        key = work.hub_key(self.task, self.name, self.given(self.text))
+        return store().get(key, lambda: self.read(self.reader, self.text), (self.name,))
 
     @property
     def traces(self) -> Traces:
@@ -53,10 +52,6 @@ class TextSide(SentenceSide):
 @dataclass(frozen=True, eq=False)
 class ClassSide(TextSide):
     """A text and its classes."""
-
-    @classmethod
-    def key(cls, name: str, text: str) -> Hashable:
-        return "hub", "classify", name, text
 
     @staticmethod
     def read(model: Any, text: str) -> Any:
@@ -84,9 +79,9 @@ class ClassSide(TextSide):
 class FillSide(TextSide):
     """A text of which one piece is hidden."""
 
-    @classmethod
-    def key(cls, name: str, text: str) -> Hashable:
-        return "hub", "fill", name, text, "each"
+    @staticmethod
+    def given(text: str) -> tuple[str, ...]:
+        return text, "each"
 
     @staticmethod
     def read(model: Any, text: str) -> Any:
@@ -117,12 +112,7 @@ def side(task: str, name: str, text: str) -> TextSide | None:
     """The side of a model that is here, or None while it is fetched; then Start or progress is drawn. Raises
     SidelightError."""
     kind = SIDES[task]
-
-    def fetch_and_read(on_step: background.OnStep) -> Any:
-        return kind.read(work.hub_model(task, name, on_step=on_step), text)
-
-    title, wait = say("lesson_hub.run", name=plain(name)), catalogue.language_model(name) is None
-    if background.result(kind.key(name, text), title, fetch_and_read, (name,), wait=wait) is None:
+    if work.hub_answer(task, name, kind.given(text), lambda model, _: kind.read(model, text)) is None:
         return None
     return kind(name, text, None, (text,))
 
