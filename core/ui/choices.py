@@ -27,7 +27,7 @@ _history = component("history")
 class Choices:
     """What one session has chosen. chosen: text by name. page: Streamlit's hash of the page that is open. link: as this
     run found it. known: every name that was asked for; drawn: those of this run. unheard: by name, the texts that the
-    browser may still tell, because it has not heard yet what came after. boxes: on which page each was filled last."""
+    browser may still tell, because it has not heard yet what came after."""
 
     chosen: dict[str, str] = field(default_factory=dict)
     page: str | None = None
@@ -35,7 +35,6 @@ class Choices:
     known: set[str] = field(default_factory=set)
     drawn: set[str] = field(default_factory=set)
     unheard: dict[str, set[str]] = field(default_factory=dict)
-    boxes: dict[str, str | None] = field(default_factory=dict)
 
 
 def _now() -> Choices:
@@ -180,15 +179,13 @@ def typed(name: str, key: str, default: str, longest: int | None = None) -> dict
     with another default stays chosen, though it is this one's."""
     text = said(name)
     text = default if text is None else text[:longest]
-    now = _now()
     if text != default:
         _settle(name, text, default)
     elif name in st.query_params:
         del st.query_params[name]
-    # Where it says so already it stays as it is: somebody may be typing. On another page it is another box.
-    if st.session_state.get(key) != text or now.boxes.get(key) != now.page:
-        st.session_state[key] = text
-        now.boxes[key] = now.page
+    # Set anew though it is that: where two runs follow at once, what the first one said of the box never reaches the
+    # browser, which would fill it with nothing and tell that. What somebody is typing stays: the box keeps it.
+    st.session_state[key] = text
 
     def changed() -> None:
         chosen = st.session_state[key]

@@ -160,7 +160,7 @@ def _position(key: str, pieces: Sequence[str], label: str, start: int = 0) -> in
     if len(pieces) < 2:
         return 0
     numbers = range(len(pieces))
-    # What was chosen for another text may be beyond this one.
-    if st.session_state.get(key) not in numbers:
-        st.session_state[key] = start
+    # What was chosen for another text may be beyond this one. Set anew in any case, as in `choices.typed`.
+    chosen = st.session_state.get(key)
+    st.session_state[key] = chosen if chosen in numbers else start
     return st.select_slider(label, numbers, format_func=lambda n: f"{n + 1} · {piece_text(pieces[n])}", key=key)
