@@ -14,7 +14,7 @@ from core.finetune.job import Job
 from core.finetune.results import Result
 from core.models.catalogue import default
 from core.models.vision import load_vision
-from core.models.vision.timm_adapter import new_head
+from core.models.vision.heads import new_head
 
 
 @cache

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from torchvision.transforms.functional import normalize
 
 from core.finetune.pictures import Pictures, enlarge, vary
+from core.models.vision.heads import answers
 from core.models.vision.timm_adapter import fused
 
 SIDES = (98, 112, 112, 140)  # px, one drawn for each batch
@@ -15,7 +16,7 @@ SIDE = 112  # px, for the evaluation
 
 
 class ClassTask:
-    """Cross-entropy of the class of varied pictures. module: pictures (B, 3, H, W), normalised, to logits.
+    """Cross-entropy of the class of varied pictures. module: a classifier of pictures (`vision.heads`).
 
     variation: strength of `pictures.vary`, None for pictures as they are. sides: px, one drawn for each batch. side:
     px, for the evaluation. sample: training pictures whose loss is measured as that of the held-out ones. answers: the
@@ -53,7 +54,7 @@ class ClassTask:
         device = next(module.parameters()).device
         labels = self.train.labels[items].to(device)
         with fused(module, device.type != "cpu"):  # there the fused backward pass takes a third longer
-            logits = module(seen.to(device)).float()
+            logits = answers(module, seen.to(device)).float()
         return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
@@ -96,5 +97,5 @@ def class_logits(
     device = next(module.parameters()).device
     found = []
     for images in pictures.images.split(128):
-        found.append(module(normalize(enlarge(images, side), mean, std).to(device)).float().cpu())
+        found.append(answers(module, normalize(enlarge(images, side), mean, std).to(device)).float().cpu())
     return torch.cat(found)

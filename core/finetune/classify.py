@@ -22,7 +22,7 @@ from core.finetune.class_task import ClassTask, class_logits
 from core.finetune.loop import Run, Settings
 from core.finetune.pictures import Pictures, read_pictures
 from core.models import catalogue, vision
-from core.models.vision.timm_adapter import new_head
+from core.models.vision.heads import new_head
 
 HELD_OUT, CALIBRATION = 2000, 500  # pictures; the temperature is fitted on the latter, a part of the former
 

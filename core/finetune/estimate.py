@@ -19,6 +19,7 @@ from core.models.catalogue import TaskName
 from core.models.loading import mixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel
+from core.models.vision.heads import without_memory
 
 MEASURED = 8  # items in a measured step
 OVERHEAD = 4.0  # seconds: loading the model, saving and measuring the result
@@ -34,18 +35,17 @@ class Cost:
 
 def copy_for(module: nn.Module, task: TaskName, method: str, classes: int, steps: int = 50, rank: int = 8) -> nn.Module:
     """A copy of a shared module, prepared for `method`."""
-    module = copy.deepcopy(module)
-    side(task).prepare(module, classes)
-    return methods.adapt(module, task, method, steps, rank)
+    return methods.adapt(side(task).prepare(copy.deepcopy(module), classes), task, method, steps, rank)
 
 
 def counts(module: nn.Module, task: TaskName, classes: int, rank: int) -> dict[str, Count]:
-    """How many parameters each method trains, of how many; without those that do not fit the model."""
-    found = {}
+    """How many parameters each method trains, of how many; without those that do not fit the model. Nothing is
+    computed, and no memory is taken."""
+    found, bare = {}, without_memory(module)
     for key in METHODS:
         # Ours and peft's word for a model that lacks what the method changes.
         with contextlib.suppress(ValueError, AttributeError):
-            found[key] = methods.count(copy_for(module, task, key, classes, rank=rank))
+            found[key] = methods.count(copy_for(bare, task, key, classes, rank=rank))
     return found
 
 

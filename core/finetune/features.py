@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from torchvision.transforms.functional import normalize as normalize_pixels
 
-from core.finetune.class_task import quality, shuffled
+from core.finetune.class_task import class_logits, quality, shuffled
 from core.finetune.looking import looking
-from core.finetune.pictures import enlarge
+from core.finetune.pictures import Pictures, enlarge
 from core.models.vision import VisionModel
+from core.models.vision.heads import head_of
 
 NEIGHBOURS = 10
 
@@ -27,6 +28,20 @@ def features(
             seen = normalize_pixels(enlarge(images[start : start + 64], side), model.mean, model.std).to(model.device)
             found.append(model.representation(model.tokens(seen)).float().cpu())
             tell(min(1.0, (start + 64) / len(images)))
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def read_by_head(model: VisionModel, images: Tensor, side: int) -> Tensor:
+    """What the linear head of a classifier is given of uint8 pictures (N, 3, S, S), whatever stands before it: (N, D),
+    on the CPU."""
+    found: list[Tensor] = []
+    watching = head_of(model.module).register_forward_pre_hook(lambda _, given: found.append(given[0].float().cpu()))
+    try:
+        with looking(model.module):
+            class_logits(model.module, Pictures(images, torch.zeros(len(images)), (), ""), model.mean, model.std, side)
+    finally:
+        watching.remove()
     return torch.cat(found)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -37,6 +38,9 @@ class PhotoFilm:
         return (self.folder / "axis.json").exists()
 
     def take(self, step: int, module: nn.Module) -> None:
+        if not self.model.one_grid:
+            return
+        module = module.get_base_model() if isinstance(module, PeftModel) else module  # what learns is inside
         model = replace(self.model.with_module(module), classes=())
         result = model.run(self.probe, self.side, "crop")
         if not result.traces:  # such models are not filmed, and the page says so
@@ -53,7 +57,7 @@ class SentenceFilm:
 
     def __init__(self, folder: Path, model: Translator, probe: str, target: str | None) -> None:
         self.folder, self.model, self.probe, self.target = folder / "film", model, probe, target
-        self.output = model.search(model.source_pieces(probe, target)[0])
+        self.output = model.search(model.source_pieces(probe, target)[0], target=target)
         self.folder.mkdir(exist_ok=True)
 
     def take(self, step: int, module: nn.Module) -> Translation:

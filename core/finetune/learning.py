@@ -88,8 +88,8 @@ class Learning(ABC, Generic[Data, Model]):
 
     @staticmethod
     @abstractmethod
-    def prepare(module: nn.Module, classes: int) -> None:
-        """Give it the head that its data asks for."""
+    def prepare(module: nn.Module, classes: int) -> nn.Module:
+        """The module with the head that its data asks for; it may be changed or taken apart."""
 
     @staticmethod
     def moves_attention(method: str) -> bool:
@@ -103,9 +103,10 @@ class Learning(ABC, Generic[Data, Model]):
 
     @staticmethod
     @abstractmethod
-    def save_whole(model: Model, job: Job, target: str, folder: Path) -> None:
-        """Write the model of a result as its own library does, in float16, with what `outside/load_*.py` must be told.
-        It is changed by that. Raises SidelightError `result.not_whole` where the library has no such model."""
+    def save_whole(model: Model, job: Job, target: str, folder: Path) -> str:
+        """Write the model of a result as its own library does, in float16, with what `outside/load_*.py` must be told;
+        the library's name. It is changed by that. Raises SidelightError `result.not_whole` where the library has no
+        such model."""
 
     @staticmethod
     @abstractmethod

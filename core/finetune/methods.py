@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from core.finetune import targets
 from core.models.catalogue import TaskName
 from core.models.prompts import add_prompts
-from core.models.vision.timm_adapter import add_registers, head_of
+from core.models.vision.heads import add_registers, head_name, head_of
 
 PROMPTS = 8  # learnt positions of prompt tuning
 
@@ -62,27 +63,16 @@ def paper(method: str, task: TaskName) -> tuple[str, str]:
     return PROMPT_PAPERS[task] if method == "prompt" else (METHODS[method].paper, METHODS[method].link)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Where the methods find what they change in the models of a task. linear, keys, forward: regular expressions of
-    module names, matched whole by peft. own: methods that need no peft, each with what makes its part learn in a frozen
-    module. peft: what else it is told."""
-
-    linear: str
-    keys: str
-    forward: str
-    own: dict[str, Callable[[Any], object]]
-    peft: dict[str, Any]
-
-
 def _head(module: Any) -> None:
     head_of(module).requires_grad_(True)
 
 
 def _decoder(module: Any) -> None:
-    """Its layers, not the embedding and the positions, which the encoder reads too."""
-    for name, parameter in module.get_decoder().named_parameters():
-        parameter.requires_grad_(not name.startswith("embed_"))
+    """Its layers; not its tables of pieces and places, which the encoder may read too, nor what writes the pieces."""
+    tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
+    shared = {id(p) for part in (*tables, module.get_output_embeddings()) if part for p in part.parameters()}
+    for parameter in module.get_decoder().parameters():
+        parameter.requires_grad_(id(parameter) not in shared)
 
 
 def _registers(module: Any) -> None:
@@ -90,66 +80,67 @@ def _registers(module: Any) -> None:
     _head(module)
 
 
-PARTS: dict[TaskName, Parts] = {
-    "vision": Parts(  # timm keeps query, key and value in one layer: IA3 scales all three
-        linear=r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
-        keys=r"blocks\.\d+\.attn\.qkv",
-        forward=r"blocks\.\d+\.mlp\.fc2",
-        own={"head": _head, "prompt": _registers},
-        peft={"modules_to_save": ["head"]},
-    ),
-    "translation": Parts(  # the second half of each is T5
-        linear=r".*\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
-        r"|.*Attention\.(q|k|v|o)|.*DenseReluDense\.w\w+",
-        keys=r".*\.layers\.\d+\..*(k_proj|v_proj)|.*Attention\.(k|v)",
-        forward=r".*\.layers\.\d+\.fc2|.*DenseReluDense\.wo",
-        own={"head": _decoder, "prompt": lambda module: add_prompts(module, PROMPTS)},
-        peft={"task_type": "SEQ_2_SEQ_LM"},
-    ),
+# By task the methods that need no peft, each with what makes its part learn in a frozen module; what peft is told.
+OWN: dict[TaskName, dict[str, Callable[[Any], object]]] = {
+    "vision": {"head": _head, "prompt": _registers},
+    "translation": {"head": _decoder, "prompt": lambda module: add_prompts(module, PROMPTS)},
+}
+PEFT: dict[TaskName, Callable[[nn.Module], dict[str, Any]]] = {
+    "vision": lambda module: {"modules_to_save": [head_name(module)]},
+    "translation": lambda module: {"task_type": "SEQ_2_SEQ_LM"},
 }
 
 
 def adapt(module: nn.Module, task: TaskName, method: str, steps: int, rank: int = 8) -> nn.Module:
     """The module to train, with everything frozen that `method` leaves alone. It works in place.
 
-    vision: a timm Vision Transformer with its new head, which every method trains. translation: a transformers
-    encoder-decoder. steps: of the whole run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method.
+    vision: a classifier of timm or transformers with its new head, which every method trains. translation: a
+    transformers encoder-decoder. steps: of the whole run (AdaLoRA plans its ranks over them). Raises KeyError for an
+    unknown method, ValueError for a model that lacks what it changes.
     """
     if method == "full":
         return module
     module.requires_grad_(False)
-    parts, model = PARTS[task], cast(PreTrainedModel, module)  # peft takes any module
-    if method in parts.own:
-        parts.own[method](module)
+    if method in OWN[task]:
+        OWN[task][method](module)
         return module
-    return get_peft_model(model, CONFIGS[method](parts, steps, rank))
+    config = CONFIGS[method](module, PEFT[task](module), steps, rank)
+    return get_peft_model(cast(PreTrainedModel, module), config)  # peft takes any module
 
 
-def _lora(parts: Parts, steps: int, rank: int) -> LoraConfig:
-    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=parts.linear, **parts.peft)
+def _lora(module: nn.Module, told: dict[str, Any], steps: int, rank: int) -> LoraConfig:
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets.linear(module, rank), **told)
 
 
-def _adalora(parts: Parts, steps: int, rank: int) -> AdaLoraConfig:
+def _adalora(module: nn.Module, told: dict[str, Any], steps: int, rank: int) -> AdaLoraConfig:
     """Two steps at least: importance is measured in one before ranks are given up in another. One rank to give up."""
+    first = max(rank + 1, 3 * rank // 2)
     return AdaLoraConfig(
-        init_r=max(rank + 1, 3 * rank // 2),
+        init_r=first,
         target_r=rank,
         lora_alpha=2 * rank,
-        target_modules=parts.linear,
+        target_modules=targets.linear(module, first),
         tinit=steps // 5,
         tfinal=2 * steps // 5,
         deltaT=max(1, steps // 20),
         total_step=max(2, steps),
-        **parts.peft,
+        **told,
     )
 
 
-def _ia3(parts: Parts, steps: int, rank: int) -> IA3Config:
-    both = rf"{parts.keys}|{parts.forward}"
-    return IA3Config(target_modules=both, feedforward_modules=parts.forward, **parts.peft)
+def _ia3(module: nn.Module, told: dict[str, Any], steps: int, rank: int) -> IA3Config:
+    """Where query, key and value are one layer, as timm's, it scales all three."""
+    forward = targets.forward(module)
+    both = f"{targets.keys(module)}|{forward}"
+    return IA3Config(target_modules=both, feedforward_modules=forward, **told)
 
 
-CONFIGS: dict[str, Callable[[Parts, int, int], PeftConfig]] = {"lora": _lora, "adalora": _adalora, "ia3": _ia3}
+Told = dict[str, Any]
+CONFIGS: dict[str, Callable[[nn.Module, Told, int, int], PeftConfig]] = {
+    "lora": _lora,
+    "adalora": _adalora,
+    "ia3": _ia3,
+}
 
 
 @dataclass(frozen=True)

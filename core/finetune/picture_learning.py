@@ -1,4 +1,4 @@
-"""A Vision Transformer learning classes."""
+"""A vision model learning classes."""
 
 import copy
 from pathlib import Path
@@ -19,7 +19,7 @@ from core.finetune.calibration import (
 )
 from core.finetune.class_task import ClassTask, class_logits, confusion, quality
 from core.finetune.data.dataset import PictureData
-from core.finetune.features import HeadTask, features, fit_head, nearest
+from core.finetune.features import HeadTask, fit_head, nearest, read_by_head
 from core.finetune.film import PhotoFilm
 from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
@@ -27,7 +27,7 @@ from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed,
 from core.finetune.pictures import Pictures
 from core.models.loading import mixed
 from core.models.vision import VisionModel, load_vision
-from core.models.vision.timm_adapter import head_of, new_head, save_timm
+from core.models.vision.heads import for_classes, head_of, new_head, save_whole
 from core.tasks import TASKS
 
 VARIATION = 0.3  # of pictures; the bundled classifier, with many more steps, was trained with 1
@@ -44,10 +44,10 @@ class PictureLearning(Learning[PictureData, VisionModel]):
 
     def __init__(self, folder: Path, job: Job, data: PictureData) -> None:
         self.job, self.data = job, data
-        self.base = load_vision(job.base)
-        module = self.base.module
+        base = load_vision(job.base)
         torch.manual_seed(job.seed)
-        head = new_head(module, len(data.train.classes))
+        self.base = for_classes(base, data.train.classes)
+        module = self.base.module
         judged = interim_pictures(data, job.seed)
         self.interim, self.side = len(judged), side_of(self.base, job)
         self.film = PhotoFilm(folder, self.base, self._probe(folder))
@@ -57,7 +57,7 @@ class PictureLearning(Learning[PictureData, VisionModel]):
             self.task = self._head_task(judged)
             return
         steps = -(-len(data.train) // job.batch) * job.epochs
-        fit_head(head, self.known, data.train.labels)
+        fit_head(head_of(module), self.known, data.train.labels)
         self.whole = methods.adapt(module, "vision", job.method, steps, job.rank)
         if job.method == "prompt":  # the head reads CLS as it is with the prompts beside it
             fit_head(head_of(self.whole), self._features(data.train.images), data.train.labels)
@@ -71,9 +71,9 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         return Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
 
     def _features(self, images: Tensor) -> Tensor:
-        """Of the base as it is now."""
+        """What the head is given by the base as it is now."""
         with mixed(self.job.precision):
-            return features(self.base, images, self.side)
+            return read_by_head(self.base, images, self.side)
 
     def _head_task(self, judged: Pictures) -> HeadTask:
         job, train = self.job, self.data.train
@@ -161,8 +161,8 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         return found, ", ".join(found.train.classes)
 
     @staticmethod
-    def prepare(module: nn.Module, classes: int) -> None:
-        new_head(module, classes)
+    def prepare(module: nn.Module, classes: int) -> nn.Module:
+        return new_head(module, classes)
 
     @staticmethod
     def moves_attention(method: str) -> bool:
@@ -173,15 +173,13 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         return False
 
     @staticmethod
-    def save_whole(model: VisionModel, job: Job, target: str, folder: Path) -> None:
-        side = side_of(model, job)
-        save_timm(model.module.half(), folder, side, label_names=model.classes, temperature=model.temperature)
+    def save_whole(model: VisionModel, job: Job, target: str, folder: Path) -> str:
+        return save_whole(model, side_of(model, job), folder)
 
     @staticmethod
     def trial(model: VisionModel, job: Job, data: PictureData, count: int) -> ClassTask | HeadTask:
         """A head alone computes features, as an evaluation does: its steps take no time beside them."""
-        module = copy.deepcopy(model.module)
-        new_head(module, len(data.train.classes))
+        module = new_head(copy.deepcopy(model.module), len(data.train.classes))
         some = data.train.part(torch.arange(min(count, len(data.train))))
         whole = methods.adapt(module, "vision", job.method, 50, job.rank)
         return class_task(whole, model, job, some, some)

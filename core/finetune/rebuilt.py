@@ -21,7 +21,7 @@ def write_model(sent: Sent, folder: Path) -> None:
     """What loads as a model. Raises SidelightError `model.not_its_base` where a tensor's name or shape is not what this
     method makes of this base."""
     if side(sent.job.task).ships_whole(sent.job.method):
-        model: Any = TASKS[sent.job.task].load(sent.base.key)
+        model: Any = TASKS[sent.job.task].load(sent.card.base)
         copies = {name: value.clone() for name, value in model.module.state_dict().items()}  # as a result is written
         model.module.save_pretrained(folder, state_dict=copies)
         model.tokenizer.save_pretrained(folder)
@@ -38,8 +38,8 @@ def write_model(sent: Sent, folder: Path) -> None:
 def _write_settings(sent: Sent, folder: Path) -> Shapes:
     """`adapter_config.json` where peft needs one; the shapes that the weights must have."""
     job = sent.job
-    module = TASKS[job.task].load(sent.base.key).module
-    side(job.task).prepare(module, len(sent.classes.classes) if sent.classes else 0)
+    module = TASKS[job.task].load(sent.card.base).module
+    module = side(job.task).prepare(module, len(sent.classes.classes) if sent.classes else 0)
     try:
         adapted = methods.adapt(module, job.task, job.method, steps=100, rank=job.rank)
     except (ValueError, AttributeError) as error:  # ours and peft's word for a model without such layers

@@ -9,28 +9,42 @@ from torch import nn
 from torch.nn import functional
 
 from core.finetune.parallel import Pair, by_direction
+from core.finetune.told import LONGEST, Told, source_text
 from core.models.decoding import NoLoops
+from core.models.families import positions
 from core.models.prompts import prompt_ids
 from core.models.tokenizing import LOCK
 
 BATCH = 64  # sentences
 
 
-def translate_all(module: Any, tokenizer: Any, pairs: Sequence[Pair], beams: int = 5) -> list[str]:
-    """The model's translation of each pair's source, in their order. Sentences of similar length run together."""
+def translate_all(
+    module: Any, tokenizer: Any, pairs: Sequence[Pair], beams: int = 5, how: Told | None = None
+) -> list[str]:
+    """The model's translation of each pair's source, in their order. Sentences of similar length run together. how: the
+    model is told what to write; None for the tag of each pair."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].source))
     found = [""] * len(pairs)
     prompts = torch.tensor([prompt_ids(module)], dtype=torch.long)
+    longest = min(LONGEST, (positions(module.config) or LONGEST + 1) - 1)
+    first = {} if how is None or how.first is None else {"forced_bos_token_id": how.first}
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             with LOCK:
-                batch = tokenizer([pairs[i].tagged for i in chosen], return_tensors="pt", padding=True)
+                if how and how.source:
+                    tokenizer.src_lang = how.source
+                batch = tokenizer([source_text(pairs[i], how) for i in chosen], return_tensors="pt", padding=True)
             source = torch.cat([prompts.expand(len(chosen), -1), batch.input_ids], 1).to(module.device)
             mask = functional.pad(batch.attention_mask, (prompts.shape[1], 0), value=1).to(module.device)
             rule = NoLoops(source, mask)
             output = module.generate(
-                input_ids=source, attention_mask=mask, num_beams=beams, max_new_tokens=128, logits_processor=[rule]
+                input_ids=source,
+                attention_mask=mask,
+                num_beams=beams,
+                max_new_tokens=longest,
+                logits_processor=[rule],
+                **first,
             )
             for index, text in zip(chosen, tokenizer.batch_decode(output, skip_special_tokens=True), strict=True):
                 found[index] = text

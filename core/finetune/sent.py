@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -23,8 +24,9 @@ from core.finetune.data.archives import DAMAGED
 from core.finetune.data.dataset import clean
 from core.finetune.methods import METHODS
 from core.finetune.sides import side
-from core.models import catalogue
-from core.models.catalogue import ModelCard, TaskName
+from core.models import catalogue, hub
+from core.models.catalogue import TaskName
+from core.tasks import TASKS
 
 FILES = 30  # in the archive, at most
 RECORD = 200_000  # bytes of a JSON file
@@ -119,7 +121,6 @@ class Sent:
     job: SentJob
     result: SentResult
     classes: SentClasses | None
-    base: ModelCard
     file: str
     weights: bytes
     tensors: dict[str, Tensor]
@@ -144,19 +145,17 @@ def _read(archive: zipfile.ZipFile) -> Sent:
         classes = SentClasses.model_validate_json(_small(archive, files["classes.json"]))
         if len(set(classes.classes)) < len(classes.classes):
             raise ValueError("two classes of one name")
-    base = catalogue.card(card.base)
-    if base is None or base.task != card.task:
-        raise SidelightError("result.no_base", base=card.base[:80])
+    largest = ROOM * _weights_of(card.base, card.task) + SPARE
     if job.task != card.task or job.base != card.base or job.method not in METHODS:
         raise ValueError("the records do not agree")
     (file,) = WEIGHTS & files.keys()
-    weights = _bounded(archive, files[file], _largest(base))
+    weights = _bounded(archive, files[file], largest)
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise ValueError("other weights")
     tensors = load_tensors(weights)
     if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in tensors.values()):
         raise ValueError("a weight is no number")
-    return Sent(card, job, result, classes, base, file, weights, tensors)
+    return Sent(card, job, result, classes, file, weights, tensors)
 
 
 def _listed(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -187,13 +186,27 @@ def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> byt
     return content
 
 
-def _largest(base: ModelCard) -> int:
-    """Bytes that no result of this base exceeds: of the model that all began with."""
-    seen: list[str] = []
-    while base.base and base.key not in seen and (lower := catalogue.card(base.base)):
-        seen.append(base.key)
-        base = lower
-    return ROOM * Path(base.weights).stat().st_size + SPARE
+def _weights_of(base: str, task: TaskName) -> int:
+    """Bytes of the model that all began with: bundled, a folder of this machine, or fetched from the hub. Raises
+    SidelightError `result.no_base` where it, or what was made from it, is not here."""
+    name, seen = base, set[str]()
+    while (card := catalogue.card(name)) and card.task == task and card.base and name not in seen:
+        seen.add(name)
+        name = card.base
+    if card:
+        files = [Path(card.weights)] if card.task == task else []
+    else:
+        files = list(_folder(name, task).glob("*.safetensors"))
+    if not files:
+        raise SidelightError("result.no_base", base=base[:80])
+    return sum(file.stat().st_size for file in files)
+
+
+def _folder(name: str, task: TaskName) -> Path:
+    try:
+        return catalogue.folder(name) or hub.cached(TASKS[task].repository(name))
+    except (SidelightError, LocalEntryNotFoundError, HFValidationError) as error:
+        raise SidelightError("result.no_base", base=name[:80]) from error
 
 
 def shapes_of(tensors: dict[str, Any]) -> dict[str, tuple[int, ...]]:

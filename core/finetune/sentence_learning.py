@@ -22,6 +22,7 @@ from core.finetune.job import Job, write_json
 from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import scores, translate_all
+from core.finetune.told import Told, encode, told
 from core.finetune.translation_task import TranslationTask
 from core.models.prompts import prompt_ids, without_prompts
 from core.models.translation import Translator, load_translator
@@ -35,18 +36,30 @@ class SentenceLearning(Learning[PairData, Translator]):
 
     task: "ScoredTask"
     film: SentenceFilm
+    how: Told
 
     def __init__(self, folder: Path, job: Job, data: PairData) -> None:
-        self.job, self.data, self.target = job, data, data.train[0].tag or ""
-        self.base = load_translator(job.base)
+        self.job, self.data, self.base = job, data, load_translator(job.base)
+        self.how = told(self.base, data.language)
+        self.target = self.how.target
         torch.manual_seed(job.seed)
         self.film = SentenceFilm(folder, self.base, job.probe or data.held_out[0].source, self.target)
         judged = data.held_out[: TASKS["translation"].interim]
         self.interim = len(judged)
         tokenizer = self.base.tokenizer
-        longest = sorted(len(tokenizer(pair.tagged).input_ids) for pair in data.train)[int(0.9 * len(data.train))]
+        longest = sorted(len(source) for source, _ in encode(tokenizer, data.train, self.how))[
+            int(0.9 * len(data.train))
+        ]
         self.task = ScoredTask(
-            self.base.module, tokenizer, data.train, judged, job.seed, job.batch * longest, job.smoothing, job.varied
+            self.base.module,
+            tokenizer,
+            data.train,
+            judged,
+            job.seed,
+            job.batch * longest,
+            job.smoothing,
+            job.varied,
+            how=self.how,
         )
         self.task.sample = [data.train[n] for n in sample_order(len(data.train), job).tolist()]
         steps = job.epochs * len(self.task.batches(0))
@@ -74,7 +87,8 @@ class SentenceLearning(Learning[PairData, Translator]):
             save_file(changed(module), folder / "model.safetensors")
 
     def measure(self, model: Translator) -> dict[str, float]:
-        return scores(translate_all(model.module, model.tokenizer, self.data.held_out, beams=1), self.data.held_out)
+        outputs = translate_all(model.module, model.tokenizer, self.data.held_out, beams=1, how=self.how)
+        return scores(outputs, self.data.held_out)
 
     def forgetting(self, model: Translator) -> Forgetting:
         """Of the captions, in all languages that the bundled translator knows; nothing for one without them."""
@@ -88,15 +102,16 @@ class SentenceLearning(Learning[PairData, Translator]):
         return sets.pairs_from_path(path, language, seed), path.stem
 
     @staticmethod
-    def prepare(module: nn.Module, classes: int) -> None:
+    def prepare(module: nn.Module, classes: int) -> nn.Module:
         """Its head writes any word already."""
+        return module
 
     @staticmethod
     def ships_whole(method: str) -> bool:
         return method in ("full", "head")
 
     @staticmethod
-    def save_whole(model: Translator, job: Job, target: str, folder: Path) -> None:
+    def save_whole(model: Translator, job: Job, target: str, folder: Path) -> str:
         ids, module, told = prompt_ids(model.module), model.module, model.how_told(target)
         if ids:
             if not isinstance(module, MarianMTModel):
@@ -105,12 +120,16 @@ class SentenceLearning(Learning[PairData, Translator]):
         write_json(folder / "told.json", told | {"ids": ids + told["ids"]})
         module.half().save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
+        return "transformers"
 
     @staticmethod
     def trial(model: Translator, job: Job, data: PairData, count: int) -> "ScoredTask":
         module, some = copy.deepcopy(model.module), data.train[:count]
         whole = methods.adapt(module, "translation", job.method, 50, job.rank)
-        return ScoredTask(whole, model.tokenizer, some, some, tokens=10**6, smoothing=job.smoothing, varied=False)
+        how = told(model, data.language)
+        return ScoredTask(
+            whole, model.tokenizer, some, some, tokens=10**6, smoothing=job.smoothing, varied=False, how=how
+        )
 
     @staticmethod
     def passes(job: Job, training: int, held_out: int, evaluations: int) -> tuple[int, int]:
@@ -130,6 +149,6 @@ class ScoredTask(TranslationTask):
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         loss = self.loss_of(module, self.held_out)
-        self.answers = translate_all(module, self.tokenizer, self.held_out, beams=1)
+        self.answers = translate_all(module, self.tokenizer, self.held_out, beams=1, how=self.how)
         known = {"training_loss": self.loss_of(module, self.sample)} if self.sample else {}
         return {"loss": loss, **known, **scores(self.answers, self.held_out)}

@@ -13,18 +13,18 @@ from transformers import MarianTokenizer
 
 from core.finetune import parallel
 from core.finetune.parallel import Pair
+from core.finetune.told import Ids, Told, encode
 from core.models.prompts import prompt_ids
-from core.models.tokenizing import encode_targets
 
 IGNORED = -100  # a position without a label
-Ids = tuple[list[int], list[int]]  # of source and target
 
 
 class TranslationTask:
     """Label-smoothed cross-entropy of the target's pieces, with the source varied anew in each epoch.
 
     rdrop: weight of R-Drop (see `_rdrop`), 0 for none. piece_dropout: share of the sentences whose pieces are drawn at
-    random, 0 for none (see `sampling`). varied: whether names, numbers and capitals are varied (`parallel.vary`).
+    random, 0 for none (see `sampling`). varied: whether names, numbers and capitals are varied (`parallel.vary`). how:
+    the model is told what to write; None for the tag of each pair.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class TranslationTask:
         varied: bool = True,
         rdrop: float = 0.0,
         piece_dropout: float = 0.0,
+        how: Told | None = None,
     ) -> None:
         self.module, self.tokenizer, self.train, self.held_out = module, tokenizer, train, held_out
         self.seed, self.tokens, self.smoothing, self.varied = seed, tokens, smoothing, varied
-        self.rdrop, self.piece_dropout = rdrop, piece_dropout
+        self.rdrop, self.piece_dropout, self.how = rdrop, piece_dropout, how
         self.ids: list[Ids] = []
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -52,11 +53,11 @@ class TranslationTask:
         if self.varied:
             same = parallel.by_direction(pairs)
             pairs = [parallel.vary(pair, draw.choice(same[pair.direction]), draw) for pair in pairs]
-        self.ids = _encode(self.tokenizer, pairs)
+        self.ids = encode(self.tokenizer, pairs, self.how)
         if self.piece_dropout:
             sentencepiece.set_random_generator_seed(seed + 1)  # the same draws on every process and after resuming
             drawn = [i for i in range(len(pairs)) if draw.random() < self.piece_dropout]
-            for i, ids in zip(drawn, _encode(sampling(self.tokenizer), [pairs[i] for i in drawn]), strict=True):
+            for i, ids in zip(drawn, encode(sampling(self.tokenizer), [pairs[i] for i in drawn]), strict=True):
                 self.ids[i] = ids
         return parallel.batches([max(len(source), len(target)) for source, target in self.ids], self.tokens, seed)
 
@@ -71,7 +72,7 @@ class TranslationTask:
 
     def loss_of(self, module: nn.Module, pairs: Sequence[Pair]) -> float:
         """Cross-entropy a piece of these pairs as they are, nats, not smoothed."""
-        ids = _encode(self.tokenizer, pairs)
+        ids = encode(self.tokenizer, pairs, self.how)
         lengths = [max(len(source), len(target)) for source, target in ids]
         sums = [self._loss(module, [ids[i] for i in batch], 0.0) for batch in parallel.batches(lengths, 4000, 0)]
         return float(sum(s[0] for s in sums)) / sum(s[1] for s in sums)
@@ -135,14 +136,6 @@ def sampling(tokenizer: MarianTokenizer) -> MarianTokenizer:
     )
     found.current_spm = found.spm_source
     return found
-
-
-def _encode(tokenizer: MarianTokenizer, pairs: Sequence[Pair]) -> list[Ids]:
-    if not pairs:
-        return []
-    sources = tokenizer([pair.tagged for pair in pairs], truncation=True, max_length=128).input_ids
-    targets = encode_targets(tokenizer, [pair.target for pair in pairs], truncation=True, max_length=128)
-    return list(zip(sources, targets, strict=True))
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

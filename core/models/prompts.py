@@ -21,7 +21,9 @@ class PromptedEmbedding(nn.Module):
         super().__init__()
         self.embedding, self.size = embedding, embedding.num_embeddings
         common = torch.randperm(min(COMMON, self.size))[:count]  # vocabularies list their most frequent pieces first
-        self.prompts = nn.Parameter(embedding.weight.detach()[common].clone())
+        self.prompts = nn.Parameter(
+            embedding(common.to(embedding.weight.device)).detach().clone()
+        )  # scaled, where it scales
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, N) -> (B, N, D)"""
@@ -32,9 +34,10 @@ class PromptedEmbedding(nn.Module):
 
 def add_prompts(module: PreTrainedModel, count: int) -> nn.Parameter:
     """Learnt positions that a source sentence can begin with (`prompt_ids`), and the parameter (count, D)."""
-    encoder = module.get_encoder()
-    encoder.embed_tokens = PromptedEmbedding(encoder.embed_tokens, count)
-    return encoder.embed_tokens.prompts
+    encoder: Any = module.get_encoder()
+    prompted = PromptedEmbedding(encoder.get_input_embeddings(), count)
+    encoder.set_input_embeddings(prompted)
+    return prompted.prompts
 
 
 def prompt_ids(module: nn.Module) -> list[int]:

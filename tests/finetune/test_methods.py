@@ -22,7 +22,7 @@ from core.finetune.loop import Run
 from core.finetune.sides import open_learning, side
 from core.models.translation import Translator
 from core.models.vision import VisionModel
-from core.models.vision.timm_adapter import add_registers
+from core.models.vision.heads import add_registers
 from core.tasks import TASKS
 from tests.finetune import models
 from tests.finetune.models import HIDDEN, LAYERS, WIDTH, base, data_of, in_place, job, loaded, run_of, tiny_vision

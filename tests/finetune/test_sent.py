@@ -24,7 +24,7 @@ from core.finetune.sentence_learning import SentenceLearning
 from core.models import catalogue
 from core.models.translation import load_translator
 from core.models.vision import load_vision
-from core.models.vision.timm_adapter import new_head
+from core.models.vision.heads import new_head
 from tests.finetune.test_results import Contents, contents, packed, refused, runs, with_json, zipped  # noqa: F401
 
 SECONDS, BYTES = 5, 300_000_000

@@ -15,7 +15,6 @@ from core.attention.methods import METHODS, explain, refusal
 from core.errors import SidelightError
 from core.models.subjects import vision_subject
 from core.models.vision import VisionModel, from_transformers, load_vision
-from core.models.vision.timm_adapter import new_head
 from tests.models import hub
 
 SIZE = {"height": SIDE, "width": SIDE}
@@ -123,10 +122,3 @@ def test_a_language_model_is_no_vision_model(tmp_path: Path) -> None:
     ).save_pretrained(tmp_path)
     with pytest.raises(SidelightError):
         load_vision(tmp_path)
-
-
-def test_new_classes_are_refused_in_a_sentence() -> None:
-    found = opened("ViTForImageClassification")
-    assert not found.can_learn
-    with pytest.raises(SidelightError, match="not fine-tuned here"):
-        new_head(found.module, 3)

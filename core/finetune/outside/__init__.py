@@ -24,9 +24,9 @@ def write(run: Path, folder: Path) -> None:
     if card is None or result is None:
         raise SidelightError("model.run_gone", name=run.name)
     job = results.job_of(run)
-    side(job.task).save_whole(TASKS[job.task].load_card(card), job, result.target, folder)
-    (folder / "load.py").write_bytes((SCRIPTS / f"load_{job.task}.py").read_bytes())
-    (folder / "README.md").write_text(card_text(run, job, result), "utf-8")
+    library = side(job.task).save_whole(TASKS[job.task].load_card(card), job, result.target, folder)
+    (folder / "load.py").write_bytes((SCRIPTS / f"load_{job.task}_{library}.py").read_bytes())
+    (folder / "README.md").write_text(card_text(run, job, result, library), "utf-8")
 
 
 def pack(run: Path) -> bytes:

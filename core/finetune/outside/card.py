@@ -14,7 +14,6 @@ from core.models.evidence import wilson
 from core.tasks import TASKS, Metric
 
 KINDS = {"vision": "image-classification", "translation": "translation"}  # what the hub calls them
-LIBRARIES = {"vision": "timm", "translation": "transformers"}
 SETTINGS = (
     "epochs",
     "batch",
@@ -30,15 +29,21 @@ SETTINGS = (
 )
 
 
-def card_text(run: Path, job: Job, result: Result) -> str:
+def card_text(run: Path, job: Job, result: Result, library: str) -> str:
     base = catalogue.card(job.base)
-    parts = [_head(job), f"# {job.title}", _what(job, result, base), _quality(run, job, result), _course(run, job)]
+    parts = [
+        _head(job, library),
+        f"# {job.title}",
+        _what(job, result, base),
+        _quality(run, job, result),
+        _course(run, job),
+    ]
     return "\n\n".join([*parts, _limits(result, base)]) + "\n"
 
 
-def _head(job: Job) -> str:
+def _head(job: Job, library: str) -> str:
     """What the hub reads: a base is named where it is on the hub."""
-    lines = ["license: other", f"library_name: {LIBRARIES[job.task]}", f"pipeline_tag: {KINDS[job.task]}"]
+    lines = ["license: other", f"library_name: {library}", f"pipeline_tag: {KINDS[job.task]}"]
     if catalogue.card(job.base) is None:
         lines.append(f"base_model: {job.base}")
     return "\n".join(["---", *lines, "tags: [sidelight]", "---"])

@@ -17,9 +17,10 @@ from core.errors import SidelightError
 from core.models import catalogue, hub, loading
 from core.models.evidence import Enough
 from core.models.vision.checkpoint import trained_module
+from core.models.vision.heads import add_registers, for_classes
 from core.models.vision.model import VisionModel
 from core.models.vision.pyramid import from_timm_pyramid, from_transformers_pyramid
-from core.models.vision.timm_adapter import add_registers, from_timm, new_head
+from core.models.vision.timm_adapter import from_timm
 from core.models.vision.transformers_adapter import automatic, from_transformers, read_transformers
 
 WEIGHTS = "model.safetensors"
@@ -55,10 +56,10 @@ def load_vision_card(card: catalogue.ModelCard) -> VisionModel:
 
 def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
     """The model as fine-tuning left it in `folder`: `classes.json` beside an adapter of peft's or the tensors that
-    changed. It changes `model`'s own module. Raises SidelightError `model.not_its_base`."""
+    changed. It changes `model`'s own module. Raises SidelightError `model.not_its_base`, `model.cannot_learn`."""
     named = json.loads((folder / "classes.json").read_text("utf-8"))
+    model = for_classes(model, named["classes"])
     module = model.module
-    new_head(module, len(named["classes"]))
     if (folder / "adapter_config.json").exists():
         module = PeftModel.from_pretrained(module, folder).merge_and_unload()
     else:
@@ -68,8 +69,8 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
         loading.load_part(module, changed, name)
     learnt = model.with_module(module.eval().to(loading.device()))
     enough = Enough(**named["evidence"]) if named.get("evidence") else None
-    known = {"classes": tuple(named["classes"]), "temperature": named["temperature"], "enough": enough}
-    return replace(learnt, name=name, learnt_at=_settings(folder, "job.json").get("side", 0), **known)
+    side = _settings(folder, "job.json").get("side", 0)
+    return replace(learnt, name=name, learnt_at=side, temperature=named["temperature"], enough=enough)
 
 
 def _hub_name(name: str) -> str:

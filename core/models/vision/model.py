@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
 from PIL import Image
@@ -162,8 +162,6 @@ class VisionModel(ABC):
     def one_grid(self) -> bool:
         """Whether all layers attend on the same positions."""
         return True
-
-    can_learn: ClassVar[bool] = False  # whether fine-tuning knows how to give it other classes
 
     @abstractmethod
     def with_module(self, module: nn.Module) -> Self:

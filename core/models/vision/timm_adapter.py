@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self, cast
 
 import torch
 from timm.layers import LayerScale
-from timm.models import save_for_hf
 from timm.models.eva import EvaBlockPostNorm
 from timm.models.vision_transformer import ResPostBlock
 from timm.models.vision_transformer_relpos import ResPostRelPosBlock
@@ -25,8 +23,6 @@ TOKENS = {"cls_token": "CLS", "dist_token": "distillation", "reg_token": "regist
 
 @dataclass(eq=False)
 class TimmVision(VisionModel):
-    can_learn = True
-
     @property
     def _timm(self) -> Any:
         """timm's models share names, not a type."""
@@ -193,16 +189,6 @@ def fused(module: nn.Module, on: bool) -> Iterator[None]:
             part.fused_attn = was
 
 
-def save_timm(module: nn.Module, folder: Path, side: int, **told: Any) -> None:
-    """Write it as `timm.create_model("local-dir:...")` reads it, with the side in px that it was trained at, and what
-    else `config.json` tells."""
-    model: Any = module
-    count = getattr(model, "num_reg_tokens", 0)  # those that `add_registers` made are no argument yet
-    added = {"reg_tokens": count, "no_embed_class": model.no_embed_class} if count else {}
-    data = {"input_size": (3, side, side), "crop_pct": 1.0}
-    save_for_hf(model, str(folder), told, added, safe_serialization=True, data_config=data)
-
-
 def _projection(block: nn.Module) -> Tensor | None:
     """x + ls1(attn(norm1(x))): what LayerScale multiplies belongs to the projection. EVA and BEiT name it gamma_1.
     A norm or a gate on the way is not linear."""
@@ -214,48 +200,3 @@ def _projection(block: nn.Module) -> Tensor | None:
     scale = getattr(block, "ls1", None)
     gamma = scale.gamma if isinstance(scale, LayerScale) else getattr(block, "gamma_1", None)
     return weight.detach() if gamma is None else (gamma[:, None] * weight).detach()
-
-
-# What fine-tuning changes
-
-
-def new_head(module: nn.Module, classes: int) -> nn.Module:
-    """Give a timm model an untrained classifier of so many classes, on the device where its blocks are, and return
-    it. Raises SidelightError `model.cannot_learn` for a model of another library."""
-    model: Any = module
-    if not hasattr(model, "reset_classifier"):
-        raise SidelightError("model.cannot_learn", name=type(module).__name__)
-    device = next(model.blocks.parameters()).device
-    model.reset_classifier(classes)
-    model.to(device)
-    return model.get_classifier()
-
-
-def head_of(module: nn.Module) -> nn.Module:
-    model: Any = module
-    return model.get_classifier()
-
-
-def add_registers(module: nn.Module, count: int) -> nn.Parameter:
-    """Learnt tokens between CLS and the patches, as timm's own register tokens, and the parameter (1, count, D).
-
-    CLS takes its position embedding with it, so that with no register added the model computes what it did before.
-    """
-    model: Any = module
-    if model.num_prefix_tokens > 1:
-        raise ValueError("the model already has tokens besides CLS before its patches")
-    with torch.no_grad():
-        if not model.no_embed_class and model.pos_embed is not None:
-            prefix = model.num_prefix_tokens
-            if prefix:
-                model.cls_token.add_(model.pos_embed[:, :1])
-            model.pos_embed = nn.Parameter(model.pos_embed[:, prefix:].clone(), requires_grad=False)
-            model.no_embed_class = True
-    width = model.num_features
-    model.reg_token = nn.Parameter(torch.randn(1, count, width, device=next(module.parameters()).device) * 0.02)
-    model.num_reg_tokens = count
-    model.num_prefix_tokens += count
-    for block in model.blocks:
-        if hasattr(block.attn, "num_prefix_tokens"):
-            block.attn.num_prefix_tokens += count
-    return model.reg_token

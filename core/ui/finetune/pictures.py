@@ -8,12 +8,12 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
-from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune.data import PictureData
 from core.finetune.job import Job
 from core.finetune.picture_learning import interim_pictures
 from core.models.vision import VisionModel
+from core.models.vision.heads import check_can_learn
 from core.ui import evidence, linked, photos, work
 from core.ui.explain.heads import say_sampled
 from core.ui.finetune import drift
@@ -24,7 +24,7 @@ from core.ui.plain import plain
 from core.views.film import Film, film_photo
 from core.views.finetune import confusion
 
-SIDES = (98, 112, 168, 224)  # px
+SIDE, LARGEST = 112, 256  # px: the usual one, of models that take it, and the largest that is offered
 MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
@@ -74,18 +74,18 @@ class PictureSide(Side[PictureData, VisionModel]):
         return len(data.train.classes)
 
     def check(self, model: VisionModel) -> None:
-        if not model.can_learn:
-            raise SidelightError("model.cannot_learn", name=model.name)
+        check_can_learn(model)
 
     def warn(self, model: VisionModel, data: PictureData) -> None:
         """Any picture can be learnt."""
 
     def settings(self, job: Job, model: VisionModel, place: Any) -> Job:
-        sides = [size for size in SIDES if size in model.sizes] or [model.default_size]
+        sides = [size for size in model.sizes if size <= LARGEST] or [model.default_size]
+        usual = next((size for size in (SIDE, model.default_size) if size in sides), sides[-1])
         side = place.select_slider(
             say("finetune.side"),
             sides,
-            112 if 112 in sides else sides[0],
+            usual,
             key="side",
             help=say("finetune.side_help"),
         )

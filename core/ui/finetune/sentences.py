@@ -11,6 +11,7 @@ from core.finetune import results
 from core.finetune.data import PairData
 from core.finetune.job import Job
 from core.finetune.parallel import TAGS
+from core.finetune.told import languages, written
 from core.models.tokenizing import unknown_letters
 from core.models.translation import Translation, Translator
 from core.ui import background, linked, readable, sentences, work
@@ -40,11 +41,11 @@ class SentenceSide(Side[PairData, Translator]):
         )
         collection = sets.COLLECTIONS[name]
         st.caption(say(f"finetune.collection_{name}_help"))
-        codes = [code for code in collection.languages if TAGS[code] in targets]
+        codes = [code for code in collection.languages if not targets or written(targets, code)]
         if not codes:
             st.info(say("finetune.no_language"))
             return None
-        code = _language(codes)
+        code = _language(codes, targets)
         count = st.slider(
             say("finetune.count"), 20, collection.most, min(200, collection.most), 20, key=f"data_count_{name}"
         )
@@ -52,7 +53,7 @@ class SentenceSide(Side[PairData, Translator]):
         return Chosen(found, f"{say(f'finetune.collection_{name}')} → {code}")
 
     def own(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
-        code = _language([code for code, tag in TAGS.items() if tag in targets]) if targets else ""
+        code = _language(languages(targets), targets) if targets else ""
         given = st.file_uploader(
             say("finetune.table"),
             TABLE_TYPES,
@@ -136,10 +137,9 @@ class SentenceSide(Side[PairData, Translator]):
         drift.grids(folder, self.card, f"{self.task}_{kind}", moved)
 
 
-def _language(codes: list[str]) -> str:
-    return st.selectbox(
-        say("input.target"), codes, format_func=lambda code: sentences.target_name(TAGS[code]), key="data_language"
-    )
+def _language(codes: list[str], targets: tuple[str, ...]) -> str:
+    names = {code: sentences.target_name(written(targets, code) or TAGS[code]) for code in codes}
+    return st.selectbox(say("input.target"), codes, format_func=names.__getitem__, key="data_language")
 
 
 def _forced(base: str, tuned: str, sentence: str, target: str | None) -> tuple[Translation, Translation]:
@@ -148,7 +148,7 @@ def _forced(base: str, tuned: str, sentence: str, target: str | None) -> tuple[T
 
     def read(_: background.OnStep) -> tuple[Translation, Translation]:
         sources = [model.source_pieces(sentence, target) for model in models]
-        output = models[0].search(sources[0][0])
+        output = models[0].search(sources[0][0], target=target)
         before, after = (model.read(*source, output) for model, source in zip(models, sources, strict=True))
         return before, after
 
