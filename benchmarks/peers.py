@@ -54,9 +54,14 @@ class Contest:
         print(f"\n{self.title}; the plain pass takes {seconds['plain'] * 1e3:.1f} ms\n")
         print("| | time / plain | memory, MB | away | what is shown |\n|---|---|---|---|---|")
         for name, run in self.runs.items():
-            memory, away = peak_bytes(run) / 1e6, self.away.get(name)
+            memory, away = peak_bytes(partial(_with_gradients, run)) / 1e6, self.away.get(name)
             error = "" if away is None else f"{away:.0e}"
             print(f"| {name} | {seconds[name] / seconds['plain']:.2f} | {memory:.1f} | {error} | {self.shows[name]} |")
+
+
+def _with_gradients(run: Callable[[], Any]) -> None:
+    with torch.inference_mode(False), torch.enable_grad():
+        run()
 
 
 def installed() -> dict[str, Any]:
@@ -67,7 +72,6 @@ def installed() -> dict[str, Any]:
             found[name] = import_module(name)
         except ImportError as error:
             print(f"left out: {name} ({error}); see benchmarks/peers.txt")
-    torch.set_grad_enabled(True)  # inseq turns it off
     return found
 
 
