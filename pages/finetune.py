@@ -6,7 +6,7 @@ from core.errors import SidelightError
 from core.finetune import worker
 from core.ui import frame, inputs, work
 from core.ui.entry import enter
-from core.ui.finetune import after, data, live, runs, setup
+from core.ui.finetune import after, data, live, rates, runs, setup
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 
@@ -53,6 +53,7 @@ if folder is None:
                 st.info(say("finetune.no_data"))
                 st.stop()
             job = setup.choose(side, name, model, chosen, seed)
+            rates.offer(job, chosen)
             st.caption(say(f"finetune.probe_{task}"))
             probe = side.probe(chosen.data)
             st.markdown(say("finetune.estimate", time=live.duration(setup.estimated(job, model, chosen))))

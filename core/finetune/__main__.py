@@ -18,8 +18,8 @@ from pathlib import Path
 from accelerate import PartialState
 
 from core.errors import SidelightError
-from core.finetune import data, options, worker
-from core.finetune.data import dataset
+from core.finetune import data, options, rates, sweeping, worker
+from core.finetune.data import PairData, PictureData, dataset
 from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
 from core.finetune.sides import side
 from core.models import catalogue
@@ -30,6 +30,10 @@ Given = argparse.Namespace
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = options.parse(__doc__ or "", arguments)
+    if given.find_rate:
+        return _find_rate(given)
+    if options.is_sweep(given):
+        return _sweep(given)
     state = PartialState(cpu=device().type == "cpu")
     try:
         with state.main_process_first():
@@ -50,14 +54,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{folder}: stopped; its last checkpoint is kept")
 
 
+def _find_rate(given: Given) -> None:
+    """Print the loss at each rate, and the suggestion."""
+    try:
+        found, title = _data(given)
+        test = rates.find(options.new_job(given, title), found)
+    except SidelightError as error:
+        sys.exit(str(error))
+    for rate, loss, average in zip(test.rates, test.losses, test.smoothed, strict=True):
+        print(json.dumps({"rate": rate, "loss": loss, "average": average}))
+    best = test.suggestion
+    said = f"{best:.2g}, a tenth of where the average is lowest" if best else "none, as the loss did not fall"
+    print(f"suggested --rate: {said}")
+
+
+def _sweep(given: Given) -> None:
+    """Begin a sweep, or go on with one, and print each run as it ends, then what methods and rates came to."""
+    try:
+        found = sweeping.resumed(given.sweep) if given.sweep else sweeping.begun(given, *_data(given))
+        sweeping.watch(found)
+    except SidelightError as error:
+        sys.exit(str(error))
+
+
+def _data(given: Given) -> tuple[PictureData | PairData, str]:
+    """What is to be learnt, and its title; what was understood of it is printed."""
+    found, title = side(given.task).read(given.data, given.language, given.seed or 0)
+    for sentence in (*found.report.understood, *found.report.warnings):
+        print(sentence.sentence(), flush=True)
+    return found, title
+
+
 def _folder(given: Given) -> Path:
     """The run's folder: the one named if there is a job in it, else a new one with its data checked and copied in."""
     if options.is_run(given.run):
         _check_again(given)
         return given.run
-    found, title = side(given.task).read(given.data, given.language, given.seed or 0)
-    for sentence in (*found.report.understood, *found.report.warnings):
-        print(sentence.sentence(), flush=True)
+    found, title = _data(given)
     job = options.new_job(given, title)
     if given.run:
         given.run.mkdir(parents=True, exist_ok=True)

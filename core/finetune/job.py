@@ -30,6 +30,7 @@ class Job:
 
     title: of the data, as a person would name it. batch: pictures or sentence pairs. side: of a picture, px. probe: the
     sentence that is translated on the way (of a picture task the probe is `film/probe.png`). owner: who asked for it.
+    sweep: the name that the runs of a sweep share (`sweep.py`), or empty.
     """
 
     task: TaskName
@@ -49,6 +50,7 @@ class Job:
     side: int = 112
     probe: str = ""
     owner: str = ""
+    sweep: str = ""
 
 
 def default_job(task: TaskName, method: str, seed: int = 0, **changes: Any) -> Job:
@@ -78,9 +80,13 @@ class Status:
     error: tuple[str, dict[str, Any]] | None = None
 
 
-def new_run(root: Path, job: Job) -> Path:
-    """An empty folder for the job; it is not queued yet, so that its data can be put there first."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{job.method}-{random.SystemRandom().randrange(16**4):04x}"
+def new_run(root: Path, job: Job, number: int = 0) -> Path:
+    """An empty folder for the job; it is not queued yet, so that its data can be put there first. number: of the job
+    in its sweep, if it is of one."""
+    when, mark = time.strftime("%Y%m%d-%H%M%S"), f"{random.SystemRandom().randrange(16**4):04x}"
+    if job.sweep:
+        when, mark = job.sweep[: len(when)], f"{job.sweep[-4:]}-{number:02d}"
+    name = f"{when}-{job.method}-{mark}"
     folder = root / name
     folder.mkdir(parents=True)
     write_json(folder / "job.json", asdict(job))

@@ -10,17 +10,26 @@ from torch import nn
 
 
 @contextmanager
-def looking(module: nn.Module) -> Iterator[None]:
-    """Eval mode inside the `with` block. After it each part is in the mode that it was in, and the generators of
-    Python, NumPy and PyTorch (CPU and every CUDA device) stand where they stood."""
-    modes = {part: part.training for part in module.modules()}
+def drawing_apart() -> Iterator[None]:
+    """After the `with` block the generators of Python, NumPy and PyTorch (CPU and every CUDA device) stand where they
+    stood before it."""
     python, numpy = random.getstate(), np.random.get_state()
-    module.eval()
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+@contextmanager
+def looking(module: nn.Module) -> Iterator[None]:
+    """Eval mode inside the `with` block, and `drawing_apart`. After it each part is in the mode that it was in."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with drawing_apart():
+            yield
+    finally:
         for part, mode in modes.items():
             part.training = mode

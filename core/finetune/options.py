@@ -55,10 +55,26 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add("--side", type=_whole(14, 2048), help=f"px of the pictures; {Job.side}")
     add("--probe", help="sentence whose attention is filmed")
     add("--print-every", type=_whole(1), default=5)
+    add("--methods", nargs="+", choices=tuple(methods.METHODS), help="a sweep: each of these, as one queued thing")
+    add("--rates", nargs="+", type=_number(0, 100, above=True), help="a sweep: each method at each of these rates")
+    add("--times", nargs="+", type=_number(0, 100, above=True), help="a sweep: at each method's own rate times these")
+    add("--seeds", nargs="+", type=_whole(0), help="a sweep: each of them with each of these seeds")
+    add("--sweep", help="name of a sweep that was stopped and goes on")
+    add("--find-rate", action="store_true", help="no run: try rates on this data for a minute and suggest one")
     options = parser.parse_args(arguments)
-    if options.data is None and not is_run(options.run):
-        parser.error("--data is needed for a new run")
+    if (
+        options.data is None
+        and not options.sweep
+        and (options.find_rate or is_sweep(options) or not is_run(options.run))
+    ):
+        parser.error("--data is needed for a new run, a sweep and --find-rate")
+    if is_sweep(options) and (options.run or (options.rates and options.times)):
+        parser.error("a sweep has no --run, and either --rates or --times")
     return options
+
+
+def is_sweep(options: argparse.Namespace) -> bool:
+    return any((options.methods, options.rates, options.times, options.seeds, options.sweep))
 
 
 def is_run(folder: Path | None) -> bool:

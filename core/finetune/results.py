@@ -50,10 +50,11 @@ class Result:
 
 def card_of(run: Path, job: Job, place: Path) -> ModelCard:
     """The catalogue's entry for the weights in `place`."""
+    which = f"{job.title} (lr={job.rate:g}, seed={job.seed})" if job.sweep else job.title
     card = ModelCard(
         key=run.name,
         task=job.task,
-        title=f"{job.title} · {job.method} · {run.name[4:15]}",
+        title=f"{which} · {job.method} · {run.name[4:15]}",
         source=f"fine-tuned from {job.base}",
         licence="that of its base and its data",
         sha256="",
@@ -65,7 +66,7 @@ def card_of(run: Path, job: Job, place: Path) -> ModelCard:
 
 def write(place: Path, job: Job, card: ModelCard, result: Result) -> None:
     write_json(place / "result.json", asdict(result))
-    write_json(place / "job.json", asdict(replace(job, owner="")))  # it is sent to others
+    write_json(place / "job.json", asdict(replace(job, owner="", sweep="")))  # it is sent to others
     write_json(place / "card.json", {name: value for name, value in asdict(card).items() if name != "place"})
 
 
@@ -151,7 +152,7 @@ def unpack(data: bytes, root: Path, owner: str = "") -> Path:
     `model.not_its_base` where the weights do not fit it.
     """
     found = sent.read(data)
-    job = Job(**found.job.model_dump() | {"owner": owner})
+    job = Job(**found.job.model_dump() | {"owner": owner, "sweep": ""})
     run = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.method}-{found.card.sha256[:4]}"
     unfinished = run / ".result"
     shutil.rmtree(run, ignore_errors=True)  # the same file, sent twice in a second

@@ -70,7 +70,7 @@ class SentCard(Record):
 
 
 class SentJob(Record):
-    """The fields of `job.Job`. owner: of another machine, not kept."""
+    """The fields of `job.Job`. owner, sweep: of another machine, not kept."""
 
     task: TaskName
     method: Name
@@ -89,6 +89,7 @@ class SentJob(Record):
     side: int = Field(ge=14, le=2048)
     probe: Annotated[str, Field(max_length=4000), AfterValidator(clean)]
     owner: Line
+    sweep: Line = ""
 
 
 class SentResult(Record):

@@ -57,12 +57,12 @@ def runs() -> list[Path]:
     return [run for run, *_ in _known()]
 
 
-def check_room(owner: str) -> None:
-    """Raises SidelightError `training.too_many_runs`, `training.no_room` where the settings allow no further run."""
+def check_room(owner: str, more: int = 1) -> None:
+    """Raises SidelightError `training.too_many_runs`, `training.no_room` where the settings allow no `more` runs."""
     most, room = setting("RUNS_A_PERSON"), setting("RUNS_MEGABYTES")
     if most:
         begun = [run for run, job, now in _known() if job.owner == owner and now.state in MOVING]
-        if sum(state_of(run).state in MOVING for run in begun) >= most:
+        if sum(state_of(run).state in MOVING for run in begun) + more > most:
             raise SidelightError("training.too_many_runs", count=most)
     if room and _size(runs_folder()) > room * 10**6:
         raise SidelightError("training.no_room", megabytes=room)
@@ -146,8 +146,9 @@ def train_here(folder: Path, lock: bool = True) -> Iterator[Event]:
 
 
 def start_worker() -> subprocess.Popen:
-    """A worker that ends when this process does."""
-    return subprocess.Popen([sys.executable, "-m", "core.finetune.worker"], stdin=subprocess.PIPE, cwd=ASSETS.parent)
+    """A worker that ends when this process does; Ctrl-C is this process's alone."""
+    command = [sys.executable, "-m", "core.finetune.worker"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ASSETS.parent, process_group=0)
 
 
 def work() -> None:

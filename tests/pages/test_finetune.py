@@ -11,15 +11,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.finetune import worker
+from core.finetune import rates, worker
 from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status, write_json
 from core.finetune.log import Event, log_event
 from core.finetune.methods import METHODS
+from core.finetune.rates import RangeTest
 from core.ui.finetune import live, pictures
 from tests.finetune.models import data_of, job
 from tests.finetune.person import packed, picture, plain_files, table
 from tests.pages.test_pages import opened
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +176,32 @@ def test_the_button_puts_a_job_into_the_queue(task: str, runs: Path) -> None:
     assert (run / "film" / "probe-photo.png").exists() == (task == "vision") != bool(wanted.probe)
     assert test.selectbox(key="run_chosen").value == run.name, "the page shows it"
     assert say("place", place=1, count=1) in [element.proto.text for element in test.get("progress")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_rate_that_was_found_is_taken_by_one_press(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test itself is looked at in tests/finetune/test_rates.py; here it gives a valley at 1e-2, or none."""
+    every = [10 ** (step / 10 - 6) for step in range(60)]
+    losses = {0: [2 - (step > 30) + (step - 40) ** 2 / 900 for step in range(60)], 1: [1.0, 2.0] * 30}
+    monkeypatch.setattr(rates, "find", lambda job, data, on_step: RangeTest(tuple(every), tuple(losses[job.seed])))
+    test = page(lang=language, method_vision="head", finetune_seed=0)
+    box = test.select_slider(key="rate_vision_head")
+    assert box.value == METHODS["head"].rate["vision"]
+    start = wording.text("rates.start", language)
+
+    def found() -> str:
+        next(button for button in test.button if button.label == start).click().run()
+        until(lambda: start not in labels(test.run()), "the curve")
+        assert not test.exception
+        return said(test)
+
+    assert "**0.0" in found()
+    test.button(key="use_rate_vision").click().run()
+    taken = test.select_slider(key="rate_vision_head").value
+    assert taken in (0.001, 0.002, 0.003) and not test.exception and not test.warning
+    test.number_input(key="finetune_seed").set_value(1).run()
+    assert wording.text("rates.none", language) in found()
+    assert test.select_slider(key="rate_vision_head").value == taken, "what was taken stays"
 
 
 def waiting(root: Path, state: str) -> Path:

@@ -35,12 +35,12 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
     method = _method(side, base, model, chosen)
     left, middle, right = st.columns(3)
     epochs = left.slider(say("finetune.epochs"), 1, 40, METHODS[method].epochs[task], key=f"epochs_{task}_{method}")
+    st.session_state.setdefault(rate_key(task, method), METHODS[method].rate[task])  # the finder writes it, too
     rate = middle.select_slider(
         say("finetune.rate"),
         RATES,
-        METHODS[method].rate[task],
         format_func="{:g}".format,
-        key=f"rate_{task}_{method}",
+        key=rate_key(task, method),
         help=say("finetune.rate_help"),
     )
     batch = right.select_slider(
@@ -81,6 +81,11 @@ def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, ch
         )
     )
     return method
+
+
+def rate_key(task: TaskName, method: str) -> str:
+    """Of the box for the rate, in the session."""
+    return f"rate_{task}_{method}"
 
 
 def method_name(method: str, task: TaskName) -> str:
