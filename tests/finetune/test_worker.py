@@ -1,13 +1,13 @@
 """The queue and its worker: fair, one job at a time, quick to obey, and a kill at any moment loses little.
 
 A worker is a real process on the bundled model, in one story that is told once (`story`) and looked at by many tests.
+The first is started as a page starts it, the others are copies of this process, which need not import everything again.
 """
 
 import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -153,12 +153,30 @@ def test_a_kill_at_any_moment_leaves_files_that_load(runs: Path) -> None:
         assert now.state == "running" and now.queued >= wanted
 
 
+class Copy:
+    """A worker that ends once what it reads from is closed."""
+
+    def __init__(self, *others: "Copy") -> None:
+        read, self.write = os.pipe()
+        ends = [self.write, *(other.write for other in others)]  # which a copy has open, too
+        self.process = multiprocessing.get_context("fork").Process(target=self._work, args=(read, ends))
+        self.process.start()
+        os.close(read)
+
+    @staticmethod
+    def _work(read: int, ends: list[int]) -> None:
+        os.dup2(read, 0)
+        for end in ends:
+            os.close(end)
+        worker.work()
+
+
 class Story:
     """What happened, noted as it did."""
 
     def __init__(self, root: Path, cut: Path, long: Path, last: Path) -> None:
         self.root, self.cut, self.long, self.last = root, cut, long, last
-        self.workers: list[subprocess.Popen] = []
+        self.copies: list[Copy] = []
         self.most_at_once = 0
 
     def look(self) -> bool:
@@ -168,18 +186,19 @@ class Story:
         return False
 
     def tell(self) -> None:
-        self.workers.append(worker.start_worker())
+        self.first = worker.start_worker()
         worker.queue(self.cut)
         until(lambda: checkpoints(self.cut) and len(read_log(self.cut)) > 5, "a checkpoint")
-        os.kill(self.workers[0].pid, signal.SIGKILL)
-        self.workers[0].wait()
+        os.kill(self.first.pid, signal.SIGKILL)
+        self.first.wait()
         until(lambda: worker.state_of(self.cut).state != "running", "a run that ends with its worker")
         self.after_kill, self.steps_at_kill = worker.state_of(self.cut).state, len(read_log(self.cut))
         self.kept = max(int(path.name.removeprefix("step-")) for path in checkpoints(self.cut))
 
         worker.queue(self.cut)
         worker.queue(self.long)
-        self.workers += [worker.start_worker(), worker.start_worker()]
+        self.copies.append(Copy())
+        self.copies.append(Copy(*self.copies))
         until(lambda: self.look() or status(self.cut).state == "finished", "the end of the run that was cut off")
         until(lambda: self.look() or len(read_log(self.long)) > 5, "the next one")
         worker.request(self.long, "cancel")
@@ -188,9 +207,11 @@ class Story:
 
         worker.queue(self.last)
         until(lambda: self.look() or len(read_log(self.last)) > 5, "the last one")
-        for process in self.workers[1:]:
-            process.stdin.close()
-        self.ends = [process.wait(PATIENCE) for process in self.workers[1:]]
+        for copy in self.copies:
+            os.close(copy.write)
+        for copy in self.copies:
+            copy.process.join(PATIENCE)
+        self.ends = [copy.process.exitcode for copy in self.copies]
         until(lambda: worker.state_of(self.last).state != "running", "a run that ends with its worker")
 
 
@@ -212,9 +233,9 @@ def story(tmp_path_factory: pytest.TempPathFactory):
             told.tell()
             yield told
         finally:
-            for worker in told.workers:
-                if worker.poll() is None:
-                    worker.kill()
+            told.first.kill()
+            for copy in told.copies:
+                copy.process.kill()
 
 
 def test_a_run_whose_worker_was_killed_counts_as_paused(story: Story) -> None:
