@@ -1,11 +1,12 @@
 """The command that compares ways to train a translator, on a tiny model: one table, and nothing is run twice."""
 
 import json
-import os
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from core.finetune import parallel
@@ -14,22 +15,25 @@ from core.finetune.vocabulary import build_vocabulary
 from core.models.translation import load_translator_folder
 from tests.finetune.test_translation import NOUNS, VERBS, write
 
-ROOT = Path(__file__).resolve().parents[2]
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable:
+    """Runs the command, and gives the rows that it prints."""
+    command: list[object] = ["translator_variants", "--data", tmp_path / "data", "--start", tmp_path / "start", "--run"]
+    command += [tmp_path / "runs", "--steps", 4, "--tokens", 200, "--pairs", 20, "--sample", 5, "--rate", 0.01]
+    monkeypatch.setenv("SIDELIGHT_DEVICE", "cpu")
+
+    def rows(*options: str) -> dict[str, list[str]]:
+        monkeypatch.setattr(sys, "argv", [str(word) for word in (*command, *options)])
+        capsys.readouterr()
+        runpy.run_module("benchmarks.translator_variants", run_name="__main__")
+        lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line[:2] == "| "]
+        return {row[0]: row[1:] for row in lines}
+
+    return rows
 
 
-def table(folder: Path, *options: str) -> dict[str, list[str]]:
-    """The rows that the command prints."""
-    command = [sys.executable, "-m", "benchmarks.translator_variants", "--data", folder / "data", "--start"]
-    command += [folder / "start", "--run", folder / "runs", "--steps", "4", "--tokens", "200", "--pairs", "20"]
-    environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    command = [str(word) for word in [*command, "--sample", "5", "--rate", "0.01", *options]]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
-    return {row[0]: row[1:] for row in rows}
-
-
-def test_variants_are_compared_and_a_finished_one_is_read(tmp_path: Path) -> None:
+def test_variants_are_compared_and_a_finished_one_is_read(table: Callable, tmp_path: Path) -> None:
     lines = [(f"The {n} {v}.", f"{g} {d}.") for n, g in NOUNS.items() for v, d in VERBS.items()]
     write(tmp_path / "data", "train", lines)
     write(tmp_path / "data", "val", lines[:8])
@@ -37,7 +41,7 @@ def test_variants_are_compared_and_a_finished_one_is_read(tmp_path: Path) -> Non
     torch.manual_seed(0)
     new_model(tokenizer, 64, (1, 1), 0.1).save_pretrained(tmp_path / "start")
 
-    found = table(tmp_path, "--only", "baseline", "both ways")
+    found = table("--only", "baseline", "both ways")
     assert list(found) == ["de", "before", "baseline", "no running average", "both ways"]
     assert len(found["baseline"]) == 1 and len(found["both ways"]) == 2
     assert len({row[0] for row in found.values()}) == 5
@@ -47,6 +51,6 @@ def test_variants_are_compared_and_a_finished_one_is_read(tmp_path: Path) -> Non
     assert json.loads(result.read_text())["budget"]["steps"] == 4 and not list(tmp_path.rglob("checkpoints"))
 
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
-    again = table(tmp_path, "--only", "baseline", "both ways")
+    again = table("--only", "baseline", "both ways")
     assert again == found
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
