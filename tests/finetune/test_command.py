@@ -1,18 +1,13 @@
-"""The loop outside the page: `python -m core.finetune` on a person's folders and tables, on one process and on two."""
+"""The loop outside the page: `python -m core.finetune` on a person's folders and tables. See also `test_processes`."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 from core.finetune import __main__ as command
 from core.finetune import results, worker
@@ -24,8 +19,6 @@ from core.finetune.methods import METHODS
 from core.finetune.options import parse
 from core.models import catalogue
 from tests.finetune.models import in_place, pairs, pictures
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -199,43 +192,3 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_traceback(
     assert status(runs / "mine").state == "paused"
     assert [place.name for place in checkpoints(runs / "mine")] == ["step-0000003"]
     assert capsys.readouterr().out.splitlines()[-1] == f"{runs / 'mine'}: paused (processes: 1)"
-
-
-@pytest.fixture(scope="module")
-def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same head on the bundled backbone, learnt by one process and, with half of each batch for each, by two."""
-    folder = tmp_path_factory.mktemp("processes")
-    data = class_folders(folder / "data", each=10)
-    options = words("--task", "vision", "--method", "head", "--plain", "--smoothing", 0)
-    options += words("--data", data, "--epochs", 4, "--batch", 8, "--side", 112, "--precision", "no")
-    environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIDELIGHT_DEVICE", "cpu")
-        command.main([*options, "--run", str(folder / "one")])
-    launch = words("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1)
-    launch += words("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0, "-m")
-    line = [sys.executable, *launch, "core.finetune", *options, "--run", str(folder / "two")]
-    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("finished (processes: 2)") == 1, "one of the two speaks"
-    return folder / "one", folder / "two"
-
-
-def losses(events: list[Event]) -> list[float]:
-    return [value for event in events for value in (event.loss, *event.metrics.values())]
-
-
-def test_two_processes_learn_what_one_learns(one_and_two: tuple[Path, Path]) -> None:
-    one, two = (read_log(run) for run in one_and_two)
-    assert [event.step for event in two] == list(range(1, len(one) + 1))
-    assert [event.terms for event in two] == [event.terms for event in one]
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
-    assert one[-1].loss < 0.8 * one[0].loss
-
-
-def test_two_processes_end_at_the_same_weights(one_and_two: tuple[Path, Path]) -> None:
-    one, two = (load_file(run / "result" / "model.safetensors") for run in one_and_two)
-    assert set(one) == set(two) == {"head.weight", "head.bias"}
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-5)
-    assert results.read(one_and_two[0]).metrics == pytest.approx(results.read(one_and_two[1]).metrics, rel=1e-4)

@@ -1,7 +1,9 @@
-"""Training on two processes is training on one: `accelerate launch` is really run, and gives the same losses, weights
-and, after a break, the same end. What it tells its processes is told to two copies of this one for that, which need not
-import everything again."""
+"""Training on two processes is training on one, of a translator from its first weights and of a head on the bundled
+backbone: `accelerate launch` is really run, once for both commands, and gives the same losses, weights and, after a
+break, the same end. What it tells its processes is told to two copies of this one for that, which need not import
+everything again."""
 
+import json
 import multiprocessing
 import os
 import random
@@ -16,9 +18,11 @@ import torch
 from accelerate.state import AcceleratorState, GradientState
 from safetensors.torch import load_file
 
-from core.finetune import pretrain
+from core.finetune import __main__ as command
+from core.finetune import pretrain, results
 from core.finetune.log import Event, read_log
 from core.finetune.loop import checkpoints
+from tests.finetune.test_command import class_folders, words
 from tests.finetune.test_translation import NOUNS, VERBS, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,13 +36,15 @@ def arguments(data: Path, run: Path) -> list[str]:
     return [str(value) for value in [*found, "--steps", 12, "--every", 6]]
 
 
-def launch(data: Path, run: Path) -> None:
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command += ["-m", "core.finetune.pretrain", *arguments(data, run)]
+def launch(*commands: list[str]) -> str:
+    """Each a module with its arguments. What they print."""
+    line = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    line += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    line += ["-m", "tests.finetune.launched", json.dumps(commands)]
     environment = os.environ | {"SIDELIGHT_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def _take_part(rank: int, port: int, arguments: list[str]) -> None:
@@ -63,18 +69,33 @@ def fork(arguments: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same run on one process, on two, and on two after the second half was lost."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same on one process and on two: "one" and "two", a translator; "head-one" and "head-two", a head, which has
+    half of each batch for each."""
     folder, draw, lines = tmp_path_factory.mktemp("processes"), random.Random(0), []
     for _ in range(120):
         (noun, german), (verb, doing) = draw.choice([*NOUNS.items()]), draw.choice([*VERBS.items()])
         lines.append((f"The {noun} {verb}.", f"{german} {doing}."))
     write(folder / "data", "train", lines)
     write(folder / "data", "val", lines[:10])
+    data = class_folders(folder / "pictures", each=10)
+    head = words("--task", "vision", "--method", "head", "--plain", "--smoothing", 0, "--precision", "no")
+    head += words("--data", data, "--epochs", 4, "--batch", 8, "--side", 112, "--run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIDELIGHT_DEVICE", "cpu")
         pretrain.main(arguments(folder / "data", folder / "one"))
-    launch(folder / "data", folder / "two")
+        command.main([*head, str(folder / "head-one")])
+    printed = launch(
+        ["core.finetune.pretrain", *arguments(folder / "data", folder / "two")],
+        ["core.finetune", *head, str(folder / "head-two")],
+    )
+    assert printed.count("finished (processes: 2)") == 1, "one of the two speaks"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> dict[str, Path]:
+    """The translator's, and that on two after the second half was lost."""
     shutil.copytree(folder / "two", folder / "resumed")
     shutil.rmtree(folder / "resumed" / LAST)
     lines = (folder / "two" / "log.jsonl").read_text().splitlines(keepends=True)
@@ -110,3 +131,20 @@ def test_there_really_were_two(runs: dict[str, Path]) -> None:
     found = {name: {path.name for path in (run / LAST).glob("random_states_*")} for name, run in runs.items()}
     two = {"random_states_0.pkl", "random_states_1.pkl"}
     assert found == {"one": {"random_states_0.pkl"}, "two": two, "resumed": two}
+
+
+def test_a_head_learns_on_two_what_it_learns_on_one(folder: Path) -> None:
+    one, two = (read_log(folder / name) for name in ("head-one", "head-two"))
+    assert [event.step for event in two] == list(range(1, len(one) + 1))
+    assert [event.terms for event in two] == [event.terms for event in one]
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert one[-1].loss < 0.8 * one[0].loss
+
+
+def test_a_head_ends_on_two_at_the_same_weights(folder: Path) -> None:
+    ends = folder / "head-one", folder / "head-two"
+    one, two = (load_file(run / "result" / "model.safetensors") for run in ends)
+    assert set(one) == set(two) == {"head.weight", "head.bias"}
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-5)
+    assert results.read(ends[0]).metrics == pytest.approx(results.read(ends[1]).metrics, rel=1e-4)
