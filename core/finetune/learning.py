@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.finetune import loop, methods
+from core.finetune.answers import Answer
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.job import Job
@@ -72,6 +73,10 @@ class Learning(ABC, Generic[Data, Model]):
     @abstractmethod
     def measure(self, model: Model) -> dict[str, float]:
         """On all held-out items."""
+
+    @abstractmethod
+    def answers(self, model: Model) -> list[Answer]:
+        """To all held-out items, in their order."""
 
     @abstractmethod
     def forgetting(self, model: Model) -> Forgetting:

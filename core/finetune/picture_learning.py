@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.finetune import data as sets
 from core.finetune import methods
+from core.finetune.answers import Answer
 from core.finetune.calibration import (
     calibration_error,
     calibration_order,
@@ -124,6 +125,12 @@ class PictureLearning(Learning[PictureData, VisionModel]):
 
     def measure(self, model: VisionModel) -> dict[str, float]:
         return quality(self._logits(model), self.data.held_out.labels)
+
+    def answers(self, model: VisionModel) -> list[Answer]:
+        chances = (self._logits(model) / model.temperature).softmax(-1).max(-1)
+        rows = zip(self.data.held_out.labels.tolist(), chances.indices.tolist(), chances.values.tolist(), strict=True)
+        names = self.data.held_out.classes
+        return [Answer(n, names[label], names[said], chance) for n, (label, said, chance) in enumerate(rows)]
 
     def calibration(self, model: VisionModel) -> dict[str, float]:
         """The temperature, the expected calibration error with it and without, 0 to 1, and on how many pictures that

@@ -61,6 +61,11 @@ def scores(outputs: Sequence[str], pairs: Sequence[Pair]) -> dict[str, float]:
     }
 
 
+def resemblance(output: str, reference: str) -> float:
+    """chrF of one sentence, 0 to 1."""
+    return sacrebleu.sentence_chrf(output, [reference]).score / 100
+
+
 def score_by_language(module: nn.Module, tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
     """`scores` of each direction's pairs."""
     parts = by_direction(pairs)

@@ -14,6 +14,7 @@ from transformers import MarianMTModel
 from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import methods
+from core.finetune.answers import Answer
 from core.finetune.data.bundled import COLLECTIONS
 from core.finetune.data.dataset import PairData
 from core.finetune.film import SentenceFilm
@@ -21,7 +22,7 @@ from core.finetune.forgetting import caption_quality
 from core.finetune.job import Job, write_json
 from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order
 from core.finetune.parallel import TAGS, Pair
-from core.finetune.score import scores, translate_all
+from core.finetune.score import resemblance, scores, translate_all
 from core.finetune.told import Told, encode, told
 from core.finetune.translation_task import TranslationTask
 from core.models.prompts import prompt_ids, without_prompts
@@ -37,6 +38,7 @@ class SentenceLearning(Learning[PairData, Translator]):
     task: "ScoredTask"
     film: SentenceFilm
     how: Told
+    _translated: tuple[Translator, list[str]] | None = None
 
     def __init__(self, folder: Path, job: Job, data: PairData) -> None:
         self.job, self.data, self.base = job, data, load_translator(job.base)
@@ -87,8 +89,19 @@ class SentenceLearning(Learning[PairData, Translator]):
             save_file(changed(module), folder / "model.safetensors")
 
     def measure(self, model: Translator) -> dict[str, float]:
-        outputs = translate_all(model.module, model.tokenizer, self.data.held_out, beams=1, how=self.how)
-        return scores(outputs, self.data.held_out)
+        return scores(self._outputs(model), self.data.held_out)
+
+    def answers(self, model: Translator) -> list[Answer]:
+        pairs = zip(self._outputs(model), self.data.held_out, strict=True)
+        rows = [(pair.target, output, 1 - resemblance(output, pair.target)) for output, pair in pairs]
+        return [Answer(number, *row) for number, row in enumerate(rows)]
+
+    def _outputs(self, model: Translator) -> list[str]:
+        """Its translations of the held-out sentences; once for a model."""
+        if self._translated is None or self._translated[0] is not model:
+            found = translate_all(model.module, model.tokenizer, self.data.held_out, beams=1, how=self.how)
+            self._translated = model, found
+        return self._translated[1]
 
     def forgetting(self, model: Translator) -> Forgetting:
         """Of the captions, in all languages that the bundled translator knows; nothing for one without them."""

@@ -19,7 +19,7 @@ from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 
 from core.errors import SidelightError
-from core.finetune import methods, results
+from core.finetune import answers, methods, results
 from core.finetune.data import dataset
 from core.finetune.film import FRAMES
 from core.finetune.job import EVALUATIONS, Job, Request, answered, asked, read_job, set_status, write_json
@@ -176,6 +176,7 @@ def finish(folder: Path, job: Job, learning: Learning[Any, Any], run: Run) -> No
         calibration=learning.calibration(model),
     )
     results.write(unfinished, job, card, result)
+    answers.write(folder, learning.answers(model))
     shutil.rmtree(place, ignore_errors=True)
     os.replace(unfinished, place)
     set_status(folder, "finished", stage="", ended=time.time())

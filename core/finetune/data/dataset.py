@@ -11,8 +11,8 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,18 @@ class PictureData:
         os.replace(folder / ".unfinished", folder / "pictures.safetensors")
         return {"kind": "pictures", "classes": self.train.classes}
 
+    def mended(self, right: Mapping[int, str]) -> "PictureData":
+        """The same with other classes for some of the held-out pictures, by their numbers."""
+        labels, classes = self.held_out.labels.clone(), self.train.classes
+        for item, name in right.items():
+            labels[item] = classes.index(name)
+        held_out = replace(self.held_out, labels=labels)
+        counts = {
+            name: (self.report.counts[name][0], int((labels == label).sum())) for label, name in enumerate(classes)
+        }
+        digest = picture_digest(self.train, held_out)
+        return PictureData(self.train, held_out, replace(self.report, counts=counts), digest)
+
 
 @dataclass(frozen=True)
 class PairData:
@@ -90,6 +102,13 @@ class PairData:
             table.writerows((part, p.origin, p.language, p.source, p.target) for p in pairs)
         _write(folder / "pairs.tsv", text.getvalue())
         return {"kind": "pairs"}
+
+    def mended(self, right: Mapping[int, str]) -> "PairData":
+        """The same with other targets for some of the held-out pairs, by their numbers."""
+        held_out = tuple(
+            replace(pair, target=right.get(number, pair.target)) for number, pair in enumerate(self.held_out)
+        )
+        return PairData(self.train, held_out, self.report, pair_digest(self.train, held_out))
 
 
 def clean(text: str) -> str:

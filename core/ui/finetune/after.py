@@ -4,6 +4,7 @@ how it came to that, and another run beside it."""
 import shlex
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ from core.models import catalogue
 from core.settings import setting
 from core.tasks import TASKS, Metric
 from core.ui import choices, visitor, work
-from core.ui.finetune import compare_runs, live
+from core.ui.finetune import compare_runs, errors, live
 from core.ui.finetune.chosen import metrics_of
 from core.ui.finetune.live import duration
 from core.ui.finetune.sides import SIDES
@@ -41,7 +42,7 @@ def show(folder: Path) -> None:
     _numbers(folder, job, result)
     _take_away(folder, job)
     live.answers(folder)
-    _changed(folder, job)
+    _changed(folder, job, _errors(folder, job))
     live.course(folder)
     _tensorboard(folder)
     compare_runs.show(folder, job, result)
@@ -54,10 +55,21 @@ def _carry(folder: Path, job: Job) -> None:
         choices.write(f"{job.task}_model", folder.name)
 
 
-def _changed(folder: Path, job: Job) -> None:
-    st.header(say("after.change"))
+def _errors(folder: Path, job: Job) -> tuple[Any, int] | None:
     try:
-        SIDES[job.task].change(folder, job)
+        return errors.choose(folder, job)
+    except SidelightError as error:
+        show_error(error)
+        return None
+
+
+def _changed(folder: Path, job: Job, held_out: tuple[Any, int] | None) -> None:
+    """held_out: the error that is looked at."""
+    st.header(say("after.change"))
+    if held_out:
+        st.button(say("errors.back"), icon=":material/arrow_back:", on_click=choices.write, args=("error", "", ""))
+    try:
+        SIDES[job.task].change(folder, job, held_out)
     except SidelightError as error:
         show_error(error)
 

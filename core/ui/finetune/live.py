@@ -68,7 +68,7 @@ def answers(folder: Path) -> None:
     job, history = read_job(folder), read_lines(folder / "probes.jsonl")
     if history:
         st.header(say("finetune.answers"))
-        SIDES[job.task].answers(folder, job, _data(str(folder)), history)
+        SIDES[job.task].answers(folder, job, data_of(str(folder)), history)
 
 
 def course(folder: Path, moving: bool = False) -> None:
@@ -239,7 +239,8 @@ def _gap(events: list[Event]) -> str:
     return " " + say("finetune.loss_gap", training=known, validation=new)
 
 
-def _data(folder: str) -> dataset.PictureData | dataset.PairData:
+def data_of(folder: str) -> dataset.PictureData | dataset.PairData:
+    """What a run learns from, kept. Raises SidelightError `data.saved_damaged`."""
     return store().get(("data", folder), lambda: dataset.load(Path(folder) / "data"), (Path(folder).name,))
 
 

@@ -9,9 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from core.finetune import data as sets
+from core.finetune.answers import Answer
 from core.finetune.data import PictureData
 from core.finetune.job import Job
-from core.finetune.picture_learning import interim_pictures
+from core.finetune.picture_learning import interim_pictures, side_of
+from core.models.images import Fit
 from core.models.vision import VisionModel
 from core.models.vision.heads import check_can_learn
 from core.ui import evidence, linked, photos, work
@@ -29,7 +31,7 @@ MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
 class PictureSide(Side[PictureData, VisionModel]):
-    task, card, width = "vision", "image", 2
+    task, card, width, error_width = "vision", "image", 2, 132
 
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         classes = st.pills(
@@ -137,10 +139,30 @@ class PictureSide(Side[PictureData, VisionModel]):
         rows, columns = axis["grid"]
         return film_photo(Image.open(folder / "film" / "probe.png"), frames, (rows, columns), words)
 
-    def change(self, folder: Path, job: Job) -> None:
-        title, image = photos.choose(framed=True)
-        fit = photos.framing()
-        size = work.side(work.vision_model(job.base))
+    def names(self, data: PictureData) -> dict[str, str]:
+        return {name: class_name(name) for name in data.train.classes}
+
+    def error(self, data: PictureData, answer: Answer) -> None:
+        true, said = (plain(class_name(name)) for name in (answer.reference, answer.output))
+        image = _picture(data.held_out.images[answer.item]).resize((96, 96))
+        st.image(image, width=96, alt=class_name(answer.reference))
+        st.caption(say("errors.picture", true=true, said=said, share=f"{answer.fault:.0%}"))
+
+    def mend(self, data: PictureData, answer: Answer, now: str) -> str:
+        classes = data.train.classes
+        key = f"mend_{data.digest}_{answer.item}"
+        label = say("errors.mend_vision", item=answer.item + 1)
+        return st.selectbox(label, classes, classes.index(now), format_func=class_name, key=key, width=280)
+
+    def change(self, folder: Path, job: Job, held_out: tuple[PictureData, int] | None) -> None:
+        fit: Fit
+        if held_out is None:
+            title, image = photos.choose(framed=True)
+            fit, size = photos.framing(), work.side(work.vision_model(job.base))
+        else:  # as it was judged
+            part, item = held_out[0].held_out, held_out[1]
+            title, image = class_name(part.classes[int(part.labels[item])]), _picture(part.images[item])
+            fit, size = "stretch", side_of(work.vision_model(job.base), job)
         before = work.run_image(job.base, image, size, fit)
         after = work.run_image(folder.name, image, size, fit)
         titles = (f"{say('after.before')} · {title}", f"{say('after.after')} · {title}")

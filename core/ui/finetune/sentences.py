@@ -8,7 +8,9 @@ import streamlit as st
 from core.attention.trace import Kind
 from core.finetune import data as sets
 from core.finetune import results
+from core.finetune.answers import Answer
 from core.finetune.data import PairData
+from core.finetune.data.dataset import clean
 from core.finetune.job import Job
 from core.finetune.parallel import TAGS
 from core.finetune.told import languages, written
@@ -28,7 +30,7 @@ KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
 
 
 class SentenceSide(Side[PairData, Translator]):
-    task, card, width = "translation", "sentence", 5
+    task, card, width, error_width = "translation", "sentence", 5, "stretch"
 
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
         name = st.segmented_control(
@@ -113,11 +115,28 @@ class SentenceSide(Side[PairData, Translator]):
         source, target = ([piece_text(piece) for piece in axis[name]] for name in ("source", "target"))
         return film_sentence(frames, source, target, words)
 
-    def change(self, folder: Path, job: Job) -> None:
+    def names(self, data: PairData) -> dict[str, str]:
+        return {}
+
+    def error(self, data: PairData, answer: Answer) -> None:
+        st.text(data.held_out[answer.item].source)
+        st.text(f"✗ {answer.output}\n✓ {answer.reference}")
+        st.caption(say("errors.sentence", chrf=f"{100 * (1 - answer.fault):.0f}"))
+
+    def mend(self, data: PairData, answer: Answer, now: str) -> str:
+        label = say("errors.mend_translation", item=answer.item + 1)
+        found = st.text_input(label, now, key=f"mend_{data.digest}_{answer.item}", max_chars=sentences.LONGEST)
+        return clean(found) or answer.reference
+
+    def change(self, folder: Path, job: Job, held_out: tuple[PairData, int] | None) -> None:
         found = results.read(folder)
         language = found.target if found else ""
         targets = work.translator(job.base).targets
-        sentence, target = sentences.choose((language,) if language in targets else targets)
+        if held_out is None:
+            sentence, target = sentences.choose((language,) if language in targets else targets)
+        else:
+            sentence, target = held_out[0].held_out[held_out[1]].source, language or None
+            st.text(sentence)
         readable.tell(work.translator(job.base), sentence, target)
         before = work.translate(job.base, sentence, target)
         after = work.translate(folder.name, sentence, target)

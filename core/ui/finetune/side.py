@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Literal
 
 from torch import Tensor
 
+from core.finetune.answers import Answer
 from core.finetune.job import Job
 from core.finetune.learning import Data, Model
 from core.models.catalogue import TaskName
@@ -17,11 +18,13 @@ Frames = Sequence[tuple[int, Tensor]]
 
 
 class Side(ABC, Generic[Data, Model]):
-    """card: what the linked view calls what is compared. width: of its film, in columns of five."""
+    """card: what the linked view calls what is compared. width: of its film, in columns of five. error_width: of one
+    error, px or "stretch"."""
 
     task: ClassVar[TaskName]
     card: ClassVar[str]
     width: ClassVar[int]
+    error_width: ClassVar[int | Literal["stretch"]]
 
     @abstractmethod
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
@@ -64,5 +67,18 @@ class Side(ABC, Generic[Data, Model]):
         """frames: (step, mean attention of the heads)."""
 
     @abstractmethod
-    def change(self, folder: Path, job: Job) -> None:
-        """The same input before and after, and how far each head moved. Raises SidelightError."""
+    def names(self, data: Data) -> dict[str, str]:
+        """Its classes and what they are called; none where there are none."""
+
+    @abstractmethod
+    def error(self, data: Data, answer: Answer) -> None:
+        """Draw one wrong answer."""
+
+    @abstractmethod
+    def mend(self, data: Data, answer: Answer, now: str) -> str:
+        """Draw a choice of what would be right, `now` at first."""
+
+    @abstractmethod
+    def change(self, folder: Path, job: Job, held_out: tuple[Data, int] | None) -> None:
+        """The same input before and after, and how far each head moved. held_out: its number in the data, None for an
+        input that a person chooses. Raises SidelightError."""
