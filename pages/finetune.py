@@ -4,9 +4,10 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.finetune import worker
+from core.finetune.sweep import Sweep
 from core.ui import frame, inputs, work
 from core.ui.entry import enter
-from core.ui.finetune import after, data, live, rates, runs, setup
+from core.ui.finetune import after, data, live, rates, runs, setup, sweep, sweep_setup
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 
@@ -19,7 +20,7 @@ if folder is None:
     form, below = st.container(), st.container()
     with below:  # drawn first: what follows may stop
         if uploaded := after.upload():
-            runs.open_run(uploaded)
+            runs.open_run(uploaded.name)
     with form:
         task = st.segmented_control(
             say("finetune.task"),
@@ -61,6 +62,10 @@ if folder is None:
                 started = setup.start(job, chosen, probe)
                 if started:
                     runs.open_run(started)
+            if several := sweep_setup.offer(side, job, model, chosen, probe):
+                runs.open_run(several)
+elif isinstance(folder, Sweep):
+    sweep.show(folder)
 elif worker.state_of(folder).state == "finished":
     after.show(folder)
 else:

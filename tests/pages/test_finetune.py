@@ -2,6 +2,7 @@
 puts a job into the queue. The worker is left out: tests/finetune/test_jobs.py has it."""
 
 import json
+import math
 import os
 import time
 from dataclasses import replace
@@ -11,14 +12,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.finetune import rates, worker
+from core.finetune import rates, sweep, worker
 from core.finetune.data import dataset
 from core.finetune.job import new_run, read_job, set_status, status, write_json
 from core.finetune.log import Event, log_event
 from core.finetune.methods import METHODS
 from core.finetune.rates import RangeTest
+from core.ui import visitor
 from core.ui.finetune import live, pictures
-from tests.finetune.models import data_of, job
+from tests.finetune.models import data_of, in_place, job
 from tests.finetune.person import packed, picture, plain_files, table
 from tests.pages.test_pages import opened
 from tests.waiting import until
@@ -178,16 +180,14 @@ def test_the_button_puts_a_job_into_the_queue(task: str, runs: Path) -> None:
     assert say("place", place=1, count=1) in [element.proto.text for element in test.get("progress")]
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_rate_that_was_found_is_taken_by_one_press(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test itself is looked at in tests/finetune/test_rates.py; here it gives a valley at 1e-2, or none."""
-    every = [10 ** (step / 10 - 6) for step in range(60)]
-    losses = {0: [2 - (step > 30) + (step - 40) ** 2 / 900 for step in range(60)], 1: [1.0, 2.0] * 30}
-    monkeypatch.setattr(rates, "find", lambda job, data, on_step: RangeTest(tuple(every), tuple(losses[job.seed])))
-    test = page(lang=language, method_vision="head", finetune_seed=0)
-    box = test.select_slider(key="rate_vision_head")
-    assert box.value == METHODS["head"].rate["vision"]
-    start = wording.text("rates.start", language)
+def test_a_rate_that_was_found_is_taken_by_one_press(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test itself is looked at in tests/finetune/test_rates.py; here it gives a valley, or none."""
+    every = tuple(10 ** (step / 10 - 6) for step in range(60))
+    losses = [tuple(2 + (step - 40) ** 2 / 900 for step in range(60)), (1.0, 2.0) * 30]
+    monkeypatch.setattr(rates, "find", lambda job, data, on_step: RangeTest(every, losses[job.seed]))
+    test = page(method_vision="head", finetune_seed=0)
+    assert test.select_slider(key="rate_vision_head").value == METHODS["head"].rate["vision"]
+    start, suggestion = wording.text("rates.start"), RangeTest(every, losses[0]).suggestion
 
     def found() -> str:
         next(button for button in test.button if button.label == start).click().run()
@@ -195,13 +195,59 @@ def test_a_rate_that_was_found_is_taken_by_one_press(language: str, monkeypatch:
         assert not test.exception
         return said(test)
 
-    assert "**0.0" in found()
+    assert suggestion and f"**{suggestion:.2g}**" in found()
     test.button(key="use_rate_vision").click().run()
     taken = test.select_slider(key="rate_vision_head").value
-    assert taken in (0.001, 0.002, 0.003) and not test.exception and not test.warning
+    assert taken != METHODS["head"].rate["vision"] and abs(math.log(taken / suggestion)) < math.log(1.5)
+    assert not test.exception and not test.warning
     test.number_input(key="finetune_seed").set_value(1).run()
-    assert wording.text("rates.none", language) in found()
+    assert wording.text("rates.none") in found()
     assert test.select_slider(key="rate_vision_head").value == taken, "what was taken stays"
+
+
+def test_a_sweep_is_started_watched_and_cancelled(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor, "owner", lambda: "ada")
+    test = page(method_vision="head", sweep_on=True)
+    told = wording.text("sweep.start", count=9)
+    assert told in labels(test) and "**9** runs, together about **" in said(test)
+    test.multiselect(key="sweep_times").set_value([]).run()
+    assert not test.exception and "A sweep is of 2 to" in said(test) and told not in labels(test)
+    test.multiselect(key="sweep_times").set_value([1.0, 0.1]).run()
+    test.slider(key="sweep_seeds").set_value(2).run()
+    next(button for button in test.button if button.label == wording.text("sweep.start", count=4)).click().run()
+    assert not test.exception
+    (found,) = sweep.sweeps().values()
+    assert {(read_job(run).rate, read_job(run).seed) for run in found.runs} == {
+        (r, s) for r in (0.01, 0.001) for s in (0, 1)
+    }
+    assert all((run / "film" / "probe-photo.png").exists() and read_job(run).owner for run in found.runs)
+    box = test.selectbox(key="run_chosen")
+    assert box.value == found.name and len(box.options) == 6, "a new run, the sweep, its runs"
+    in_place(monkeypatch, runs)
+    for run in found.runs[:3]:
+        dataset.save(data_of("vision"), run / "data")
+        assert list(worker.train_here(run))
+    for language in ("zh", "en"):
+        test = page(lang=language, run=found.name)
+        progress = [element.proto.text for element in test.get("progress")]
+        done = wording.text("sweep.progress", language, done=3, count=4)
+        assert any(text.startswith(done) for text in progress), progress
+    summary, each = (table.value for table in test.dataframe)
+    assert summary["Accuracy"].tolist() == [
+        pytest.approx(100 * group.quality["accuracy"].mean) for group in groups(found)
+    ]
+    assert summary["95% from"].notna().tolist() == [True, False] and len(each) == 3
+    test.button(key="sweep_cancel").click().run()
+    assert not test.exception and [status(run).state for run in found.runs] == ["finished"] * 3 + ["cancelled"]
+    test.button(key="sweep_resume").click().run()
+    assert not test.exception and status(found.runs[3]).state == "queued"
+    test.selectbox(key="run_chosen").set_value("").run()
+    assert not test.exception and len(test.selectbox(key="run_chosen").options) == 2, "closed, it is one entry"
+    assert sum(caption.value.startswith("○") for caption in test.caption) == 1
+
+
+def groups(found: sweep.Sweep) -> list[sweep.Group]:
+    return sweep.groups(sweep.rows(found))
 
 
 def waiting(root: Path, state: str) -> Path:

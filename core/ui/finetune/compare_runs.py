@@ -1,5 +1,6 @@
-"""Finished runs beside each other: two with quality, cost and curves, and all of them as a short list."""
+"""Finished runs beside each other: any number with quality, cost and curves, and all of them as a short list."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -11,9 +12,10 @@ from core.finetune.log import read_log
 from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.models import catalogue
+from core.models.catalogue import TaskName
 from core.tasks import TASKS
 from core.ui import visitor
-from core.ui.finetune.live import duration
+from core.ui.finetune.run_table import formats, line
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
 from core.ui.language import say, show_error
@@ -24,33 +26,41 @@ from core.views.finetune import curve
 
 def show(folder: Path, job: Job, result: Result) -> None:
     """A choice among the other finished runs of the task; nothing is drawn where there is none."""
-    finished = (one for one in results.finished(job.task) if one[0].name != folder.name and visitor.sees(one[0]))
-    others = {run.name: (run, its, found) for run, its, found in finished}
+    every = {run.name: (run, its, found) for run, its, found in results.finished(job.task) if visitor.sees(run)}
+    others = [name for name in every if name != folder.name]
     st.header(say("after.others"))
     if not others:
         st.caption(say("after.alone"))
         return
     titles = model_titles(job.task)
-    if st.session_state.get("other_run") not in others:
-        st.session_state.pop("other_run", None)
-    chosen = st.selectbox(
-        say("after.other"),
-        list(others),
-        index=None,
-        format_func=titles.__getitem__,
-        key="other_run",
-        placeholder=say("after.choose"),
+    if not set(st.session_state.get("other_runs", ())) <= set(others):
+        st.session_state.pop("other_runs", None)
+    chosen = st.multiselect(
+        say("after.other"), others, format_func=titles.__getitem__, key="other_runs", placeholder=say("after.choose")
     )
-    if chosen is None:
-        return
-    other, other_job, other_result = others[chosen]
-    names = (titles[folder.name], titles[chosen])
-    columns = [_column(*one) for one in ((job, result), (other_job, other_result))]
-    rows = [{"": label, names[0]: value, names[1]: columns[1].get(label, "–")} for label, value in columns[0].items()]
-    st.dataframe(rows, hide_index=True)
-    same = result.data == other_result.data
+    if chosen:
+        compare([(folder, job, result), *(every[name] for name in chosen)], "others")
+
+
+def compare(runs: Sequence[tuple[Path, Job, Result]], key: str) -> None:
+    """Finished runs of one task beside each other: a table, whether their data is the same, and their curves."""
+    task, titles = runs[0][1].task, model_titles(runs[0][1].task)
+    lines = [
+        {
+            say("finetune.run"): titles.get(run.name, run.name),
+            **line(job, result),
+            say("after.data_name"): _data(job, result),
+        }
+        for run, job, result in runs
+    ]
+    st.dataframe(lines, hide_index=True, column_config=formats(task))
+    same = len({result.data for *_, result in runs}) == 1
     st.caption(say("after.same_data" if same else "after.other_data"))
-    _curves(job, dict(zip(names, (folder, other), strict=True)))
+    _curves(task, {titles.get(run.name, run.name): run for run, *_ in runs}, key)
+
+
+def _data(job: Job, result: Result) -> str:
+    return f"{job.title} · {result.data[:8]}"
 
 
 def listed() -> None:
@@ -87,26 +97,13 @@ def _short(job: Job, result: Result) -> None:
     st.caption(" · ".join([*said, say("after.data_hash", hash=result.data[:8])]))
 
 
-def _column(job: Job, result: Result) -> dict[str, str]:
-    """What is said of a run, by its label."""
-    metrics = [metric for metric in TASKS[job.task].metrics if metric.key in result.metrics]
-    return {
-        say("finetune.method"): method_name(job.method, job.task),
-        **{say(f"finetune.{metric.key}"): metric.shown(result.metrics[metric.key]) for metric in metrics},
-        say("after.learnt"): f"{result.trainable:,}",
-        say("after.time"): duration(result.seconds),
-        say("finetune.memory"): f"{result.peak_mb:,.0f} MB",
-        say("after.data_name"): f"{job.title} · {result.data[:8]}",
-    }
-
-
-def _curves(job: Job, runs: dict[str, Path]) -> None:
+def _curves(task: TaskName, runs: dict[str, Path], key: str) -> None:
     logs = {name: read_log(run) for name, run in runs.items()}
     missing = [name for name, events in logs.items() if not events]
     for name in missing:
         st.caption(say("after.no_log", name=plain(name)))
     losses = {name: [(event.step, event.loss) for event in events] for name, events in logs.items() if events}
-    main = TASKS[job.task].main
+    main = TASKS[task].main
     measured = {
         name: [(e.step, e.metrics[main.key]) for e in events if main.key in e.metrics]
         for name, events in logs.items()
@@ -115,6 +112,6 @@ def _curves(job: Job, runs: dict[str, Path]) -> None:
     step = say("finetune.step")
     if losses:
         left, right = st.columns(2)
-        left.plotly_chart(curve(losses, step, say("after.loss_training")), key="others_loss", config=QUIET)
+        left.plotly_chart(curve(losses, step, say("after.loss_training")), key=f"{key}_loss", config=QUIET)
         figure = curve(measured, step, say(f"finetune.{main.key}"), percent=main.is_share)
-        right.plotly_chart(figure, key="others_metric", config=QUIET)
+        right.plotly_chart(figure, key=f"{key}_metric", config=QUIET)

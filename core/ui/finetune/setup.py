@@ -1,5 +1,6 @@
 """How to train: the method with what it costs, the settings with plain words, the estimate, and the button."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -8,7 +9,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.finetune import data as sets
-from core.finetune import estimate, methods, worker
+from core.finetune import estimate, methods, sweep, worker
 from core.finetune.job import Job, new_run
 from core.finetune.methods import METHODS, Count
 from core.models.catalogue import TaskName, runs_folder
@@ -57,17 +58,17 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
 
 def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, chosen: Chosen) -> str:
     task = side.task
-    counts = _counts(base, task, side.classes(chosen.data), model)
+    found = counts(base, side, model, chosen)
     method = st.segmented_control(
         say("finetune.method"),
-        list(counts),
+        list(found),
         format_func=lambda key: method_name(key, task),
-        default="lora" if "lora" in counts else "full",
+        default="lora" if "lora" in found else "full",
         key=f"method_{task}",
         required=True,
         wrap=True,
     )
-    if left_out := [method_name(key, task) for key in METHODS if key not in counts]:
+    if left_out := [method_name(key, task) for key in METHODS if key not in found]:
         st.caption(say("finetune.not_for_model", names=", ".join(left_out)))
     who, link = methods.paper(method, task)
     source = f" [{who}]({link})" if who else ""
@@ -75,9 +76,9 @@ def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, ch
     st.markdown(
         say(
             "finetune.trainable",
-            count=f"{counts[method].trainable:,}",
-            total=f"{counts[method].total:,}",
-            share=f"{counts[method].share:.2%}",
+            count=f"{found[method].trainable:,}",
+            total=f"{found[method].total:,}",
+            share=f"{found[method].share:.2%}",
         )
     )
     return method
@@ -92,11 +93,14 @@ def method_name(method: str, task: TaskName) -> str:
     return say(f"finetune.method_{method}_{task}" if method in ("head", "prompt") else f"finetune.method_{method}")
 
 
-def _counts(base: str, task: TaskName, classes: int, model: VisionModel | Translator) -> dict[str, Count]:
-    def count(_: background.OnStep) -> dict[str, Count]:
-        return estimate.counts(model.module, task, classes, Job.rank)
+def counts(base: str, side: Side[Any, Any], model: VisionModel | Translator, chosen: Chosen) -> dict[str, Count]:
+    """What each method trains, without those that do not fit the model."""
+    classes = side.classes(chosen.data)
 
-    return background.awaited(("counts", base, task, classes), say("finetune.measuring"), count, (base,))
+    def count(_: background.OnStep) -> dict[str, Count]:
+        return estimate.counts(model.module, side.task, classes, Job.rank)
+
+    return background.awaited(("counts", base, side.task, classes), say("finetune.measuring"), count, (base,))
 
 
 def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator) -> Job:
@@ -136,20 +140,37 @@ def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> floa
     return estimate.seconds(cost, job, chosen.data)
 
 
-def start(job: Job, chosen: Chosen, probe: Probe) -> Path | None:
-    """Put the job and its data into a folder of its own and into the queue."""
-    try:
+def start(job: Job, chosen: Chosen, probe: Probe) -> str | None:
+    """Put the job and its data into a folder of its own and into the queue; the run's name, or None, which is said."""
+
+    def begin() -> str:
         worker.check_room(job.owner)
         folder = new_run(runs_folder(), replace(job, probe=probe.sentence))
-        sets.save(chosen.data, folder / "data")
-        if probe.photo:
-            (folder / "film").mkdir()
-            probe.photo.save(folder / "film" / "probe-photo.png")
+        _fill(folder, chosen, probe)
         worker.queue(folder)
+        return folder.name
+
+    return _begun(begin)
+
+
+def start_sweep(jobs: Sequence[Job], chosen: Chosen, probe: Probe) -> str | None:
+    """The same of the jobs of a sweep; the sweep's name."""
+    jobs = [replace(job, probe=probe.sentence) for job in jobs]
+    return _begun(lambda: sweep.start(jobs, lambda folder: _fill(folder, chosen, probe)).name)
+
+
+def _fill(folder: Path, chosen: Chosen, probe: Probe) -> None:
+    sets.save(chosen.data, folder / "data")
+    if probe.photo:
+        (folder / "film").mkdir()
+        probe.photo.save(folder / "film" / "probe-photo.png")
+
+
+def _begun(begin: Callable[[], str]) -> str | None:
+    try:
+        return begin()
     except SidelightError as error:
         show_error(error)
-        return None
     except OSError as error:
         show_error(SidelightError("training.disk", reason=error.strerror or str(error)))
-        return None
-    return folder
+    return None
