@@ -97,6 +97,11 @@ class Learning(ABC, Generic[Data, Model]):
         """The module with the head that its data asks for; it may be changed or taken apart."""
 
     @staticmethod
+    @abstractmethod
+    def varied(job: Job, data: Data, count: int, draw: int) -> list[tuple[Any, Any]]:
+        """Some training items, each as it is and as a step may see it. draw: a seed; nobody else's draws are moved."""
+
+    @staticmethod
     def moves_attention(method: str) -> bool:
         """Whether what it trains changes how the model attends, and may be forgotten."""
         return True

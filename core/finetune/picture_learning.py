@@ -25,7 +25,7 @@ from core.finetune.film import PhotoFilm
 from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
 from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order
-from core.finetune.pictures import Pictures
+from core.finetune.pictures import Pictures, vary
 from core.models.loading import mixed
 from core.models.vision import VisionModel, load_vision
 from core.models.vision.heads import for_classes, head_of, new_head, save_whole
@@ -170,6 +170,18 @@ class PictureLearning(Learning[PictureData, VisionModel]):
     @staticmethod
     def prepare(module: nn.Module, classes: int) -> nn.Module:
         return new_head(module, classes)
+
+    @staticmethod
+    def varied(job: Job, data: PictureData, count: int, draw: int) -> list[tuple[Tensor, Tensor]]:
+        """Pixels (3, S, S), uint8. A head alone is shown each picture as it is and in a mirror."""
+        chosen = torch.linspace(0, len(data.train) - 1, min(count, len(data.train))).long()
+        images = data.train.images[chosen]
+        if job.method == "head":
+            return list(zip(images, images.flip(-1), strict=True))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw)
+            seen = (vary(images, job.side, VARIATION) * 255).byte()
+        return list(zip(images, seen, strict=True))
 
     @staticmethod
     def moves_attention(method: str) -> bool:

@@ -1,6 +1,7 @@
 """A translator learning a new domain."""
 
 import copy
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import MarianMTModel
 
 from core.errors import SidelightError
 from core.finetune import data as sets
-from core.finetune import methods
+from core.finetune import methods, parallel
 from core.finetune.answers import Answer
 from core.finetune.data.bundled import COLLECTIONS
 from core.finetune.data.dataset import PairData
@@ -118,6 +119,13 @@ class SentenceLearning(Learning[PairData, Translator]):
     def prepare(module: nn.Module, classes: int) -> nn.Module:
         """Its head writes any word already."""
         return module
+
+    @staticmethod
+    def varied(job: Job, data: PairData, count: int, draw: int) -> list[tuple[Pair, Pair]]:
+        """Those that are changed before those that stay as they are, as most do."""
+        chance, pairs = random.Random(draw), data.train
+        both = [(pair, parallel.vary(pair, chance.choice(pairs), chance)) for pair in pairs[: 20 * count]]
+        return sorted(both, key=lambda pair: pair[0] == pair[1])[:count]
 
     @staticmethod
     def ships_whole(method: str) -> bool:

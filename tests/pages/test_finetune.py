@@ -62,6 +62,11 @@ def test_it_opens_explained(task: str, language: str) -> None:
     assert any("2106.09685" in caption.value for caption in test.caption), "LoRA is the first choice, with its paper"
     estimated = wording.entries()["finetune.estimate"][language].split("{time}")[0]
     assert estimated and any(element.value.startswith(estimated) for element in test.markdown)
+    assert say("draw_again", language) in labels(test), "augmentation is shown before the start"
+
+
+def test_nothing_varied_is_shown_where_nothing_is() -> None:
+    assert say("draw_again") not in labels(page(varied=False))
 
 
 def test_each_method_says_what_it_trains() -> None:

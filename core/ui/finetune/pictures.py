@@ -1,5 +1,6 @@
 """The Fine-tune page where a Vision Transformer learns classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ class PictureSide(Side[PictureData, VisionModel]):
             help=say("finetune.side_help"),
         )
         return replace(job, side=side)
+
+    def varied(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        for name, images in zip(("as_it_is", "as_seen"), zip(*pairs, strict=True), strict=True):
+            st.caption(say(f"finetune.{name}"))
+            shown = [_picture(image).resize((64, 64)) for image in images]
+            st.image(shown, width=64, alt=[say(f"finetune.{name}")] * len(shown))
 
     def probe(self, data: PictureData) -> Probe:
         place = st.segmented_control(

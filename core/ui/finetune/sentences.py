@@ -1,5 +1,7 @@
 """The Fine-tune page where a translator learns a field."""
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from core.finetune.answers import Answer
 from core.finetune.data import PairData
 from core.finetune.data.dataset import clean
 from core.finetune.job import Job
-from core.finetune.parallel import TAGS
+from core.finetune.parallel import TAGS, Pair
 from core.finetune.told import languages, written
 from core.models.tokenizing import unknown_letters
 from core.models.translation import Translation, Translator
@@ -26,6 +28,7 @@ from core.views.film import Film, film_sentence
 
 TABLE_TYPES = ["csv", "tsv", "tab", "txt", "jsonl", "json", "tmx", "gz", "zip", "en", *TAGS]
 UNKNOWN = 0.005  # share of pieces that the vocabulary lacks, above which it is said
+VARIED = tuple(product(("source", "target"), ("as_it_is", "as_seen")))
 KINDS: tuple[Kind, ...] = ("cross", "encoder", "decoder")
 
 
@@ -98,6 +101,11 @@ class SentenceSide(Side[PairData, Translator]):
 
     def settings(self, job: Job, model: Translator, place: Any) -> Job:
         return job
+
+    def varied(self, pairs: Sequence[tuple[Pair, Pair]]) -> None:
+        heads = [f"{say(f'finetune.{part}')} · {say(f'finetune.{how}')}" for part, how in VARIED]
+        rows = [(one.source, other.source, one.target, other.target) for one, other in pairs]
+        st.dataframe([dict(zip(heads, row, strict=True)) for row in rows], hide_index=True)
 
     def probe(self, data: PairData) -> Probe:
         first = min((pair.source for pair in data.held_out), key=len)

@@ -12,13 +12,14 @@ from core.finetune import data as sets
 from core.finetune import estimate, methods, sweep, worker
 from core.finetune.job import Job, new_run
 from core.finetune.methods import METHODS, Count
+from core.finetune.sides import side as learning_of
 from core.models.catalogue import TaskName, runs_folder
 from core.models.loading import precisions
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
 from core.ui import background, visitor
-from core.ui.finetune.chosen import Chosen, Probe
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe
 from core.ui.finetune.side import Side
 from core.ui.language import say, show_error
 
@@ -36,12 +37,13 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
     method = _method(side, base, model, chosen)
     left, middle, right = st.columns(3)
     epochs = left.slider(say("finetune.epochs"), 1, 40, METHODS[method].epochs[task], key=f"epochs_{task}_{method}")
-    st.session_state.setdefault(rate_key(task, method), METHODS[method].rate[task])  # the finder writes it, too
+    key = rate_key(task, method)  # the finder writes it, too; set anew in any case, as in `choices.typed`
+    st.session_state[key] = st.session_state.get(key, METHODS[method].rate[task])
     rate = middle.select_slider(
         say("finetune.rate"),
         RATES,
         format_func="{:g}".format,
-        key=rate_key(task, method),
+        key=key,
         help=say("finetune.rate_help"),
     )
     batch = right.select_slider(
@@ -53,7 +55,7 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
     )
     job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=visitor.owner())
     with st.expander(say("finetune.more"), icon=":material/tune:"):
-        return _more(side, job, model)
+        return _more(side, job, model, chosen)
 
 
 def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, chosen: Chosen) -> str:
@@ -103,7 +105,7 @@ def counts(base: str, side: Side[Any, Any], model: VisionModel | Translator, cho
     return background.awaited(("counts", base, side.task, classes), say("finetune.measuring"), count, (base,))
 
 
-def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator) -> Job:
+def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator, chosen: Chosen) -> Job:
     columns = st.columns(3)
     schedule = columns[0].selectbox(
         say("finetune.schedule"), SCHEDULES, format_func=lambda key: say(f"finetune.schedule_{key}"), key="schedule"
@@ -124,9 +126,22 @@ def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator) -> Jo
     if job.method in ("lora", "adalora"):
         rank = columns[2].select_slider(say("finetune.rank"), (2, 4, 8, 16, 32), rank, key="rank")
     job = side.settings(job, model, columns[2])
-    return replace(
+    job = replace(
         job, schedule=schedule, smoothing=smoothing, patience=patience, varied=varied, precision=precision, rank=rank
     )
+    if varied:
+        _varied(side, job, chosen)
+    return job
+
+
+def _varied(side: Side[Any, Any], job: Job, chosen: Chosen) -> None:
+    """Some of the data as training may show them; each press draws anew."""
+    with st.container(key="varied_items"):
+        draw = st.session_state.setdefault("varied_draw", 0)
+        side.varied(learning_of(job.task).varied(job, chosen.data, PREVIEW, draw))
+        if st.button(say("finetune.draw_again"), icon=":material/casino:", key="varied_again"):
+            st.session_state.varied_draw = draw + 1
+            st.rerun()
 
 
 def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> float:

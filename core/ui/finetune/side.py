@@ -55,6 +55,10 @@ class Side(ABC, Generic[Data, Model]):
         """Draw the settings that only this modality has."""
 
     @abstractmethod
+    def varied(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Draw what `Learning.varied` gave."""
+
+    @abstractmethod
     def probe(self, data: Data) -> Probe:
         """Draw the choice of what is filmed: at first an item of the data that is kept from training."""
 
