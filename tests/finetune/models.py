@@ -4,6 +4,7 @@ The models are random, but always the same. `in_place` puts them where fine-tuni
 """
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from torch import nn
 from transformers import AutoTokenizer, MarianConfig, MarianMTModel
 
 from core.finetune import picture_learning, sentence_learning
@@ -31,8 +33,8 @@ DROPOUT = 0.0  # of the translator; tests of what draws turn it on
 END_BIAS = 2.0  # of the end mark: what a random translator writes would be 128 pieces long
 
 
-def tiny_vision(name: str = "tiny") -> VisionModel:
-    """Three layers of three heads, patches of 8 px, pictures of 64 px among its sizes."""
+@cache
+def _vision_module() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(7)
         module = timm.create_model(
@@ -47,7 +49,12 @@ def tiny_vision(name: str = "tiny") -> VisionModel:
         )
         for parameter in module.parameters():  # timm begins with scores near zero: nobody would look anywhere
             parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    return vision.from_timm(name, module, default_patches=8)
+    return module
+
+
+def tiny_vision(name: str = "tiny") -> VisionModel:
+    """Three layers of three heads, patches of 8 px, pictures of 64 px among its sizes."""
+    return vision.from_timm(name, deepcopy(_vision_module()), default_patches=8)
 
 
 @cache
@@ -55,10 +62,10 @@ def tokenizer():
     return AutoTokenizer.from_pretrained(catalogue.default("translation").folder)
 
 
-def tiny_translator(name: str = "tiny") -> Translator:
-    """One layer each, two heads, with the bundled vocabulary."""
+@cache
+def _translation_module(dropout: float) -> MarianMTModel:
     config = MarianConfig.from_pretrained(catalogue.default("translation").folder)
-    sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": DROPOUT}
+    sizes = {"d_model": WIDTH["translation"], "encoder_layers": 1, "decoder_layers": 1, "dropout": dropout}
     for part in ("encoder", "decoder"):
         sizes |= {f"{part}_attention_heads": 2, f"{part}_ffn_dim": HIDDEN}
     config.update({**sizes, "dtype": "float32", "init_std": 0.1})
@@ -67,7 +74,12 @@ def tiny_translator(name: str = "tiny") -> Translator:
         torch.manual_seed(7)
         module = MarianMTModel(config)
     module.final_logits_bias[0, config.eos_token_id] = END_BIAS
-    return Translator(name, module.eval(), tokenizer(), ("ces", "cmn_Hans", "deu", "fra"))
+    return module.eval()
+
+
+def tiny_translator(name: str = "tiny") -> Translator:
+    """One layer each, two heads, with the bundled vocabulary."""
+    return Translator(name, deepcopy(_translation_module(DROPOUT)), tokenizer(), ("ces", "cmn_Hans", "deu", "fra"))
 
 
 def base(task: str) -> VisionModel | Translator:
@@ -81,8 +93,8 @@ def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
         patch.setattr(module, "load_vision", tiny_vision)
     for module in (sentence_learning, translation):
         patch.setattr(module, "load_translator", tiny_translator)
-    patch.setattr(picture_learning, "SCENES", 2)
-    patch.setattr(sentence_learning, "CAPTIONS", 3)
+    patch.setattr(picture_learning, "SCENES", 1)
+    patch.setattr(sentence_learning, "CAPTIONS", 1)
     for task, few in {"vision": 24, "translation": 8}.items():
         judged_on(patch, task, few)
 
