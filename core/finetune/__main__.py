@@ -18,7 +18,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from core.errors import SidelightError
-from core.finetune import data, options, rates, sweeping, worker
+from core.finetune import data, onnx_parts, options, outside, rates, sweeping, worker
 from core.finetune.data import PairData, PictureData, dataset
 from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
 from core.finetune.sides import side
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return _sweep(given)
     state = PartialState(cpu=device().type == "cpu")
     try:
+        if given.onnx:
+            onnx_parts.check_packages()
         with state.main_process_first():
             folder = _folder(given) if state.is_main_process else given.run
         if folder is None:
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     print(json.dumps(asdict(event)), flush=True)
         if state.is_main_process:
             print(f"{folder}: {worker.status(folder).state} (processes: {state.num_processes})")
+            if given.onnx and worker.status(folder).state == "finished":
+                _write_onnx(folder)
     except SidelightError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:  # the second one
@@ -99,6 +103,13 @@ def _folder(given: Given) -> Path:
     data.save(found, folder / "data")
     set_status(folder, "running", queued=time.time())
     return folder
+
+
+def _write_onnx(folder: Path) -> None:
+    place = folder / "onnx"
+    place.mkdir()
+    difference = outside.write_onnx(folder, place)
+    print(f"{place}: python load.py runs it; it differs from PyTorch by at most {difference:.1e} of the largest output")
 
 
 def _check_again(given: Given) -> None:

@@ -17,6 +17,7 @@ from core.finetune.answers import Answer
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.film import PhotoFilm, SentenceFilm
 from core.finetune.job import Job
+from core.finetune.onnx_parts import Part
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
@@ -117,6 +118,11 @@ class Learning(ABC, Generic[Data, Model]):
         """Write the model of a result as its own library does, in float16, with what `outside/load_*.py` must be told;
         the library's name. It is changed by that. Raises SidelightError `result.not_whole` where the library has no
         such model."""
+
+    @staticmethod
+    @abstractmethod
+    def onnx_parts(model: Model, job: Job, target: str, folder: Path) -> dict[str, Part]:
+        """Its functions by their names, for ONNX. What `outside/onnx_*.py` must be told is written to the folder."""
 
     @staticmethod
     @abstractmethod

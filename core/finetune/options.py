@@ -54,6 +54,7 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add("--rank", type=_whole(1, 256), help=f"of LoRA and AdaLoRA; {Job.rank}")
     add("--side", type=_whole(14, 2048), help=f"px of the pictures; {Job.side}")
     add("--probe", help="sentence whose attention is filmed")
+    add("--onnx", action="store_true", help="when it is finished, write it as ONNX, too, into the run's folder")
     add("--print-every", type=_whole(1), default=5)
     add("--methods", nargs="+", choices=tuple(methods.METHODS), help="a sweep: each of these, as one queued thing")
     add("--rates", nargs="+", type=_number(0, 100, above=True), help="a sweep: each method at each of these rates")

@@ -25,6 +25,7 @@ from core.finetune.film import PhotoFilm
 from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
 from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order
+from core.finetune.onnx_parts import Logits, Part
 from core.finetune.pictures import Pictures, vary
 from core.models.loading import mixed
 from core.models.vision import VisionModel, load_vision
@@ -194,6 +195,17 @@ class PictureLearning(Learning[PictureData, VisionModel]):
     @staticmethod
     def save_whole(model: VisionModel, job: Job, target: str, folder: Path) -> str:
         return save_whole(model, side_of(model, job), folder)
+
+    @staticmethod
+    def onnx_parts(model: VisionModel, job: Job, target: str, folder: Path) -> dict[str, Part]:
+        side = side_of(model, job)
+        told = {"side": side, "mean": model.mean, "std": model.std}
+        write_json(folder / "told.json", told | {"classes": model.classes, "temperature": model.temperature})
+
+        def example(count: int) -> dict[str, Tensor]:
+            return {"pixel_values": torch.randn(count, 3, side, side)}
+
+        return {"model": Part(Logits(model.module), example, {"pixel_values": (0,)}, "logits")}
 
     @staticmethod
     def trial(model: VisionModel, job: Job, data: PictureData, count: int) -> ClassTask | HeadTask:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import MarianMTModel
 
 from core.errors import SidelightError
@@ -22,6 +22,7 @@ from core.finetune.film import SentenceFilm
 from core.finetune.forgetting import caption_quality
 from core.finetune.job import Job, write_json
 from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order
+from core.finetune.onnx_parts import Decoder, Encoder, Part
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import resemblance, scores, translate_all
 from core.finetune.told import Told, encode, told
@@ -142,6 +143,38 @@ class SentenceLearning(Learning[PairData, Translator]):
         module.half().save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
         return "transformers"
+
+    @staticmethod
+    def onnx_parts(model: Translator, job: Job, target: str, folder: Path) -> dict[str, Part]:
+        """The encoder and the decoder, which a loop calls once a piece."""
+        module: Any = model.module
+        told = model.how_told(target)
+        told["first"] = [module.generation_config.decoder_start_token_id, *told.pop("generate").values()]
+        end = module.generation_config.eos_token_id
+        told |= {"ids": prompt_ids(module) + told["ids"], "end": end if isinstance(end, list) else [end]}
+        told["never"] = [ids[0] for ids in module.generation_config.bad_words_ids or () if len(ids) == 1]
+        write_json(folder / "told.json", told)
+        model.tokenizer.save_pretrained(folder)
+        sizes, width = len(model.tokenizer), module.get_input_embeddings().weight.shape[1]
+
+        def read(count: int) -> dict[str, Tensor]:
+            """Sentences of which the first is shorter than the others."""
+            mask = torch.ones(count, 4 * count, dtype=torch.long)
+            mask[0, 2 * count + 1 :] = 0
+            return {"input_ids": torch.randint(sizes, mask.shape), "attention_mask": mask}
+
+        def written(count: int) -> dict[str, Tensor]:
+            mask = read(count)["attention_mask"]
+            output = torch.randint(sizes, (count, 3 * count))
+            states = torch.randn(*mask.shape, width)
+            return {"decoder_input_ids": output, "encoder_hidden_states": states, "attention_mask": mask}
+
+        names = ("input_ids", "decoder_input_ids", "encoder_hidden_states", "attention_mask")
+        free: dict[str, tuple[int, ...]] = dict.fromkeys(names, (0, 1))
+        return {
+            "encoder": Part(Encoder(module), read, free, "encoder_hidden_states"),
+            "decoder": Part(Decoder(module), written, free, "logits"),
+        }
 
     @staticmethod
     def trial(model: Translator, job: Job, data: PairData, count: int) -> "ScoredTask":

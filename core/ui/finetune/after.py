@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune import outside, results
+from core.finetune import onnx_parts, outside, results
 from core.finetune.job import Job, read_job
 from core.finetune.methods import Count
 from core.finetune.results import Result
@@ -17,12 +17,12 @@ from core.finetune.sides import side
 from core.models import catalogue
 from core.settings import setting
 from core.tasks import TASKS, Metric
-from core.ui import choices, visitor, work
+from core.ui import background, choices, visitor, work
 from core.ui.finetune import compare_runs, errors, live
 from core.ui.finetune.chosen import metrics_of
 from core.ui.finetune.live import duration
 from core.ui.finetune.sides import SIDES
-from core.ui.language import say, show_error
+from core.ui.language import language, say, show_error
 from core.ui.plain import plain
 from core.wording import ASSETS
 
@@ -45,6 +45,7 @@ def show(folder: Path) -> None:
     _changed(folder, job, _errors(folder, job))
     live.course(folder)
     _tensorboard(folder)
+    _to_the_hub(folder, job)
     compare_runs.show(folder, job, result)
 
 
@@ -150,6 +151,7 @@ def _take_away(folder: Path, job: Job) -> None:
                 help=note,
             )
         _delete(folder)
+    _onnx(folder)
     st.caption(say("after.carried"))
 
 
@@ -160,6 +162,37 @@ def _tensorboard(folder: Path) -> None:
         place = events.relative_to(home) if events.is_relative_to(home) else events
         st.caption(say("after.tensorboard"))
         st.code(f"tensorboard --logdir {shlex.quote(str(place))}", language="bash", wrap_lines=True)
+
+
+def _onnx(folder: Path) -> None:
+    """Made beside the page when it is asked for."""
+    try:
+        onnx_parts.check_packages()
+        made = background.result(
+            ("onnx", folder.name), say("after.onnx"), partial(outside.pack_onnx, folder), (folder.name,), wait=True
+        )
+    except SidelightError as error:
+        st.caption(error.sentence(language()))
+        return
+    if made is not None:
+        packed, difference = made
+        st.download_button(
+            say("after.onnx_ready"),
+            packed,
+            file_name=f"{folder.name}-onnx.zip",
+            mime="application/zip",
+            icon=":material/conversion_path:",
+            on_click="ignore",
+            help=say("after.onnx_help"),
+        )
+        st.caption(say("after.onnx_checked", difference=f"{difference:.0e}"))
+
+
+def _to_the_hub(folder: Path, job: Job) -> None:
+    if visitor.handles(folder) and setting("HUB"):
+        st.caption(say("after.push"))
+        command = f"python -m core.finetune.outside {folder.name} {folder.name}-whole --push {job.task}-{job.method}"
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def _delete(folder: Path) -> None:
