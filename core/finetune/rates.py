@@ -76,7 +76,9 @@ def find(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, 
         >>> test.suggestion
     """
     with _one_at_a_time, drawing_apart(), tempfile.TemporaryDirectory() as folder:
+        on_step(0, STEPS)
         learning = open_learning(Path(folder), job, data)
+        on_step(0, STEPS)
         settings = Settings(STEPS + 1, LOWEST, every=STEPS + 1, seed=job.seed, precision=job.precision)
         run = Run(learning.task, settings, Path(folder), methods.companion(learning.task.module))
         run.schedule = ExponentialLR(run.optimiser, (HIGHEST / LOWEST) ** (1 / (STEPS - 1)))

@@ -36,7 +36,7 @@ def range_test(
         name = f"{plain(words['suggestion'])} {suggestion:.2g}"
         figure.add_vline(suggestion, line=dashed, name=name, showlegend=True)
     figure.update_traces(hovertemplate="%{x:.2g}: %{y:.4g}")
-    low, high = min(average), max(average[: (lowest or 0) + 1])
+    low, high = min(losses), max(average[: (lowest or 0) + 1])
     room = max(high - low, 0.1 * high)
     figure.update_yaxes(title=plain(words["loss"]), range=[low - 0.2 * room, high + ABOVE * room])
     return _over_rates(figure, words["rate"])
@@ -44,29 +44,32 @@ def range_test(
 
 @dataclass(frozen=True)
 class Point:
-    """rate, mean, and half the width of its interval, or None."""
+    """mean: from 0 to 100. low, high: the ends of its interval, or None."""
 
     rate: float
     mean: float
-    half: float | None
+    low: float | None
+    high: float | None
 
 
 def sweep(series: Mapping[str, Sequence[Point]], x_title: str, y_title: str, *, percent: bool) -> go.Figure:
-    """A line a method by its name, with intervals. percent: y is a share from 0 to 1."""
-    figure = go.Figure()
+    """A line a method by its name, with intervals. percent: the numbers are percent."""
+    figure, unit = go.Figure(), "%" if percent else ""
     for number, (name, unsorted) in enumerate(series.items()):
         points = sorted(unsorted, key=lambda point: point.rate)
         colour = SERIES[number % len(SERIES)]
+        above = [0.0 if point.high is None else point.high - point.mean for point in points]
+        below = [0.0 if point.low is None else point.mean - point.low for point in points]
         figure.add_scatter(
             x=[point.rate for point in points],
             y=[point.mean for point in points],
-            error_y={"array": [point.half or 0.0 for point in points], "thickness": 1.5, "width": 4},
+            error_y={"array": above, "arrayminus": below, "thickness": 1.5, "width": 4},
             name=plain(name),
             mode="lines+markers",
             line={"color": colour, "width": 2},
-            hovertemplate="%{x:.3g}: %{y:.1%}" if percent else "%{x:.3g}: %{y:.1f}",
+            hovertemplate=f"%{{x:.3g}}: %{{y:.1f}}{unit}",
         )
-    figure.update_yaxes(title=plain(y_title), tickformat=".0%" if percent else None)
+    figure.update_yaxes(title=plain(y_title), ticksuffix=unit)
     figure.update_layout(showlegend=True)
     return _over_rates(figure, x_title)
 

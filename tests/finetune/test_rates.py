@@ -57,13 +57,14 @@ def test_a_loss_that_only_scatters_gives_no_suggestion() -> None:
     assert RangeTest(every[:5], falls.losses[:5]).suggestion is None, "too few steps to know how the loss scatters"
 
 
-def test_it_can_be_stopped_and_begun_again() -> None:
+@pytest.mark.parametrize("last", [0, 3])
+def test_it_can_be_stopped_and_begun_again(last: int) -> None:
     class Stopped(Exception):
         pass
 
     def stop(done: int, steps: int) -> None:
         assert steps == STEPS
-        if done == 3:
+        if done == last:
             raise Stopped
 
     before = generators()

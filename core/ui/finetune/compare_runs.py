@@ -1,6 +1,6 @@
 """Finished runs beside each other: any number with quality, cost and curves, and all of them as a short list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -23,6 +23,8 @@ from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.finetune import curve
 
+ROOM = 19  # px, of a name in a legend
+
 
 def show(folder: Path, job: Job, result: Result) -> None:
     """A choice among the other finished runs of the task; nothing is drawn where there is none."""
@@ -42,9 +44,10 @@ def show(folder: Path, job: Job, result: Result) -> None:
         compare([(folder, job, result), *(every[name] for name in chosen)], "others")
 
 
-def compare(runs: Sequence[tuple[Path, Job, Result]], key: str) -> None:
-    """Finished runs of one task beside each other: a table, whether their data is the same, and their curves."""
-    task, titles = runs[0][1].task, model_titles(runs[0][1].task)
+def compare(runs: Sequence[tuple[Path, Job, Result]], key: str, names: Mapping[str, str] = {}) -> None:
+    """Finished runs of one task beside each other: a table, whether their data is the same, and their curves. names:
+    what a run is called, by its folder's name, if not as a model is."""
+    task, titles = runs[0][1].task, names or model_titles(runs[0][1].task)
     lines = [
         {
             say("finetune.run"): titles.get(run.name, run.name),
@@ -112,6 +115,10 @@ def _curves(task: TaskName, runs: dict[str, Path], key: str) -> None:
     step = say("finetune.step")
     if losses:
         left, right = st.columns(2)
-        left.plotly_chart(curve(losses, step, say("after.loss_training")), key=f"{key}_loss", config=QUIET)
-        figure = curve(measured, step, say(f"finetune.{main.key}"), percent=main.is_share)
-        right.plotly_chart(figure, key=f"{key}_metric", config=QUIET)
+        figures = {
+            "loss": (left, curve(losses, step, say("after.loss_training"))),
+            "metric": (right, curve(measured, step, say(f"finetune.{main.key}"), percent=main.is_share)),
+        }
+        for name, (place, figure) in figures.items():
+            figure.update_layout(height=figure.layout.height + ROOM * max(0, len(losses) - 3))
+            place.plotly_chart(figure, key=f"{key}_{name}", config=QUIET)

@@ -22,7 +22,7 @@ def line(job: Job, result: Result) -> dict[str, Any]:
         **{say(f"finetune.{metric.key}"): metric.points(result.metrics[metric.key]) for metric in metrics},
         say("after.learnt"): result.trainable,
         say("sweep.seconds"): result.seconds,
-        say("sweep.memory"): result.peak_mb,
+        say("sweep.memory"): round(result.peak_mb),
     }
 
 

@@ -6,9 +6,9 @@ import shlex
 import streamlit as st
 
 from core.finetune import sweep, worker
-from core.finetune.job import MOVING
+from core.finetune.job import MOVING, Job
 from core.finetune.log import read_log
-from core.finetune.sweep import Group, Row, Sweep
+from core.finetune.sweep import Group, Row, Spread, Sweep
 from core.tasks import Metric
 from core.ui import visitor
 from core.ui.download import csv_button
@@ -49,20 +49,23 @@ def _words(found: Sweep, moving: bool) -> None:
 def _told(row: Row) -> str:
     events = read_log(row.run) if row.state == "running" else []
     share = f" · {events[-1].step / events[-1].steps:.0%}" if events else ""
-    which = say("sweep.which", rate=f"{row.job.rate:g}", seed=row.job.seed)
     state = live.state_name(worker.state_of(row.run))
-    return f"{method_name(row.job.method, row.job.task)} · {which} · {state}{share}"
+    return f"{method_name(row.job.method, row.job.task)} · {_which(row.job)} · {state}{share}"
+
+
+def _which(job: Job) -> str:
+    return say("sweep.which", rate=f"{job.rate:g}", seed=job.seed)
 
 
 def _buttons(found: Sweep, rows: list[Row], goes_on: bool) -> None:
-    left, right = st.columns(2)
-    if goes_on and left.button(
-        say("sweep.cancel"), icon=":material/close:", width="stretch", key="sweep_cancel", help=say("sweep.cancel_help")
+    place = st.container(horizontal=True)
+    if goes_on and place.button(
+        say("sweep.cancel"), icon=":material/close:", key="sweep_cancel", help=say("sweep.cancel_help")
     ):
         sweep.cancel(found)
         st.rerun(scope="app")
     ended = any(row.state not in (*MOVING, "finished") for row in rows)
-    if ended and right.button(say("sweep.resume"), icon=":material/play_arrow:", width="stretch", key="sweep_resume"):
+    if ended and place.button(say("sweep.resume"), icon=":material/play_arrow:", key="sweep_resume"):
         live.ensure_worker()
         sweep.resume(found)
         st.rerun(scope="app")
@@ -71,14 +74,15 @@ def _buttons(found: Sweep, rows: list[Row], goes_on: bool) -> None:
 def _figures(found: Sweep) -> None:
     rows = sweep.rows(found)
     finished = [row for row in rows if row.result]
-    if finished:
-        metrics = metrics_of(found.runs[0], found.first)
-        groups = sweep.groups(finished)
-        st.header(say("sweep.groups"))
-        _curve(found, groups, metrics[0])
-        _summary(found, groups, metrics)
-        st.header(say("sweep.runs"))
-        _runs(found, finished)
+    if not finished:
+        return
+    metrics = metrics_of(found.runs[0], found.first)
+    groups = sweep.groups(finished)
+    st.header(say("sweep.groups"))
+    _curve(found, groups, metrics[0])
+    _summary(found, groups, metrics)
+    st.header(say("sweep.runs"))
+    _runs(found, finished)
     csv_button(say("sweep.csv"), found.name, lambda: sweep.as_csv(sweep.rows(found)))
     home, place = ASSETS.parent, sweep.tracking(found)
     shown = place.relative_to(home) if place.is_relative_to(home) else place
@@ -90,11 +94,18 @@ def _curve(found: Sweep, groups: list[Group], metric: Metric) -> None:
     task = found.first.task
     series: dict[str, list[rates.Point]] = {}
     for group in groups:
-        quality = group.quality[metric.key]
-        point = rates.Point(group.rate, quality.mean, quality.half)
+        low, high = _interval(group.quality[metric.key], metric)
+        point = rates.Point(group.rate, metric.points(group.quality[metric.key].mean), low, high)
         series.setdefault(method_name(group.method, task), []).append(point)
     words = say("finetune.rate"), say(f"finetune.{metric.key}")
     plot(st.container(), rates.sweep(series, *words, percent=metric.is_share), f"sweep_{found.name}")
+
+
+def _interval(found: Spread, metric: Metric) -> tuple[float | None, float | None]:
+    """Its ends on the scale that is written, from 0 to 100, which no value leaves; None for one seed."""
+    if found.half is None:
+        return None, None
+    return max(0.0, metric.points(found.mean - found.half)), min(100.0, metric.points(found.mean + found.half))
 
 
 def _summary(found: Sweep, groups: list[Group], metrics: tuple[Metric, ...]) -> None:
@@ -104,9 +115,7 @@ def _summary(found: Sweep, groups: list[Group], metrics: tuple[Metric, ...]) -> 
     low_name, high_name = say("sweep.low"), say("sweep.high")
     for group in groups:
         quality = group.quality[main.key]
-        half = quality.half
-        ends = (None, None) if half is None else (quality.mean - half, quality.mean + half)
-        low, high = (None if end is None else main.points(end) for end in ends)
+        low, high = _interval(quality, main)
         lines.append(
             {
                 say("finetune.method"): method_name(group.method, task),
@@ -117,7 +126,7 @@ def _summary(found: Sweep, groups: list[Group], metrics: tuple[Metric, ...]) -> 
                 high_name: high,
                 **{say(f"finetune.{m.key}"): m.points(group.quality[m.key].mean) for m in metrics[1:]},
                 say("sweep.seconds"): group.seconds,
-                say("sweep.memory"): group.peak_mb,
+                say("sweep.memory"): round(group.peak_mb),
                 say("after.learnt"): group.trainable,
                 **{change(name): value for name, value in group.forgetting.items()},
             }
@@ -151,4 +160,5 @@ def _runs(found: Sweep, finished: list[Row]) -> None:
             "pages/finetune.py", label=say("sweep.open"), icon=":material/open_in_new:", query_params={"run": run.name}
         )
     else:
-        compare_runs.compare(picked, f"sweep_{found.name}")
+        names = {run.name: f"{method_name(job.method, task)} · {_which(job)}" for run, job, _ in picked}
+        compare_runs.compare(picked, f"sweep_{found.name}", names)
