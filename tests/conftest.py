@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("sidelight", deadline=None)  # a busy machine is no failure
 settings.load_profile("sidelight")
 PATIENCE = 240_000  # ms that a browser waits for what must come: a slow machine is no failure
+WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 1280, "height": 720}  # px
 
 
 LONGEST = ("test_browser", "finetune/", "pages/", "differences/")  # files that take minutes, the longest first
@@ -50,8 +51,30 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+class Chromium:
+    """A browser with one page that stands open from test to test: another one costs a second of a processor, and what
+    a page has loaded and compiled once, it need not again."""
+
+    def __init__(self, browser) -> None:
+        self.new_context = browser.new_context
+        self._context = browser.new_context(locale="en-US")
+        self._context.set_default_timeout(PATIENCE)
+        self._page = self._context.new_page()
+
+    def empty_page(self, viewport: dict[str, int] = NARROW, color_scheme: str = "light"):
+        """The page, without what was in it and what it has stored."""
+        if self._page.url.startswith("http"):
+            self._page.evaluate("localStorage.clear(); sessionStorage.clear();")
+        self._page.mouse.move(0, 0)
+        self._page.goto("about:blank")
+        self._context.clear_cookies()
+        self._page.set_viewport_size(viewport)
+        self._page.emulate_media(color_scheme=color_scheme)
+        return self._page
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator:
+def chromium() -> Iterator[Chromium]:
     """A headless browser (playwright's driver, the system's Chromium)."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -60,7 +83,7 @@ def chromium() -> Iterator:
     with playwright.sync_playwright() as driver:
         playwright.expect.set_options(timeout=PATIENCE)
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
+        yield Chromium(browser)
         browser.close()
 
 
@@ -70,7 +93,7 @@ def tab(chromium) -> Iterator[Callable]:
     contexts = []
 
     def opened(address: str = "about:blank", **options):
-        options = {"viewport": {"width": 1440, "height": 1000}, "locale": "en-US"} | options
+        options = {"viewport": WIDE, "locale": "en-US"} | options
         contexts.append(chromium.new_context(**options))
         contexts[-1].set_default_timeout(PATIENCE)
         page = contexts[-1].new_page()

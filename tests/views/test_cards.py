@@ -239,11 +239,10 @@ def test_a_layer_in_float32_counts_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_caption_stands_beside_a_photo_and_is_kept_in_the_link(chromium, caption: Card, tmp_path) -> None:
     path = tmp_path / "both.html"
     View([caption, vision_card()], start="caption_t2.0~image_5~sentence_s1").save(path)
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     assert in_view(page, "view.text") == "caption_t2.0~image_5~sentence_s1"
-    page.close()
 
 
 SCRIPTS = sorted(Path(scores.__file__).parent.glob("*.js"))

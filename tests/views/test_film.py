@@ -42,12 +42,11 @@ def photo_film() -> Film:
 
 def test_light_on_the_photo_is_that_of_the_linked_view(chromium) -> None:
     """Night falls and a glow rises as light.js says, whose 1/8 to 64 times an even share become 0 to 1."""
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR.with_name("light.js")))
     found = page.evaluate(
         "(times) => times.map((one) => (Math.log2(one) + 3) / 9).map((t) => [daylight(t), warmth(t)])", TIMES
     )
-    page.close()
     pixels = np.asarray(picture(photo_film().data["frames"][1]["picture"])).reshape(12, 4).astype(float)
     for (*colour, opacity), (day, warm) in zip(pixels, found, strict=True):
         night = DARKEST * (1 - day) if day < 1 else STRONGEST * warm
@@ -56,11 +55,10 @@ def test_light_on_the_photo_is_that_of_the_linked_view(chromium) -> None:
 
 
 def test_ramps_are_those_of_the_linked_view(chromium) -> None:
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR))
     for name, ramp in (("light", LIGHT), ("cividis", CIVIDIS)):
         assert page.evaluate(f"RAMPS.{name}") == [[place, list(colour)] for place, colour in ramp]
-    page.close()
 
 
 def test_a_photo_film_says_its_numbers_and_its_scale() -> None:
@@ -104,7 +102,7 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.fixture
 def opened(chromium, tmp_path: Path):
     """Opens a film as a file; the page must raise nothing."""
-    page, errors = chromium.new_page(viewport={"width": 700, "height": 800}), []
+    page, errors = chromium.empty_page({"width": 700, "height": 800}), []
     page.on("pageerror", lambda error: errors.append(str(error)))
 
     def show(film: Film):
@@ -115,7 +113,6 @@ def opened(chromium, tmp_path: Path):
 
     yield show
     assert not errors
-    page.close()
 
 
 def long_film(count: int = 6) -> Film:

@@ -99,14 +99,13 @@ def cards() -> list[Card]:
 def opened(chromium, path: Path, cards: list) -> Iterator:
     """The view of these cards, saved at `path`, in the browser; it may not fail there."""
     path.write_text(standalone(pack(cards, WORDS), "a test"), "utf-8")
-    page = chromium.new_page(viewport={"width": 1300, "height": 900})
+    page = chromium.empty_page({"width": 1300, "height": 900})
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     yield page
     assert failures == []
-    page.close()
 
 
 @pytest.fixture
@@ -357,13 +356,12 @@ STATE = "depth_0.5~turned_yes~method_value~hues_yes~keep_0.6~hide_yes~layout_mat
 def test_a_link_restores_the_view(chromium, cards: list, tmp_path) -> None:
     path = tmp_path / "view.html"
     path.write_text(standalone(pack(cards, WORDS), "a test", STATE), "utf-8")
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     assert in_view(page, "view.text") == STATE
     assert "row 2, column 2" in page.locator(".note").first.inner_text()
     assert page.get_by_role("button", name="is looked at by").get_attribute("aria-pressed") == "true"
-    page.close()
 
 
 @pytest.mark.parametrize(
@@ -378,7 +376,7 @@ def test_a_link_restores_the_view(chromium, cards: list, tmp_path) -> None:
 def test_a_damaged_link_is_no_error(chromium, cards: list, tmp_path, start: str) -> None:
     path = tmp_path / "view.html"
     path.write_text(standalone(pack(cards, WORDS), "a test", start), "utf-8")
-    page = chromium.new_page()
+    page = chromium.empty_page()
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(path.as_uri())
@@ -386,7 +384,6 @@ def test_a_damaged_link_is_no_error(chromium, cards: list, tmp_path, start: str)
     assert failures == []
     assert in_view(page, "view.cards[0].heads.size") == 3
     assert in_view(page, "view.depth") == 0.91, "what cannot be read stays at its default, as in state.py"
-    page.close()
 
 
 def test_a_second_click_and_escape_release_a_word(page) -> None:
@@ -481,21 +478,19 @@ def test_hue_names_the_head(page) -> None:
 def test_any_two_cards_stand_side_by_side(chromium, cards: list, tmp_path, order: tuple[int, int]) -> None:
     path = tmp_path / "view.html"
     View([cards[x] for x in order]).save(path)
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelectorAll('.say b').length >= 2")
     heads(page).nth(0).click()
     names = in_view(page, "view.cards.map(({ name }) => name)")
     assert len(set(names)) == 2
     assert in_view(page, "view.text").startswith(names[0])
-    page.close()
 
 
 def test_a_notebook_shows_it(chromium, cards: list) -> None:
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.set_content(View(cards, "zh")._repr_html_())
     page.frame_locator("iframe").locator(".say b").first.wait_for()
-    page.close()
 
 
 def test_a_layer_that_is_not_here_is_said(chromium, cards: list, tmp_path) -> None:
@@ -503,12 +498,11 @@ def test_a_layer_that_is_not_here_is_said(chromium, cards: list, tmp_path) -> No
     path = tmp_path / "view.html"
     one = dataclasses.replace(cards[0], leads=(dataclasses.replace(cards[0].leads[0], layers=(2,)),))
     path.write_text(standalone(pack([one], WORDS), "a test", "depth_0"), "utf-8")
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     assert "Layer 1 is on its way" in page.locator(".note").inner_text()
     assert "Image 3/3" in page.locator(".layers").first.inner_text()
-    page.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -532,7 +526,7 @@ def test_cards_of_the_same_input_are_pointed_at_together(chromium, cards: list, 
     other = card_of(traces_of(cards[0]), "another picture", Image.new("RGB", (120, 80), "red").effect_spread(9))
     path = tmp_path / "twins.html"
     View([cards[0], cards[0], other, cards[1], cards[1]]).save(path)
-    page = chromium.new_page(viewport={"width": 1400, "height": 1400})
+    page = chromium.empty_page({"width": 1400, "height": 1400})
     page.goto(path.as_uri())
     page.locator(".photo").first.press("ArrowDown")
     page.evaluate("document.querySelector('.sidelight').view.cards[3].lock('s1')")
@@ -542,7 +536,6 @@ def test_cards_of_the_same_input_are_pointed_at_together(chromium, cards: list, 
     page.evaluate("document.querySelector('.sidelight').view.cards[1].preview('2')")
     hovered = page.evaluate("document.querySelector('.sidelight').view.cards.map((card) => card.hovered)")
     assert hovered == ["2", "2", None, None, None]
-    page.close()
 
 
 def test_an_even_share_is_of_the_keys_that_may_be_seen(page) -> None:
@@ -610,11 +603,10 @@ def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, cards: list
 
 
 def test_hues_are_mixed_by_the_square_of_their_weights(chromium) -> None:
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR))
     assert page.evaluate("mixed([0.8, 0.2], [[255, 0, 0], [0, 0, 255]])") == [240, 0, 15]
     assert page.evaluate("mixed([0, 0], [[255, 0, 0], [0, 0, 255]])") == [0, 0, 0]
-    page.close()
 
 
 def test_hovering_previews_while_a_lock_stays(page) -> None:
@@ -714,7 +706,7 @@ def test_marks_are_named_by_what_they_are_and_words_by_how_sure_the_model_was(ch
 
 def test_the_border_of_bright_patches_keeps_to_their_edges(chromium) -> None:
     """Two patches side by side on a grid of 2 x 3: one border around both, none between them."""
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR.with_name("marked.js")))
     grid = "{ rows: 2, columns: 3, box: [0, 0, 30, 20] }"
     edges = page.evaluate(f"borderOf({grid}, (p) => p === 1 || p === 2).match(/M[^M]*/g).sort()")
@@ -730,17 +722,15 @@ def test_the_border_of_bright_patches_keeps_to_their_edges(chromium) -> None:
     assert sum("Q" in d for d in strokes) == 2, "one arc and its shadow: to the far one alone"
     strokes, tags = page.evaluate(f"{marked}(marksOf({line}, [0, .1, 0], [1, 6.4, 1], null, [90, 10]))")
     assert tags == ["6.4×"] and "M10 0h10" in strokes[0], "no number without an edge"
-    page.close()
 
 
 def test_light_is_night_below_an_even_share_and_full_from_eight_times(chromium) -> None:
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR.with_name("light.js")))
     place = "(times) => (Math.log2(times) + 3) / 9"
     day = page.evaluate(f"[1 / 8, 1, 8, 64].map({place}).map(daylight)")
     assert day == pytest.approx([0, 0.5, 1, 1])
     assert page.evaluate(f"[1, 8, 64].map({place}).map(warmth)") == pytest.approx([0, 0, 1])
-    page.close()
 
 
 @pytest.mark.parametrize("card", [0, 1])
@@ -793,7 +783,7 @@ def test_a_card_is_saved_as_a_figure_with_its_scale_a_caption_and_a_line_to_cite
 
 
 def test_all_cards_are_printed_as_pages_of_their_size_with_their_letters(page) -> None:
-    page.context.add_init_script("if (parent !== window) window.print = () => { parent.printed = true; }")
+    page.add_init_script("if (parent !== window) window.print = () => { parent.printed = true; }")
     page.locator(".saving summary").first.click()
     page.locator(".saving").first.get_by_role("button", name=WORDS["figure_pdf"]).click()
     page.wait_for_function("window.printed")

@@ -29,14 +29,13 @@ def cards() -> list[Card]:
 @contextmanager
 def opened(chromium, path: Path, payload: bytes, start: str = "", width: int = 1300) -> Iterator:
     path.write_text(standalone(payload, "a test", start), "utf-8")
-    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page = chromium.empty_page({"width": width, "height": 900})
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector(".card:not([hidden]) .say b")
     yield page
     assert failures == []
-    page.close()
 
 
 def told(page, row: int = 0) -> str:

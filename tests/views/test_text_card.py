@@ -139,11 +139,10 @@ def test_a_long_text_stays_quick(chromium, tmp_path) -> None:
     words = tokens(*(f"w{i}" for i in range(400)))
     path = tmp_path / "long.html"
     View([text_card("decoder", words, "long", layers=6, is_causal=True)]).save(path)
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     assert page.locator(".word").count() == 400
-    page.close()
 
 
 def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
@@ -151,7 +150,7 @@ def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
     card = decoder_card()
     path = tmp_path / "decoder.html"
     View([card], start="depth_1~image_6").save(path)
-    page = chromium.new_page(viewport={"width": 1300, "height": 900})
+    page = chromium.empty_page({"width": 1300, "height": 900})
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelector('.say b')?.textContent === 'dog 71%'")
     shown = "Array.from(view.cards[0].lit(view.cards[0].query)[0].weights)"
@@ -166,7 +165,6 @@ def test_an_object_of_a_decoder_reads_the_picture(chromium, tmp_path) -> None:
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.say b').textContent === 'This patch'")
     close(in_view(page, shown), traces_of(card)["encoder"].mean([1])[:, 3])
-    page.close()
 
 
 def test_hovering_previews_an_object_while_a_patch_is_locked(page) -> None:

@@ -152,10 +152,9 @@ def payload(traces: dict[str, list[AttentionTrace]]) -> bytes:
 @pytest.fixture(scope="module")
 def found(chromium, payload: bytes, traces: dict) -> dict[str, list[dict]]:
     """What a browser computes of them, by the view's own modules."""
-    page = chromium.new_page()
+    page = chromium.empty_page()
     page.add_script_tag(content=bundle(HERE / "measured.js"))
     every = iter(page.evaluate("decoded", base64.b64encode(payload).decode()))
-    page.close()
     return {name: [next(every) for _ in own] for name, own in traces.items()}
 
 
