@@ -57,9 +57,10 @@ if folder is None:
             rates.offer(job, chosen)
             st.caption(say(f"finetune.probe_{task}"))
             probe = side.probe(chosen.data)
-            st.markdown(say("finetune.estimate", time=live.duration(setup.estimated(job, model, chosen))))
+            told = setup.estimated(job, model, chosen)
+            setup.tell(told)
             if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
-                started = setup.start(job, chosen, probe)
+                started = setup.start(job, chosen, probe, told)
                 if started:
                     runs.open_run(started)
             if several := sweep_setup.offer(side, job, model, chosen, probe):

@@ -2,16 +2,19 @@
 
 import contextlib
 import copy
+import json
+import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from core.finetune import methods
 from core.finetune.data.dataset import PairData, PictureData
-from core.finetune.job import EVALUATIONS, Job
+from core.finetune.job import EVALUATIONS, Job, write_json
 from core.finetune.learning import Judged
 from core.finetune.methods import METHODS, Count
 from core.finetune.sides import side
@@ -22,15 +25,19 @@ from core.models.vision import VisionModel
 from core.models.vision.heads import without_memory
 
 MEASURED = 8  # items in a measured step
+STEPS, ENOUGH = (3, 12), 1.0  # at least and at most so many are timed, until they took so many seconds together
 OVERHEAD = 4.0  # seconds: loading the model, saving and measuring the result
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one training item and of one evaluated item, measured on this machine."""
+    """Seconds of one training item and of one evaluated item, measured on this machine: the median of `steps` steps.
+    spread: how far the slowest and the fastest are from it, over it."""
 
     training: float
     evaluating: float
+    spread: float = 0.0
+    steps: int = 0
 
 
 def copy_for(module: nn.Module, task: TaskName, method: str, classes: int, steps: int = 50, rank: int = 8) -> nn.Module:
@@ -50,13 +57,22 @@ def counts(module: nn.Module, task: TaskName, classes: int, rank: int) -> dict[s
 
 
 def measure(model: VisionModel | Translator, job: Job, data: PictureData | PairData) -> Cost:
-    """One training step and one evaluation of a few items, each after an unmeasured one."""
+    """Training steps and evaluations of a few items, after one of each that is not measured."""
     task = side(job.task).trial(model, job, data, MEASURED)
     items = task.batches(0)[0]
     steps, _ = side(job.task).passes(job, 1, 1, 1)
-    training = _seconds(lambda: _step(task, items, job)) / len(items) if steps else 0.0
+    training = _seconds(lambda: _step(task, items, job)) if steps else []
     task.module.eval()
-    return Cost(training, _seconds(lambda: _judge(task, job)) / len(task.held_out))
+    judging = _seconds(lambda: _judge(task, job), STEPS if not training else (1, 1))
+    told = training or judging
+    middle = statistics.median(told)
+    spread = max(max(told) - middle, middle - min(told)) / middle
+    return Cost(
+        statistics.median(training) / len(items) if steps else 0.0,
+        statistics.median(judging) / len(task.held_out),
+        spread,
+        len(told),
+    )
 
 
 def _step(task: Judged, items: Sequence[int], job: Job) -> None:
@@ -70,14 +86,42 @@ def _judge(task: Judged, job: Job) -> None:
         task.evaluate(task.module)
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[[], object], times: tuple[int, int] = STEPS) -> list[float]:
+    """Of each time; the first, which makes what the others find, is left out."""
     run()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    found: list[float] = []
+    least, most = times
+    while len(found) < least or (sum(found) < ENOUGH and len(found) < most):
+        start = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - start)
+    return found
 
 
-def seconds(cost: Cost, job: Job, data: PictureData | PairData) -> float:
+@dataclass(frozen=True)
+class Seconds:
+    """Of a whole job, by the middle one of the measured steps, the fastest and the slowest. steps: how many."""
+
+    usual: float
+    least: float
+    most: float
+    steps: int
+
+
+def seconds(cost: Cost, job: Job, data: PictureData | PairData) -> Seconds:
     """Of the whole job: the steps, the evaluations between them, what is measured before and after."""
     training, evaluated = side(job.task).passes(job, len(data.train), len(data.held_out), EVALUATIONS)
-    return OVERHEAD + cost.training * training + cost.evaluating * evaluated
+    moving = cost.training * training + cost.evaluating * evaluated
+    least, most = (OVERHEAD + max(0.0, 1 + sign * cost.spread) * moving for sign in (-1, 1))
+    return Seconds(OVERHEAD + moving, least, most, cost.steps)
+
+
+def note(folder: Path, told: Seconds) -> None:
+    """Beside the run, to be compared with what it took."""
+    write_json(folder / "expected.json", asdict(told))
+
+
+def noted(folder: Path) -> Seconds | None:
+    """None for a run that was begun without, as by the command."""
+    path = folder / "expected.json"
+    return Seconds(**json.loads(path.read_text("utf-8"))) if path.exists() else None

@@ -156,8 +156,10 @@ class Count:
 
 
 def count(module: nn.Module) -> Count:
-    """Of a module as `adapt` left it, with what the method added; a head that peft keeps a copy of counts once."""
-    kept = [(name, p) for name, p in module.named_parameters() if ".original_module." not in name]
+    """Of a module as `adapt` left it, with what the method added; a head that peft keeps a copy of counts once, and the
+    number of ranks that AdaLoRA writes down in each layer is no weight."""
+    named = module.named_parameters()
+    kept = [(name, p) for name, p in named if ".original_module." not in name and ".ranknum." not in name]
     return Count(sum(p.numel() for _, p in kept if p.requires_grad), sum(p.numel() for _, p in kept))
 
 

@@ -31,7 +31,7 @@ def estimated(jobs: list[Job], found: PictureData | PairData) -> float:
     model = TASKS[jobs[0].task].load(jobs[0].base)
     costs = {job.method: job for job in jobs}
     measured = {method: estimate.measure(model, job, found) for method, job in costs.items()}
-    return sum(estimate.seconds(measured[job.method], job, found) for job in jobs)
+    return sum(estimate.seconds(measured[job.method], job, found).usual for job in jobs)
 
 
 def resumed(name: str) -> Sweep:

@@ -108,14 +108,18 @@ def test_the_model_that_pages_share_stays_as_it_is(task: str, method: str) -> No
     before = hashes(shared.module)
     cost = estimate.measure(shared, job(task, method), data_of(task))
     assert cost.evaluating > 0 and (cost.training > 0) == ((task, method) != ("vision", "head"))
+    assert cost.steps >= estimate.STEPS[0] and cost.spread > 0
     assert hashes(shared.module) == before and not shared.module.training
     assert all(p.grad is None for p in shared.module.parameters())
 
 
 @pytest.mark.parametrize(("method", "epochs", "varied"), [("lora", 3, False), ("head", 3, False), ("head", 3, True)])
 def test_the_time_that_is_told_is_of_every_step_and_evaluation(method: str, epochs: int, varied: bool) -> None:
-    data, cost = models.pictures(each=16, held_out=12), estimate.Cost(training=1.0, evaluating=0.01)
-    found = estimate.seconds(cost, job("vision", method, epochs=epochs, varied=varied), data)
+    data, cost = models.pictures(each=16, held_out=12), estimate.Cost(1.0, 0.01, spread=0.25, steps=4)
+    told = estimate.seconds(cost, job("vision", method, epochs=epochs, varied=varied), data)
+    found = told.usual
+    spread = 0.25 * (found - estimate.OVERHEAD)
+    assert told.steps == 4 and told.most - found == pytest.approx(spread) == pytest.approx(found - told.least)
     if method == "head":  # its features once, or once more as seen in a mirror, and what is held out three times
         assert found == pytest.approx(estimate.OVERHEAD + 0.01 * ((1 + varied) * 48 + 3 * 36))
     else:

@@ -11,8 +11,12 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core.finetune import results
+from core import wording
+from core.finetune import estimate, results
+from core.finetune.data import dataset
+from core.finetune.job import status
 from core.models import catalogue
+from core.models.evidence import wilson
 from core.models.translation import load_translator
 from core.views.linked import state
 from tests.pages.test_pages import opened, views
@@ -68,9 +72,22 @@ def test_a_head_shows_its_numbers_and_that_nothing_can_be_forgotten(head: Path, 
     learnt = shown["Trainable parameters" if language == "en" else "可训练参数"]
     assert learnt.value == f"{result.trainable:,}" == "770", "384 x 2 weights and 2 biases"
     said = texts(test)
+    count = sum(few for _, few in dataset.load(head / "data").report.counts.values())
+    low, high = (f"{share:.1%}" for share in wilson(round(result.metrics["accuracy"] * count), count))
+    assert wording.text("after.interval", language, count=f"{count:,}", low=low, high=high) in said
+    assert (wording.text("after.few", language, count=count) in said) == (count < 100)
     assert ("nearest neighbours" if language == "en" else "最近邻") in said
     assert ("the backbone is untouched" if language == "en" else "主干没有改动") in said
     assert result.data in said
+
+
+def test_what_it_took_stands_beside_what_was_told(head: Path) -> None:
+    now = status(head)
+    assert "told before" not in texts(after(head)), "of a run that was begun by the command nothing was told"
+    estimate.note(head, estimate.Seconds(20.0, 10.0, 600.0, 5))
+    took = now.ended - now.started
+    shown = f"{max(1, round(took))} s" if took < 90 else f"{took / 60:.0f} min"
+    assert f"It took {shown}, from start to result; told before: 10 s to 10 min." in texts(after(head))
 
 
 def test_a_head_moves_no_head_of_attention(head: Path) -> None:

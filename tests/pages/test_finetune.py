@@ -350,6 +350,10 @@ def test_time_goes_on_between_two_steps(runs: Path) -> None:
         (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
     gone = int(text.split(" s gone")[0].split()[-1])
     assert 80 <= gone < 89 and "about 1 s left" in text
+    log_event(folder, Event(40, 40, 0, 0.5, 1e-3, 40.0, {}, 12, 500.0))
+    with worker._locked(folder / ".lock", 0):
+        (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
+    assert text == say("progress_last", steps=40, gone="40 s"), "nothing is left to be estimated"
 
 
 def test_a_run_that_is_being_measured_does_not_say_that_it_learns(runs: Path) -> None:
@@ -402,3 +406,28 @@ def test_uneven_classes_are_told_by_the_mean_over_classes(runs: Path, sizes: tup
     head["report"]["counts"] = {f"class {n}": (size, 2) for n, size in enumerate(sizes)}
     write_json(folder / "data" / "data.json", head)
     assert page(run=folder.name).metric[0].label == say(first)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_run_that_is_gone_is_one_sentence_above_a_new_one(runs: Path, language: str) -> None:
+    """Of a link that names one, with and without others here."""
+    gone = "20200101-000000-lora-abcd"
+    for there in (0, 1):
+        if there:
+            waiting(runs, "paused")
+        test = page(lang=language, run=gone)
+        (error,) = [text.value for text in test.text if text.value.startswith("⚠")]
+        assert gone in error and say("start", language) in labels(test)
+        assert not [text for text in page(lang=language, run="").text if text.value.startswith("⚠")]
+
+
+def test_a_chosen_run_is_still_chosen_for_who_comes_back_by_the_menu(runs: Path) -> None:
+    folder = waiting(runs, "paused")
+    test = page(run="")
+    test.selectbox(key="run_chosen").select(folder.name).run()
+    assert say("state_paused") in said(test)
+    for away in ("vision", "finetune"):
+        test.query_params.clear()
+        test.switch_page(f"pages/{away}.py").run()
+    assert not test.exception and say("state_paused") in said(test)
+    assert folder.name in test.query_params["run"]

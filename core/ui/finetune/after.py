@@ -9,22 +9,24 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune import onnx_parts, outside, results
-from core.finetune.job import Job, read_job
+from core.finetune import estimate, onnx_parts, outside, results
+from core.finetune.job import Job, read_job, status
 from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.finetune.sides import side
 from core.models import catalogue
+from core.models.evidence import wilson
 from core.settings import setting
 from core.tasks import TASKS, Metric
 from core.ui import background, choices, visitor, work
 from core.ui.finetune import compare_runs, errors, live
-from core.ui.finetune.chosen import metrics_of
-from core.ui.finetune.live import duration
+from core.ui.finetune.chosen import duration, metrics_of
 from core.ui.finetune.sides import SIDES
 from core.ui.language import language, say, show_error
 from core.ui.plain import plain
 from core.wording import ASSETS
+
+FEW = 100  # held-out items
 
 
 def show(folder: Path) -> None:
@@ -89,12 +91,32 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
             (say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process")),
         ):
             st.metric(name, value, note, delta_color="off", delta_arrow="off", width="content")
+    st.caption(" ".join(filter(None, (_interval(folder, result), _as_told(folder, result)))))
     if 0 < result.kept < result.steps:
         st.caption(say("after.kept", step=f"{result.kept:,}", steps=f"{result.steps:,}"))
     st.markdown(say(f"after.before_{job.task}") + " " + _forgetting(job, result))
     if said := _calibration(result):
         st.markdown(said)
     st.caption(say("after.data", title=plain(job.title), hash=result.data))
+
+
+def _interval(folder: Path, result: Result) -> str:
+    """How much chance there is in what few held-out items say."""
+    count = live.known_before(folder).get("held_out", 0)
+    if not count or "accuracy" not in result.metrics:
+        return say("after.few", count=count) if 0 < count < FEW else ""
+    low, high = (f"{share:.1%}" for share in wilson(round(result.metrics["accuracy"] * count), count))
+    said = say("after.interval", count=f"{count:,}", low=low, high=high)
+    return f"{said} {say('after.few', count=count)}" if count < FEW else said
+
+
+def _as_told(folder: Path, result: Result) -> str:
+    """What it took beside what was told before it began; nothing of a run that was begun twice."""
+    told, now = estimate.noted(folder), status(folder)
+    took = now.ended - now.started
+    if told is None or took < result.seconds:
+        return ""
+    return say("after.told", took=duration(took), least=duration(told.least), most=duration(told.most))
 
 
 def _change(metric: Metric, result: Result) -> str | None:

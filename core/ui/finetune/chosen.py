@@ -46,6 +46,12 @@ def metrics_of(folder: Path, job: Job) -> tuple[Metric, ...]:
     return metrics[::-1] if is_uneven(folder / "data") else metrics
 
 
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return say("finetune.seconds", count=f"{max(1, round(seconds))}")
+    return say("finetune.minutes", count=f"{seconds / 60:.0f}")
+
+
 def checked(read: Callable[[], Data], *key: Hashable) -> Data:
     """A set of data, read and checked once for all that ask for the same. key: what is read, and how."""
     return background.awaited(("data", *key), say("finetune.checking"), lambda _: read(), ())

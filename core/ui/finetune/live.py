@@ -17,7 +17,7 @@ from core.finetune.sides import side
 from core.store import store
 from core.ui import visitor
 from core.ui.film import show as draw_film
-from core.ui.finetune.chosen import metrics_of, plot
+from core.ui.finetune.chosen import duration, metrics_of, plot
 from core.ui.finetune.setup import method_name
 from core.ui.finetune.sides import SIDES
 from core.ui.language import language, say
@@ -81,6 +81,7 @@ def course(folder: Path, moving: bool = False) -> None:
 
 
 def _words(folder: Path, moving: bool) -> None:
+    _go_if_gone(folder)
     job, now = read_job(folder), worker.state_of(folder)
     if moving and now.state not in MOVING:
         st.rerun(scope="app")  # it has come to rest: the page shows what comes after
@@ -93,7 +94,14 @@ def _words(folder: Path, moving: bool) -> None:
         _numbers(folder, job, events, moving)
 
 
+def _go_if_gone(folder: Path) -> None:
+    """Somebody may delete a run while its page looks at it: the page then says so."""
+    if not (folder / "state.json").exists():
+        st.rerun(scope="app")
+
+
 def _figures(folder: Path, moving: bool) -> None:
+    _go_if_gone(folder)
     answers(folder)
     course(folder, moving)
 
@@ -119,16 +127,12 @@ def _progress_text(folder: Path, now: Status, events: list[Event]) -> str:
         begun = (folder / "state.json").stat().st_mtime  # it is written as a stage begins
         return say(f"finetune.stage_{now.stage or 'loading'}", time=duration(max(0.0, time.time() - begun)))
     last = events[-1]
+    if last.step == last.steps:  # what follows is told by its own stage
+        return say("finetune.progress_last", steps=last.steps, gone=duration(last.seconds))
     since = max(0.0, time.time() - max(now.started, (folder / "log.jsonl").stat().st_mtime))  # a step may take long
     left = max(0.0, last.seconds / last.step * (last.steps - last.step) - since)
     gone = duration(last.seconds + since)
     return say("finetune.progress", step=last.step, steps=last.steps, left=duration(left), gone=gone)
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return say("finetune.seconds", count=f"{max(1, round(seconds))}")
-    return say("finetune.minutes", count=f"{seconds / 60:.0f}")
 
 
 OFFERED: dict[State, tuple[str, ...]] = {
@@ -182,7 +186,7 @@ def _numbers(folder: Path, job: Job, events: list[Event], moving: bool) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, text in shown:
             st.metric(name, text, width="content")
-    known = _start(folder)
+    known = known_before(folder)
     if measured and known.get("interim"):
         judged, count = known["interim"], known["held_out"]
         say_which = "interim_some" if judged < count else "interim_all"
@@ -201,7 +205,7 @@ def _speed(events: list[Event], moving: bool) -> str:
     return say("finetune.per_second", count=f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}")
 
 
-def _start(folder: Path) -> dict[str, Any]:
+def known_before(folder: Path) -> dict[str, Any]:
     """What was noted before the first step."""
     path = folder / "before.json"
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -220,7 +224,7 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
     metrics = metrics_of(folder, job)
     measured = [event for event in events if event.metrics]
     series = {say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured] for m in metrics}
-    before = _start(folder).get("metrics", {}).get(metrics[0].key)
+    before = known_before(folder).get("metrics", {}).get(metrics[0].key)
     known = {say(f"finetune.before_{job.task}"): before} if before is not None else {}
     figure = curve(series, say("finetune.step"), "", percent=metrics[0].is_share, reference=known)
     plot(right, figure, f"metric_{folder.name}")

@@ -25,8 +25,9 @@ def choose() -> Path | Sweep | None:
     found: dict[str, Path | Sweep] = {run.name: run for run in worker.runs() if visitor.sees(run)}
     found |= {name: one for name, one in sweep.sweeps().items() if visitor.sees(one.runs[0])}
     asked = choices.said("run")
-    if any(run.name == asked and visitor.is_others(run) for run in worker.runs()):
-        show_error(SidelightError("model.others", name=asked))
+    if asked and asked not in found:
+        others = any(run.name == asked and visitor.is_others(run) for run in worker.runs())
+        show_error(SidelightError("model.others" if others else "model.run_gone", name=asked))
     chosen = _chosen(found) if found else choices.read("run", {}, NEW)
     moving = bool(_moving())
     shown = found.get(chosen)

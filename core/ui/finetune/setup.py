@@ -19,7 +19,7 @@ from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
 from core.ui import background, visitor
-from core.ui.finetune.chosen import PREVIEW, Chosen, Probe
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, duration
 from core.ui.finetune.side import Side
 from core.ui.language import say, show_error
 
@@ -144,8 +144,8 @@ def _varied(side: Side[Any, Any], job: Job, chosen: Chosen) -> None:
             st.rerun()
 
 
-def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> float:
-    """Seconds that the job will take, from a step measured here."""
+def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> estimate.Seconds:
+    """What the job will take, from steps measured here."""
     asked = job.base, job.task, job.method, job.side, job.precision, job.rank, chosen.data.digest
 
     def measure(_: background.OnStep) -> estimate.Cost:
@@ -155,13 +155,20 @@ def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> floa
     return estimate.seconds(cost, job, chosen.data)
 
 
-def start(job: Job, chosen: Chosen, probe: Probe) -> str | None:
-    """Put the job and its data into a folder of its own and into the queue; the run's name, or None, which is said."""
+def tell(told: estimate.Seconds) -> None:
+    usual, least, most = (duration(one) for one in (told.usual, told.least, told.most))
+    st.markdown(say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps))
+
+
+def start(job: Job, chosen: Chosen, probe: Probe, told: estimate.Seconds) -> str | None:
+    """Put the job and its data into a folder of its own and into the queue; the run's name, or None, which is said.
+    told: what it was said to take."""
 
     def begin() -> str:
         worker.check_room(job.owner)
         folder = new_run(runs_folder(), replace(job, probe=probe.sentence))
         _fill(folder, chosen, probe)
+        estimate.note(folder, told)
         worker.queue(folder)
         return folder.name
 

@@ -13,7 +13,7 @@ from core.tasks import Metric
 from core.ui import visitor
 from core.ui.download import csv_button
 from core.ui.finetune import compare_runs, live
-from core.ui.finetune.chosen import metrics_of, plot
+from core.ui.finetune.chosen import duration, metrics_of, plot
 from core.ui.finetune.run_table import change, formats, line
 from core.ui.finetune.setup import method_name
 from core.ui.language import say
@@ -37,7 +37,7 @@ def _words(found: Sweep, moving: bool) -> None:
     finished = [row for row in rows if row.state == "finished"]
     said = say("sweep.progress", done=len(finished), count=len(rows))
     if goes_on and (left := sweep.seconds_left(found)):
-        said += " · " + say("sweep.left", time=live.duration(left))
+        said += " · " + say("sweep.left", time=duration(left))
     st.progress(len(finished) / max(1, len(rows)), said)
     for row in rows:
         if row.state in ("running", "failed"):

@@ -11,8 +11,7 @@ from core.finetune.job import Job
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.ui.finetune import setup
-from core.ui.finetune.chosen import Chosen, Probe
-from core.ui.finetune.live import duration
+from core.ui.finetune.chosen import Chosen, Probe, duration
 from core.ui.finetune.side import Side
 from core.ui.language import say, show_error
 
@@ -53,4 +52,4 @@ def _estimated(jobs: Sequence[Job], model: VisionModel | Translator, chosen: Cho
     """Seconds: runs of one method and length take as long, whatever their rate and seed."""
     of_a_kind = {(job.method, job.epochs): job for job in jobs}
     each = {kind: setup.estimated(job, model, chosen) for kind, job in of_a_kind.items()}
-    return sum(each[job.method, job.epochs] for job in jobs)
+    return sum(each[job.method, job.epochs].usual for job in jobs)
