@@ -160,7 +160,7 @@ def tell(told: estimate.Seconds) -> None:
     st.markdown(say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps))
 
 
-def start(job: Job, chosen: Chosen, probe: Probe, told: estimate.Seconds) -> str | None:
+def start(job: Job, chosen: Chosen, probe: Probe, told: estimate.Seconds | None = None) -> str | None:
     """Put the job and its data into a folder of its own and into the queue; the run's name, or None, which is said.
     told: what it was said to take."""
 
@@ -168,7 +168,8 @@ def start(job: Job, chosen: Chosen, probe: Probe, told: estimate.Seconds) -> str
         worker.check_room(job.owner)
         folder = new_run(runs_folder(), replace(job, probe=probe.sentence))
         _fill(folder, chosen, probe)
-        estimate.note(folder, told)
+        if told:
+            estimate.note(folder, told)
         worker.queue(folder)
         return folder.name
 
