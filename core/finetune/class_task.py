@@ -19,8 +19,9 @@ class ClassTask:
     """Cross-entropy of the class of varied pictures. module: a classifier of pictures (`vision.heads`).
 
     variation: strength of `pictures.vary`, None for pictures as they are. sides: px, one drawn for each batch. side:
-    px, for the evaluation. sample: training pictures whose loss is measured as that of the held-out ones. answers: the
-    logits (N, classes) that the last evaluation gave for the held-out pictures.
+    px, for the evaluation. weights: of each class in the loss (`class_weights`), None for 1. sample: training pictures
+    whose loss is measured as that of the held-out ones. answers: the logits (N, classes) that the last evaluation gave
+    for the held-out pictures.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class ClassTask:
         sides: Sequence[int] = SIDES,
         side: int = SIDE,
         sample: Pictures | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         self.module, self.train, self.held_out = module, train, held_out
         self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
         self.variation, self.sides, self.side, self.sample = variation, sides, side, sample
         self.answers: Tensor | None = None
+        self.weights = weights
 
     def batches(self, epoch: int) -> list[list[int]]:
         return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
@@ -55,7 +58,8 @@ class ClassTask:
         labels = self.train.labels[items].to(device)
         with fused(module, device.type != "cpu"):  # there the fused backward pass takes a third longer
             logits = answers(module, seen.to(device)).float()
-        return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
+        weights = None if self.weights is None else self.weights.to(device)
+        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         self.answers = class_logits(module, self.held_out, self.mean, self.std, self.side)
@@ -70,6 +74,12 @@ def shuffled(count: int, batch: int, seed: int) -> list[list[int]]:
     """The items 0..count-1 in random order, in batches."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return [chunk.tolist() for chunk in order.split(batch)]
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights with which each class counts alike, however few items it has, their mean over the items 1: (C,). labels:
+    of the training items."""
+    return len(labels) / classes / torch.bincount(labels, minlength=classes).clamp_min(1)
 
 
 def quality(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -54,14 +54,16 @@ def nearest(known: Tensor, labels: Tensor, asked: Tensor, classes: int) -> Tenso
     return votes.scatter_add_(1, labels[best.indices], (best.values / 0.07).exp())
 
 
-def fit_head(head: Any, known: Tensor, labels: Tensor, decay: float = 0.01) -> None:
+def fit_head(head: Any, known: Tensor, labels: Tensor, decay: float = 0.01, weights: Tensor | None = None) -> None:
     """Logistic regression on frozen features (N, D), of a linear layer in place: where fine-tuning had better begin.
+    weights: of the classes.
 
     Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features": a random head's gradients bend features that
     were good; with a head that fits them first, they are kept where they serve.
     """
     device = head.weight.device
     known, labels = known.to(device), labels.to(device)
+    weights = None if weights is None else weights.to(device)
     with torch.no_grad():
         head.weight.zero_()
         head.bias.zero_()
@@ -70,7 +72,7 @@ def fit_head(head: Any, known: Tensor, labels: Tensor, decay: float = 0.01) -> N
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = cross_entropy(known @ weight.T + bias, labels) + decay * weight.square().sum()
+        loss = cross_entropy(known @ weight.T + bias, labels, weights) + decay * weight.square().sum()
         loss.backward()
         return loss
 
@@ -84,7 +86,7 @@ class HeadTask:
     """Cross-entropy of a linear head on features that were computed once: of each picture plain and mirrored.
 
     train: (2, N, D). held_out: (M, D). sample: which of the training pictures are judged like the held-out ones (S,).
-    answers: the logits that the last evaluation gave.
+    weights: of the classes. answers: the logits that the last evaluation gave.
     """
 
     def __init__(
@@ -98,10 +100,11 @@ class HeadTask:
         seed: int = 0,
         batch: int = 32,
         smoothing: float = 0.1,
+        weights: Tensor | None = None,
     ) -> None:
         self.module, self.train, self.labels = head, train, labels
         self.held_out, self.held_out_labels, self.sample = held_out, held_out_labels, sample
-        self.seed, self.batch, self.smoothing = seed, batch, smoothing
+        self.seed, self.batch, self.smoothing, self.weights = seed, batch, smoothing, weights
         self.answers: Tensor | None = None
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -112,7 +115,8 @@ class HeadTask:
         view = torch.randint(len(self.train), (len(items),))
         logits = module(self.train[view, items].to(device)).float()
         labels = self.labels[items].to(device)
-        return cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing), len(items)
+        weights = None if self.weights is None else self.weights.to(device)
+        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         device = next(module.parameters()).device

@@ -21,6 +21,7 @@ OF_JOB = {  # option -> field of the job
     "schedule": "schedule",
     "smoothing": "smoothing",
     "plain": "varied",
+    "even": "even",
     "seed": "seed",
     "precision": "precision",
     "patience": "patience",
@@ -48,6 +49,7 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add("--schedule", choices=("cosine", "linear", "constant_with_warmup"), help=f"{Job.schedule}")
     add("--smoothing", type=_number(0, 0.999), help=f"of the labels, 0 up to 1; {Job.smoothing}")
     add("--plain", action="store_false", default=None, help="no augmentation")
+    add("--even", action="store_true", default=None, help="each class counts alike, however few pictures it has")
     add("--seed", type=_whole(0), help=f"{Job.seed}")
     add("--precision", choices=("no", "bf16", "fp16"), help="by default the best that this machine has")
     add("--patience", type=_whole(0), help="evaluations without a lower loss before it ends; 0 (default): never")

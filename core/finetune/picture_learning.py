@@ -18,7 +18,7 @@ from core.finetune.calibration import (
     calibration_parts,
     helpful_temperature,
 )
-from core.finetune.class_task import ClassTask, class_logits, confusion, quality
+from core.finetune.class_task import ClassTask, class_logits, class_weights, confusion, quality
 from core.finetune.data.dataset import PictureData
 from core.finetune.features import HeadTask, fit_head, nearest, read_by_head
 from core.finetune.film import PhotoFilm
@@ -59,10 +59,11 @@ class PictureLearning(Learning[PictureData, VisionModel]):
             self.task = self._head_task(judged)
             return
         steps = -(-len(data.train) // job.batch) * job.epochs
-        fit_head(head_of(module), self.known, data.train.labels)
+        fit_head(head_of(module), self.known, data.train.labels, weights=weights_of(job, data.train))
         self.whole = methods.adapt(module, "vision", job.method, steps, job.rank)
         if job.method == "prompt":  # the head reads CLS as it is with the prompts beside it
-            fit_head(head_of(self.whole), self._features(data.train.images), data.train.labels)
+            again = self._features(data.train.images)
+            fit_head(head_of(self.whole), again, data.train.labels, weights=weights_of(job, data.train))
         sample = data.train.part(sample_order(len(data.train), job))
         self.task = class_task(self.whole, self.base, job, data.train, judged, sample)
 
@@ -83,7 +84,8 @@ class PictureLearning(Learning[PictureData, VisionModel]):
         views, held_out = torch.stack([self.known, mirrored]), self.asked[interim_order(self.data, job.seed)]
         head = head_of(self.whole)
         sample = sample_order(len(train), job)
-        return HeadTask(head, views, train.labels, held_out, judged.labels, sample, job.seed, job.batch, job.smoothing)
+        known = (head, views, train.labels, held_out, judged.labels, sample)
+        return HeadTask(*known, job.seed, job.batch, job.smoothing, weights_of(job, train))
 
     def before(self) -> dict[str, float]:
         """How well the frozen features alone tell the classes apart: accuracy of the nearest neighbours."""
@@ -246,7 +248,13 @@ def class_task(
         (side,),
         side,
         sample,
+        weights_of(job, train),
     )
+
+
+def weights_of(job: Job, train: Pictures) -> Tensor | None:
+    """Of the classes in the loss."""
+    return class_weights(train.labels, len(train.classes)) if job.even else None
 
 
 def side_of(model: VisionModel, job: Job) -> int:

@@ -82,6 +82,7 @@ class SentJob(Record):
     schedule: Literal["cosine", "linear", "constant_with_warmup"]
     smoothing: float = Field(ge=0, lt=1)
     varied: bool
+    even: bool = False
     seed: int = Field(ge=0, le=2**63 - 1)
     precision: Literal["no", "bf16", "fp16"]
     patience: int = Field(ge=0, le=10_000)

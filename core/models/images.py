@@ -34,8 +34,9 @@ class FittedImage:
     image_box: Box
 
 
-def open_image(data: bytes, frame: int = 0) -> Image.Image:
-    """A frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits (`deep.py`).
+def open_image(data: bytes, frame: int = 0, least: int | None = None) -> Image.Image:
+    """A frame as upright RGB; transparency lies on white, deep pixels are rescaled to 8 bits (`deep.py`). least: px; a
+    JPEG of which no more is wanted is decoded smaller, its sides at least that, at a fraction of the time.
 
     Raises SidelightError `image.empty`, `image.unreadable`, `image.truncated`, `image.too_large`, `image.too_thin`.
     """
@@ -54,6 +55,8 @@ def open_image(data: bytes, frame: int = 0) -> Image.Image:
         raise SidelightError("image.too_thin", width=width, height=height, limit=MAX_ASPECT)
     try:
         image.seek(frame)
+        if least:
+            image.draft(None, (least, least))
         raw = deep.rawmode(image)
         image.load()
         if image.mode.startswith("I") or image.mode == "F":

@@ -28,14 +28,14 @@ def test_a_zip_gives_both_parts_and_they_share_no_picture() -> None:
     assert red[0] > 90 > red[2] and blue[2] > 90 > blue[0]
 
 
-def test_large_pictures_are_kept_as_their_middle_square_of_160_px() -> None:
+def test_large_pictures_are_kept_as_their_middle_square_of_224_px() -> None:
     wide = Image.new("RGB", (900, 300), "red")
     wide.paste("lime", (300, 0, 600, 300))
     stream = io.BytesIO()
     wide.save(stream, "PNG")
     files = plain_files() | {"red/wide.png": stream.getvalue()}
     found = data.pictures_from_zip(packed(files))
-    assert found.train.images.shape[1:] == (3, 160, 160)
+    assert found.train.images.shape[1:] == (3, 224, 224)
     every = torch.cat([found.train.images, found.held_out.images])[..., 2:-2]  # the edges touch the red beside them
     assert (every == torch.tensor([0, 255, 0])[:, None, None]).all(-1).all(-1).all(-1).sum() == 1
 

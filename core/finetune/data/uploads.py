@@ -21,7 +21,7 @@ from core.finetune.pictures import Pictures
 from core.models.deep import was_brightened
 from core.models.images import fit_image, open_image
 
-SIDE = 160  # px that are kept of a picture; fewer if all are smaller
+SIDE = 224  # px that are kept of a picture; fewer if all are smaller
 LABEL = 60  # characters of a class's name
 CLASSES = 100
 TRAINING = 2  # pictures of a class, at least; and one to validate
@@ -196,7 +196,7 @@ def _left_out(
 
 def _opened(content: bytes) -> Image.Image:
     try:
-        return open_image(content)
+        return open_image(content, least=2 * SIDE)
     except RuntimeError as error:  # Pillow's decoders of AVIF and DDS, on damaged files
         raise SidelightError("image.truncated") from error
 

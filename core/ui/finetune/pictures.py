@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.finetune import data as sets
 from core.finetune.answers import Answer
-from core.finetune.data import PictureData
+from core.finetune.data import PictureData, uploads
 from core.finetune.job import Job
 from core.finetune.picture_learning import interim_pictures, side_of
 from core.models.images import Fit
@@ -27,7 +27,7 @@ from core.ui.plain import plain
 from core.views.film import Film, film_photo
 from core.views.finetune import confusion
 
-SIDE, LARGEST = 112, 256  # px: the usual one, of models that take it, and the largest that is offered
+SIDE, LARGEST = 112, uploads.SIDE  # px: the usual one, of models that take it, and the largest that is offered
 MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
@@ -92,7 +92,8 @@ class PictureSide(Side[PictureData, VisionModel]):
             key="side",
             help=say("finetune.side_help"),
         )
-        return replace(job, side=side)
+        even = place.toggle(say("finetune.even"), False, key="even", help=say("finetune.even_help"))
+        return replace(job, side=side, even=even)
 
     def varied(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         for name, images in zip(("as_it_is", "as_seen"), zip(*pairs, strict=True), strict=True):
