@@ -1,6 +1,7 @@
 """Shared by all tests: quiet threads, and a running app with a real browser where a test asks for one."""
 
 import fcntl
+import gc
 import os
 import shutil
 import socket
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no process is left with one of them when the other has nothing more to do."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: min([places[name] for name in LONGEST if name in item.nodeid], default=len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: whoever looks for cycles need not look there."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import SidelightError
 from core.settings import ROOT, SETTINGS, check, setting
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,6 @@ def test_a_wrong_value_and_an_unknown_name_are_told(monkeypatch: pytest.MonkeyPa
 
 def test_the_app_says_so_and_shows_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIDELIGHT_HUB", "perhaps")
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE).run()
     assert not app.exception and not app.title
     assert any("SIDELIGHT_HUB" in text.value for text in app.text)

@@ -139,6 +139,7 @@ def test_what_is_made_while_its_model_is_forgotten_is_not_kept() -> None:
 
 
 def test_a_model_that_is_forgotten_is_freed_also_where_it_holds_itself_and_was_settled() -> None:
+    gc.unfreeze()  # what was there before this test
     kept = Store(1000 * KB)
     model = weakref.ref(kept.get("model", lambda: Loop(100), ("model",), settle=True))
     asks = kept.get("subject", lambda: lambda: model(), ("model",))

@@ -13,7 +13,7 @@ from core.errors import SidelightError
 from core.store import store
 from core.ui import background
 from core.ui.background import Cancelled, Person, Work
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 LOG: list[str] = []  # what became of the work
 GO = Event()
@@ -65,7 +65,7 @@ def nothing_yet():
 
 
 def opened(**state: object) -> AppTest:
-    test = AppTest.from_function(page, default_timeout=240)
+    test = AppTest.from_function(page, default_timeout=PATIENCE)
     for name, value in state.items():
         test.session_state[name] = value
     test.run()
@@ -198,7 +198,7 @@ def test_what_is_too_large_to_stay_is_not_begun_for_ever() -> None:
             background._progress(background.Work(future=over), "key", "work_key", "do it")
         background.result("key", "do it", here.step_by_step, ())
 
-    test = AppTest.from_function(script).run()
+    test = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert labels(test) == ["do it"] and not LOG
 
 

@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_differences import OTHER, figures, measure, offers, sentences, shown
 from tests.pages.test_pages import opened
 
+pytestmark = pytest.mark.usefixtures("small")
+
 PARTS = {
     "mathematics": ("mistake", ("softmax", "classifier", "one_hot")),
     "loss": ("loss", ("classes", "sequence", "patches", "measured", "scores")),
@@ -74,9 +76,7 @@ def first() -> dict[tuple[str, str], AppTest]:
 
 @pytest.mark.parametrize(("section", "key", "part"), EVERY)
 def test_every_part_opens_in_chinese(section: str, key: str, part: str) -> None:
-    test = opened("differences", lang="zh", **({key: part} if key else {}))
-    test.query_params["section"] = section
-    test.run()
+    test = opened("differences", {"section": section}, lang="zh", **({key: part} if key else {}))
     assert not test.exception
 
 

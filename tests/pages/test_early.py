@@ -14,6 +14,7 @@ from core.models import catalogue
 from core.settings import ROOT
 from core.ui import early, first, view
 from core.views.linked.state import read
+from tests.waiting import PATIENCE
 
 APP = ROOT / "app.py"
 HEAVY = ("torch", "torchvision", "transformers", "timm", "peft")
@@ -49,7 +50,7 @@ def begin_anew() -> None:
 
 
 def opened(language: str = "en") -> AppTest:
-    page = AppTest.from_file(APP, default_timeout=120)
+    page = AppTest.from_file(APP, default_timeout=PATIENCE)
     page.query_params["lang"] = language
     return page.run()
 
@@ -75,7 +76,7 @@ def test_the_first_answer_is_kept_shown_at_once_and_is_what_is_computed_anew(
     assert len(cold) == 1  # what is damaged is not shown
 
     begin_anew()
-    other = AppTest.from_file(APP, default_timeout=120)
+    other = AppTest.from_file(APP, default_timeout=PATIENCE)
     other.query_params["sentence"] = "A dog runs."
     other.run()
     assert len(cold) == 1 and not other.exception  # nor is it where something else was asked

@@ -19,8 +19,7 @@ from core.ui.explain import checks, verdict
 from core.ui.explain.ablation import marked
 from core.ui.explain.sides import head_text
 from tests.pages.test_pages import opened as page
-
-pytestmark = pytest.mark.usefixtures("small")
+from tests.waiting import PATIENCE
 
 CLASSIFIER = "vision-cifar10"
 CAT = next(photo.path for photo in samples.photos() if photo.path.stem == "cat")
@@ -32,7 +31,7 @@ def opened(section: str, language: str = "en", **state: object) -> AppTest:
     return page("explain", lang=language, explain=section, **{"photo": CAT.stem} | state)
 
 
-def settled(app: AppTest, seconds: float = 120) -> AppTest:
+def settled(app: AppTest, seconds: float = PATIENCE) -> AppTest:
     """Run again, as the browser does, until no progress is left."""
     end = time.monotonic() + seconds
     while app.get("progress") and time.monotonic() < end:

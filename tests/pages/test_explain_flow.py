@@ -12,8 +12,6 @@ from core.views.flow import flow_graph
 from tests.pages.test_explain import settled, texts
 from tests.pages.test_explain_link import in_link, linked
 
-pytestmark = pytest.mark.usefixtures("small")
-
 SENTENCE = "A dog is running."
 
 

@@ -13,8 +13,7 @@ from core.ui.explain import checks
 from core.ui.explain.sides import head_text
 from tests.pages.test_explain import settled, texts
 from tests.pages.test_pages import opened
-
-pytestmark = pytest.mark.usefixtures("small")
+from tests.waiting import PATIENCE
 
 # For each choice: its section, the widget's key (how it begins), and what a link says for a value not the default.
 CHOICES: dict[str, tuple[str, str, str, object]] = {
@@ -189,7 +188,7 @@ from core.ui import choices
 choices.begin()
 st.text_input("model", **choices.typed("vision_model", "model", "first"))
 """
-    test = AppTest.from_string(script)
+    test = AppTest.from_string(script, default_timeout=PATIENCE)
     test.query_params["explain_model"] = "first"  # as older links say it
     test.run()
     assert test.text_input(key="model").value == "first" and "vision_model" not in test.query_params

@@ -22,6 +22,7 @@ from core.ui.explain.sides import CLASSIFIER
 from core.views.arithmetic import number, vector
 from tests.pages.test_pages import opened as opened_page
 from tests.pages.test_pages import views
+from tests.waiting import PATIENCE
 
 SENTENCE = "A <b>dog</b> & a *cat* are $2."
 
@@ -59,7 +60,7 @@ def page(section: str) -> None:
 
 def opened(section: str, **state: object) -> AppTest:
     """state: what the link says by its name, and what else the session has."""
-    test = AppTest.from_function(page, default_timeout=60, kwargs={"section": section})
+    test = AppTest.from_function(page, default_timeout=PATIENCE, kwargs={"section": section})
     for key, value in state.items():
         test.session_state[key] = test.query_params[key] = value
     test.run()

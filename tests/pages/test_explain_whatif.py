@@ -23,8 +23,6 @@ from core.ui.explain.sides import CLASSIFIER
 from tests.pages.test_explain import settled, texts
 from tests.pages.test_explain_link import in_link, linked, state
 
-pytestmark = pytest.mark.usefixtures("small")
-
 SENTENCE = "A dog is running."
 SIDE = 112
 

@@ -23,7 +23,7 @@ from core.ui.finetune import live
 from tests.models.hub import forget_fetched, served
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 VISION, TRANSLATOR = "test_vit", "tiny/translator"
 BUNDLED = default("translation").title
@@ -109,7 +109,7 @@ def errors(test: AppTest) -> list[str]:
 
 def fetched(test: AppTest) -> AppTest:
     """Run again, as the browser does while something is fetched."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while bars(test) and time.monotonic() < end:
         time.sleep(0.1)
         test.run()

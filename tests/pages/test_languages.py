@@ -3,6 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.waiting import PATIENCE
+
 
 def page() -> None:
     import streamlit as st
@@ -22,7 +24,7 @@ def page() -> None:
     ],
 )
 def test_both_languages_are_chosen_by_name(language: str, names: list[str]) -> None:
-    test = AppTest.from_function(page, default_timeout=60)
+    test = AppTest.from_function(page, default_timeout=PATIENCE)
     test.session_state["lang"] = language
     test.run()
     assert not test.exception

@@ -10,10 +10,11 @@ import transformers as hf
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.ui import background
+from core.ui import background, work
 from tests.models.hub import forget_fetched, lay, offline
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened, views
+from tests.waiting import PATIENCE
 
 SMALL = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 64}
 
@@ -84,7 +85,7 @@ def press_start(test: AppTest) -> None:
 
 
 def settle(test: AppTest) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while test.get("progress") and time.monotonic() < end:
         time.sleep(0.3)
         test.run()
@@ -151,7 +152,10 @@ def test_a_model_without_its_attention_still_answers(monkeypatch: pytest.MonkeyP
     assert any("attention" in info.value for info in test.info)
 
 
-def test_a_classifier_says_which_words_made_it_say_so_under_task_and_as_a_text_side() -> None:
+def test_a_classifier_says_which_words_made_it_say_so_under_task_and_as_a_text_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "SIDE", 56)
     test = asked("classify")
     test.toggle(key="hub_why").set_value(True).run()
     settle(test)

@@ -13,7 +13,7 @@ from core.models.catalogue import BUNDLED, LANGUAGE
 from core.ui import background
 from core.ui.choices import Choices
 from tests.models.test_deep_images import dark_grey
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def opened(page: str, link: Mapping[str, str] = {}, **state: object) -> AppTest:
     """link: what the address says. state: texts that were chosen before, by their names in the link; and what else the
     session has."""
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
     for name, text in link.items():
         test.query_params[name] = text
     test.session_state.choices = Choices({name: text for name, text in state.items() if isinstance(text, str)})

@@ -9,6 +9,7 @@ from core.ui import linked, pins
 from core.ui.linked import Beside
 from core.views.linked import state
 from tests.pages.test_pages import opened
+from tests.waiting import PATIENCE
 
 CAT = pins.PhotoSeen("vision-vit-s-14", 224, "cat")
 DOG = pins.SentenceRead("translation-en-de-fr-cs-zh", "The dog runs.", "fra")
@@ -70,7 +71,7 @@ from core.ui import byhand, pins
 CAT = {CAT!r}
 pins._swapped((CAT,), {{"photo": CAT}}, {text!r})
 """.replace("PhotoSeen", "pins.PhotoSeen")
-    test = AppTest.from_string(script).run()
+    test = AppTest.from_string(script, default_timeout=PATIENCE).run()
     assert not test.exception
     chosen = test.session_state["choices"].chosen
     assert chosen["photo_shut"] == "encoder-a-a-2-3" and chosen["view"] == HELD and "sentence_shut" not in chosen
@@ -79,7 +80,8 @@ pins._swapped((CAT,), {{"photo": CAT}}, {text!r})
 def test_swapped_inputs_are_chosen_and_the_others_pinned() -> None:
     swap = f"from core.ui import pins; pins._swapped({(DOG,)!r}, {{'photo': {CAT!r}}}, {HELD!r})"
     script = swap.replace("PhotoSeen", "pins.PhotoSeen").replace("SentenceRead", "pins.SentenceRead")
-    test = AppTest.from_string(script + "\nimport streamlit as st; st.write(st.session_state.choices.chosen)").run()
+    script += "\nimport streamlit as st; st.write(st.session_state.choices.chosen)"
+    test = AppTest.from_string(script, default_timeout=PATIENCE).run()
     assert not test.exception
     chosen = test.session_state["choices"].chosen
     assert chosen["photo"] == "cat" and chosen["view"] == HELD and chosen["vision_model"] == CAT.model
