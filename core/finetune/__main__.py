@@ -79,6 +79,8 @@ def _sweep(given: Given) -> None:
         sweeping.watch(found)
     except SidelightError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:  # the second one
+        sys.exit("stopped; what is finished is kept, and so is the last checkpoint")
 
 
 def _data(given: Given) -> tuple[PictureData | PairData, str]:

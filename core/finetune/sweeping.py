@@ -77,7 +77,7 @@ def table(found: Sweep) -> list[str]:
         half = f" ± {metric.points(quality.half):.1f} (95% t interval)" if quality.half is not None else ""
         cost = f"{group.seconds:.0f} s, {group.peak_mb:.0f} MB, {group.trainable:,} parameters"
         forgot = "".join(f", {name} {change:+.2f}" for name, change in group.forgetting.items())
-        which = f"{group.method} at {group.rate:g}, {len(group.seeds)} seeds"
+        which = f"{group.method} at {group.rate:g}, seeds {list(group.seeds)}"
         lines.append(f"{which}: {metric.key} {metric.shown(quality.mean)}{half}, {cost}{forgot}")
     return lines
 
