@@ -602,6 +602,19 @@ def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, cards: list
             assert float(share.rstrip("%")) == pytest.approx(100 * float(rows[target, source]), abs=2)
 
 
+def test_the_matrix_is_walked_by_keys_and_by_touch(page) -> None:
+    in_view(page, "view.set('layout', 'matrix')")
+    page.wait_for_selector(".matrix td")
+    cells, told, box = page.locator(".matrix td"), page.locator(".matrix + .cellnote"), page.locator(".matrix")
+    box.press("ArrowDown")
+    box.press("ArrowRight")
+    assert told.inner_text() == page.locator(".matrix td.pointed").get_attribute("title") != ""
+    box.press("Enter")
+    page.wait_for_function("document.querySelector('.sidelight').view.cards[1].choice?.at.startsWith('t')")
+    cells.last.dispatch_event("pointerenter", {"pointerType": "touch"})
+    assert told.inner_text() == cells.last.get_attribute("title")
+
+
 def test_hues_are_mixed_by_the_square_of_their_weights(chromium) -> None:
     page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR))

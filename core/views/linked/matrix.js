@@ -1,4 +1,5 @@
-// The alignment of two rows as a table: a row a word that reads, a column a word that is read.
+// The alignment of two rows as a table: a row a word that reads, a column a word that is read. Pointing at a cell, a tap
+// or the arrows say its weight below; a click or Enter asks what its row reads.
 
 import { add, percent } from "./dom.js";
 import { colourAt, scaled, topMass } from "./colour.js";
@@ -9,10 +10,38 @@ export class Matrix {
     Object.assign(this, { card, lead, map, view: card.view });
     this.box = add(card.room, "div", "matrix", { hidden: true, tabIndex: 0, role: "region" });
     this.box.ariaLabel = card.view.words.matrix;
+    this.box.onkeydown = (e) => this.move(e);
+    this.box.onpointerleave = () => this.point(null);
+    this.told = add(card.room, "p", "cellnote", { hidden: true, ariaLive: "polite" });
+  }
+
+  // cell: [row, column], or null.
+  point(cell) {
+    this.pointed = cell;
+    this.cells?.flat().forEach((one) => one.classList.remove("pointed"));
+    const [q, k] = cell ?? [],
+      found = cell && this.cells[q]?.[k];
+    found?.classList.add("pointed");
+    this.told.textContent = found?.title ?? this.card.view.words.matrix_hint;
+    return found;
+  }
+
+  move(event) {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key],
+      { queries } = this.lead;
+    if (event.key === "Escape") this.card.release();
+    if (event.key === "Enter" && this.pointed) this.card.toggleLock(queries.at(this.pointed[0]));
+    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const asked = this.card.find(this.card.query),
+      before = this.pointed ?? [asked.axis === queries ? asked.i : 0, -1],
+      last = [this.cells.length - 1, this.cells[0].length - 1],
+      next = before.map((one, x) => Math.max(0, Math.min(last[x], one + step[x])));
+    this.point(next).scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   draw(shown) {
-    this.box.hidden = !shown;
+    this.box.hidden = this.told.hidden = !shown;
     if (!shown) return;
     const { card, view } = this,
       { queries, keys } = this.lead,
@@ -24,21 +53,24 @@ export class Matrix {
       add(add(head, "th", "top"), "span").textContent = keys.name(k);
     });
     const body = add(table, "tbody");
-    this.map().forEach(({ weights, shares }, q) => {
+    this.cells = this.map().map(({ weights, shares }, q) => {
       const tr = add(body, "tr"),
         name = add(tr, "th"),
         even = Array.from(shares, (s) => s || 1),
         { t } = scaled(weights, even, view.scale),
         kept = topMass(weights, view.keep);
       name.textContent = queries.name(q);
-      weights.forEach((w, k) => {
+      return Array.from(weights, (w, k) => {
         const own = asked.axis === queries ? asked.i === q : asked.axis === keys && asked.i === k,
           cell = add(tr, "td", own ? "query" : "");
         cell.style.background = shares[k] && kept[k] ? `rgb(${colourAt(view.colours, t[k])})` : "transparent";
         cell.title = `${name.textContent} → ${keys.name(k)}: ${percent(w, 1)}`;
         cell.onclick = () => card.toggleLock(queries.at(q));
+        cell.onpointerenter = () => this.point([q, k]);
+        return cell;
       });
     });
     this.box.replaceChildren(table);
+    this.point(this.pointed);
   }
 }
