@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain
-from core.views.light import HIGH
+from core.views.light import FULL, HIGH, RAMP
 
 OFF = "#d6337c"  # seen on both ends of the ramp
 
@@ -26,7 +26,7 @@ def times(octave: int) -> str:
 
 def method_words(maps: Mapping[str, Tensor], words: Sequence[str], scale: str) -> go.Figure:
     """A row a method, a column a word; each value is over the mean of its row, on a log2 scale that reaches as far as
-    the largest of them.
+    the largest of them, in the colours of attention: grey for the mean, amber for the most.
 
     maps: title -> (W,), over even. scale: what the colour bar is called.
     """
@@ -46,7 +46,7 @@ def method_words(maps: Mapping[str, Tensor], words: Sequence[str], scale: str) -
                 for name, row in zip(names, over, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
-            colorscale="cividis",
+            colorscale=[[place / FULL, f"rgb{colour}"] for place, colour in RAMP if place <= FULL],
             colorbar={
                 "tickvals": ticks,
                 "ticktext": [times(octave) for octave in ticks],

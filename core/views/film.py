@@ -17,28 +17,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from core.views.light import HIGH, LOW, SCALE, overlay
+from core.views.light import HIGH, LOW, RAMP, SCALE, overlay
 from core.views.scripts import bundle
 from core.views.standalone import frame, page
 
 HERE = Path(__file__).parent
 MARKUP = '<div class="film"></div>\n'
 SIDE = 448  # px, of the photo
-Ramp = tuple[tuple[float, tuple[int, int, int]], ...]  # place from 0 to 1, colour
-# The ramps "light" and "cividis" of linked/colour.js
-LIGHT: Ramp = (
-    (0, (8, 10, 14)),
-    (1 / 3, (62, 64, 72)),
-    (2 / 3, (255, 180, 61)),
-    (1, (255, 240, 210)),
-)
-CIVIDIS: Ramp = (
-    (0, (0, 34, 78)),
-    (0.25, (65, 77, 107)),
-    (0.5, (124, 123, 120)),
-    (0.75, (188, 175, 111)),
-    (1, (254, 232, 56)),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +73,7 @@ def film_photo(
     pictures = [overlay(times) for _, times in shown]
     behind = photo.convert("RGB")
     behind.thumbnail((SIDE, SIDE))
-    return _film(shown, pictures, LIGHT, words, photo=_data(behind, "JPEG"))
+    return _film(shown, pictures, words, photo=_data(behind, "JPEG"))
 
 
 def film_sentence(
@@ -102,13 +87,12 @@ def film_sentence(
     if any(tuple(weights.shape) != size for _, weights in frames):
         raise ValueError("a frame does not fit the pieces")
     shown = [(step, weights.float().cpu().numpy() * size[1]) for step, weights in frames]
-    return _film(shown, [_painted(times) for _, times in shown], CIVIDIS, words, list(target), list(source))
+    return _film(shown, [_painted(times) for _, times in shown], words, list(target), list(source))
 
 
 def _film(
     shown: Sequence[tuple[int, np.ndarray]],
     pictures: Sequence[Image.Image],
-    ramp: Ramp,
     words: Mapping[str, str],
     rows: Sequence[str] = (),
     columns: Sequence[str] = (),
@@ -121,7 +105,7 @@ def _film(
         {"step": step, "picture": _data(picture, "PNG"), "times": [[float(f"{x:.3g}") for x in row] for row in times]}
         for (step, times), picture in zip(shown, pictures, strict=True)
     ]
-    gradient = ", ".join(f"rgb{colour} {place:.1%}" for place, colour in ramp)
+    gradient = ", ".join(f"rgb{colour} {place:.1%}" for place, colour in RAMP)
     data: dict[str, object] = {
         "frames": frames,
         "rows": rows,
@@ -136,9 +120,9 @@ def _film(
 
 
 def _painted(times: np.ndarray) -> Image.Image:
-    """Attention against uniform in the colours of `CIVIDIS`, a pixel a cell."""
+    """Attention against uniform in the colours of the linked view, a pixel a cell."""
     t = (np.log2(np.maximum(times, 1e-9)) - LOW) / (HIGH - LOW)  # beyond the ends, `interp` keeps the last colour
-    places, colours = [place for place, _ in CIVIDIS], np.array([colour for _, colour in CIVIDIS])
+    places, colours = [place for place, _ in RAMP], np.array([colour for _, colour in RAMP])
     return Image.fromarray(np.stack([np.interp(t, places, c) for c in colours.T], -1).round().astype(np.uint8), "RGB")
 
 

@@ -14,6 +14,13 @@ SCALE = {  # of a colour bar
     "thickness": 10,
     "outlinewidth": 0,
 }
+RAMP: tuple[tuple[float, tuple[int, int, int]], ...] = (  # "light" of linked/colour.js: place from 0 to 1, colour
+    (0, (8, 10, 14)),
+    (1 / 3, (62, 64, 72)),
+    (2 / 3, (255, 180, 61)),
+    (1, (255, 240, 210)),
+)
+COLOURS = [[place, f"rgb{colour}"] for place, colour in RAMP]  # as plotly takes it
 FULL = 2 / 3  # of the way from 1/8 to 64 lies 8: here a patch has all its colour
 NIGHT, GLOW = (8, 9, 14), (255, 199, 106)
 DARKEST, STRONGEST = 0.86, 0.35  # opacity of night, and of the glow at 64 times

@@ -1,9 +1,10 @@
 // What Streamlit does not do for the document: its language is the one that is read; a theme that was chosen holds on
 // every page, where Streamlit keeps it for the address alone at which the app was opened; and on a phone the menu goes
-// once it was used. That there is no page of an address is told in the reader's language, where Streamlit has English.
+// once it was used. Formulas that scroll are reached by keys. That there is no page of an address is told in the reader's language, where Streamlit has English.
 const MISSING = "Page not found"; // its title
 let words = {},
-  watching = null;
+  watching = null,
+  waiting = null;
 
 function tellMissing() {
   for (const title of document.querySelectorAll("[role=dialog] > h2")) {
@@ -28,6 +29,17 @@ function closeMenu(event) {
   document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
 }
 
+// A formula that is wider than its page is scrolled by keys, too.
+function reachFormulas() {
+  waiting = null;
+  for (const one of document.querySelectorAll(".katex-display"))
+    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+}
+function soon() {
+  waiting ??= setTimeout(reachFormulas, 300);
+}
+
 export default function ({ data }) {
   document.documentElement.lang = data.code;
   ({ words } = data);
@@ -38,4 +50,6 @@ export default function ({ data }) {
   if (watching) return;
   watching = new MutationObserver(tellMissing);
   watching.observe(document.body, { childList: true });
+  new MutationObserver(soon).observe(document.body, { childList: true, subtree: true });
+  window.addEventListener("resize", soon);
 }

@@ -17,6 +17,7 @@ from core.ui.differences.quiz import Verdict
 from core.ui.language import say
 from core.views.charts import QUIET
 from core.views.differences import diagrams, figures
+from core.views.light import COLOURS
 
 SIGNS = {"both": "⇄", "causal": "◣", "cross": "✕"}
 
@@ -200,7 +201,7 @@ def _causal(lesson: Lesson) -> None:
             mean = mean.masked_fill(mean.new_ones(mean.shape).triu(1).bool(), float("nan"))
         labels = [piece or "␣" for piece in trace.key_axis.labels]
         column.markdown(f"**{say(f'lesson_arch.stack_{name}')}**")
-        figure = figures.matrix(mean, labels, labels, 0, float(mean.nan_to_num().max()), 400, titles)
+        figure = figures.matrix(mean, labels, labels, 0, float(mean.nan_to_num().max()), 400, titles, COLOURS)
         column.plotly_chart(figure, key=f"lesson_causal_{name}", config=QUIET)
     _show_ripple(lesson)
 

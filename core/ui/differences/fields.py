@@ -35,7 +35,7 @@ def show(lesson: Lesson) -> None:
     with st.container(key="fields"):
         st.html(ROOM)
         for side, names in (("vision", VISION), ("language", LANGUAGE)):
-            st.markdown(f"#### {say(f'lessons.{side}')}")
+            st.markdown(f"### {say(f'lessons.{side}')}")
             table(
                 [say("fields.field"), *(say(f"fields.{column}") for column in COLUMNS)], list(map(_row, names)), texts=5
             )

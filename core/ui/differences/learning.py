@@ -93,7 +93,7 @@ def _how_much(lost: float) -> str:
 
 
 def _private(lesson: Lesson, data: Data) -> None:
-    st.markdown(f"#### {say('sharing.private')}")
+    st.markdown(f"### {say('sharing.private')}")
     note(say("sharing.private_why", delta=f"{sharing.DELTA:g}", count=len(data.labels)))
 
     def found() -> list[float]:
@@ -121,7 +121,7 @@ def _private(lesson: Lesson, data: Data) -> None:
 
 
 def _apart(lesson: Lesson, data: Data) -> None:
-    st.markdown(f"#### {say('sharing.apart')}")
+    st.markdown(f"### {say('sharing.apart')}")
     note(say("sharing.apart_why"))
     clients = st.segmented_control(
         say("sharing.clients"), CLIENTS, required=True, **choices.widget("clients", "limits_clients", CLIENTS, 5)
@@ -152,7 +152,7 @@ def _apart(lesson: Lesson, data: Data) -> None:
 
 
 def _several(lesson: Lesson, data: Data) -> None:
-    st.markdown(f"#### {say('sharing.several')}")
+    st.markdown(f"### {say('sharing.several')}")
     note(say("sharing.several_why", shared=sharing.SHARED, width=data.known.shape[1] - 1))
     taught = {"classes": ("classes",), "colours": ("colours",), "both": ("classes", "colours")}
 

@@ -43,7 +43,7 @@ def _now(lesson: Lesson) -> None:
     st.divider()
     _moved(lesson)
     st.divider()
-    st.markdown(f"#### {say('limits.shift')}")
+    st.markdown(f"### {say('limits.shift')}")
     note(say("limits.shift_why"))
     _photo(lesson)
     st.divider()
@@ -51,7 +51,7 @@ def _now(lesson: Lesson) -> None:
 
 
 def _memory(lesson: Lesson) -> None:
-    st.markdown(f"#### {say('limits.parallel')}")
+    st.markdown(f"### {say('limits.parallel')}")
     rows = []
     for name, trace in lesson.traces.items():
         maps, vectors = limits.memory(trace)
@@ -64,7 +64,7 @@ def _memory(lesson: Lesson) -> None:
 
 def _moved(lesson: Lesson) -> None:
     """What the photo's places give when the camera moves: of the convolution, and after all layers."""
-    st.markdown(f"#### {say('limits.moved')}")
+    st.markdown(f"### {say('limits.moved')}")
     side = lesson.vision.fitted.pixels.width
     most = moved.most(lesson.vision_model, side)
     note(say("limits.moved_why", most=most))

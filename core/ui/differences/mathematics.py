@@ -56,7 +56,7 @@ def _symbols(bound: tuple[mathematics.Symbols, ...]) -> None:
 def _scaling(lesson: Lesson) -> bool:
     """Ask, then show, what dividing by sqrt(d_k) does in the middle layer of each kind; whether it was answered."""
     found = lesson.of_both("scaling", lambda: _measure(lesson))
-    st.markdown(f"#### {say('maths.scaling')}")
+    st.markdown(f"### {say('maths.scaling')}")
 
     def check(choice: str) -> Verdict:
         one = found["encoder"]

@@ -131,7 +131,7 @@ def _position(caption: Caption, key: int) -> str:
 
 def _same(caption: Caption, translation: Translation) -> None:
     """What is the same in both, and what differs, with this run's numbers."""
-    st.markdown(f"#### {say('meet.compared')}")
+    st.markdown(f"### {say('meet.compared')}")
     rows, columns = caption.source.grid
     keys = say("meet.grid", rows=rows, columns=columns, count=len(caption.source))
     row = say("meet.row", count=len(translation.source))

@@ -24,7 +24,7 @@ LATEX = {
 
 def show(lesson: Lesson) -> None:
     with st.container(border=True):
-        st.markdown(f"#### {say('mistakes.title')}")
+        st.markdown(f"### {say('mistakes.title')}")
         chosen = st.segmented_control(
             say("mistakes.title"),
             MISTAKES,

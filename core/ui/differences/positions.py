@@ -100,7 +100,7 @@ def _picture_table(picture: mistakes.Order) -> None:
 
 def _ways(lesson: Lesson) -> None:
     """Fixed and learnt vectors of the loaded models, and two ways that they do not have, on their own numbers."""
-    st.markdown(f"#### {say('positions.ways')}")
+    st.markdown(f"### {say('positions.ways')}")
     note(say("positions.ways_why"))
     labels = [piece_text(name) for name in lesson.translation.source.pieces]
     left, right = st.columns(2, gap="large")

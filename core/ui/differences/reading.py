@@ -173,7 +173,7 @@ PAPERS = {
 def show(lesson: Lesson) -> None:
     st.markdown(say("reading.lead"))
     for group, papers in PAPERS.items():
-        st.markdown(f"#### {say(f'reading.group_{group}')}")
+        st.markdown(f"### {say(f'reading.group_{group}')}")
         for number, paper in enumerate(papers):
             with st.container(border=True, key=f"paper_{group}_{number}"):
                 left, right = st.columns([3, 1], vertical_alignment="center")

@@ -26,7 +26,7 @@ NAMES = {
 
 
 def show() -> None:
-    st.markdown(f"#### {say('tools.title')}")
+    st.markdown(f"### {say('tools.title')}")
     rows = [
         [f"**{NAMES[name]}**", say(f"tools.{name}"), f"`{command}`" if command else "–"]
         for name, command in COMMANDS.items()

@@ -181,7 +181,7 @@ def matrix(
     high: float,
     height: int = 320,
     titles: tuple[str, str] = ("", ""),
-    scale: str = "",
+    scale: str | list = "",
 ) -> go.Figure:
     """A map (N, M) with named rows and columns; NaN stays clear. Repeated names keep apart by position."""
     figure = go.Figure(

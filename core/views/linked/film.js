@@ -1,5 +1,6 @@
 // The film: of each card one frame a layer for what is asked now, in step by depth. Drag scrubs, play walks, a key is
-// one layer. The heads of the layer unfold as a second strip.
+// one layer. The heads of the layer unfold as a second strip. Where a column of the page is its own, the frames stand
+// in as many lines as make them largest.
 
 import { add, fill } from "./dom.js";
 
@@ -13,7 +14,7 @@ const DIM = "#9b978f";
 
 export class Film {
   constructor(view, place) {
-    Object.assign(this, { view, timer: null, tasks: [] });
+    Object.assign(this, { view, timer: null, tasks: [], room: 0, lines: 1 });
     this.heads = add(place, "div", "heads", { hidden: true });
     this.strip = add(place, "div", "strip", { tabIndex: 0, role: "slider", ariaLabel: view.words.depth });
     this.reels = view.cards.map((card) => {
@@ -52,8 +53,11 @@ export class Film {
     this.view.settle();
   }
   scrub(event) {
-    const { left, width } = this.strip.getBoundingClientRect();
-    this.go(Math.floor(((event.clientX - left) / width) * this.length));
+    const { left, top, width, height } = this.strip.getBoundingClientRect(),
+      { lines, columns } = this,
+      within = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count))),
+      line = within((event.clientY - top) / height, lines);
+    this.go(line * columns + within((event.clientX - left) / width, columns));
   }
   key(event) {
     const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -this.length, End: this.length };
@@ -111,16 +115,33 @@ export class Film {
     return { card, name, row, all };
   }
 
-  // How high everything is, before the pictures get what is left.
+  fill(room) {
+    this.room = room;
+    this.place();
+  }
+  get columns() {
+    return Math.ceil(this.length / this.lines);
+  }
+
+  // How high everything is, before the pictures get what is left. `room`: px of height that one card's frames may fill.
   place() {
-    const { view } = this,
+    const { view, room } = this,
       width = this.strip.clientWidth,
       most = Math.min(TALL, window.innerHeight * 0.075);
     this.heads.hidden = !view.unfolded;
-    this.heights = view.cards.map((card) => card.glimpseHeight(width / this.length - 2 * BETWEEN, most));
     this.number = ["narrow", "pinned"].some((name) => view.root.classList.contains(name)) ? 0 : NUMBER;
+    const around = this.number + 2 * BETWEEN,
+      heightIn = (lines, card) =>
+        card.glimpseHeight(
+          width / Math.ceil(this.length / lines) - 2 * BETWEEN,
+          lines > 1 ? Math.floor(room / lines) - around : Math.max(most, room - around),
+        );
+    const counts = Array.from({ length: room ? this.length : 1 }, (_, x) => x + 1);
+    this.lines = counts.reduce((a, b) => (heightIn(b, view.cards[0]) > heightIn(a, view.cards[0]) ? b : a));
+    this.heights = view.cards.map((card) => heightIn(this.lines, card));
+    view.root.classList.toggle("tall", this.lines > 1);
     this.reels.forEach(({ canvas }, x) => {
-      canvas.style.height = `${this.heights[x] + this.number + 2 * BETWEEN}px`;
+      canvas.style.height = `${this.lines * (this.heights[x] + around)}px`;
     });
     for (const { card, row, all } of this.groups) {
       const wide = Math.min(120, row.clientWidth / card.count - 8);
@@ -165,45 +186,49 @@ export class Film {
     this.tasks.push(...(begun.length ? begun : [...tasks().map((run) => ({ canvas, run })), last]));
   }
 
-  // The places of the film that show each layer: [{ n, x, wide }] in pixels.
-  slots(trace, length, width) {
-    const slot = width / length,
+  // The places of the film that show each layer: [{ n, x, y, wide }] in pixels. tall: of a line.
+  slots(trace, length, width, tall) {
+    const { columns } = this,
+      slot = width / columns,
       shown = Array.from({ length }, (_, p) => trace.wanted(length > 1 ? p / (length - 1) : 1)),
       layers = [...new Set(shown)];
     return layers.map((n) => ({
       n,
-      x: shown.indexOf(n) * slot + BETWEEN,
-      wide: shown.filter((one) => one === n).length * slot - 2 * BETWEEN,
+      x: (shown.indexOf(n) % columns) * slot + BETWEEN,
+      y: Math.floor(shown.indexOf(n) / columns) * tall + BETWEEN,
+      wide: Math.min(columns, shown.filter((one) => one === n).length) * slot - 2 * BETWEEN,
     }));
   }
 
   // The frames of a card, those near the layer that is shown first; a box goes with the layer.
   draft({ card, canvas, now }, length, before) {
     const { trace, name } = card.lead,
-      slots = this.slots(trace, length, canvas.clientWidth),
-      tall = canvas.clientHeight - this.number - 2 * BETWEEN,
+      line = canvas.clientHeight / this.lines,
+      slots = this.slots(trace, length, canvas.clientWidth, line),
+      tall = line - this.number - 2 * BETWEEN,
       here = slots.findIndex(({ n }) => n === trace.wanted(card.depth)),
       called = (n) => (trace.depth < length ? `${this.view.words[name]} ${n + 1}` : String(n + 1));
     const { x: left, wide } = boxAround(card, slots[here], tall);
     Object.assign(now.style, {
       left: `${left}px`,
       width: `${wide}px`,
-      top: `${BETWEEN - 1}px`,
+      top: `${slots[here].y - 1}px`,
       height: `${tall + 2}px`,
     });
     now.dataset.name = this.number ? called(slots[here].n) : "";
-    this.plan(canvas, `${card.state(0)} ${length} ${canvas.clientWidth} ${canvas.clientHeight}`, before, () => {
-      const { g, ratio, height, font } = sized(canvas),
+    const state = [card.state(0), length, canvas.clientWidth, canvas.clientHeight, this.lines].join(" ");
+    this.plan(canvas, state, before, () => {
+      const { g, ratio, font } = sized(canvas),
         order = [...slots].sort((a, b) => Math.abs(a.n - slots[here].n) - Math.abs(b.n - slots[here].n));
       g.textAlign = "center";
       g.font = `11.5px ${font}`;
-      return order.map(({ n, x, wide: room }) => () => {
-        g.clearRect(x - BETWEEN, 0, room + 2 * BETWEEN, height);
+      return order.map(({ n, x, y, wide: room }) => () => {
+        g.clearRect(x - BETWEEN, y - BETWEEN, room + 2 * BETWEEN, line);
         const depth = trace.depth > 1 ? n / (trace.depth - 1) : 1;
-        if (trace.layers.includes(n)) card.glimpse(g, [x, BETWEEN, room, tall], ratio, depth);
-        else nothing(g, x, BETWEEN, room, tall);
+        if (trace.layers.includes(n)) card.glimpse(g, [x, y, room, tall], ratio, depth);
+        else nothing(g, x, y, room, tall);
         g.fillStyle = DIM;
-        if (this.number) g.fillText(called(n), x + room / 2, height - 4);
+        if (this.number) g.fillText(called(n), x + room / 2, y + tall + BETWEEN + this.number - 4);
       });
     });
   }

@@ -61,6 +61,7 @@ export function arrange(view) {
 
 // The film at the foot of the second card, so many pixels wide, or below all (0).
 function aside({ root, foot, bar, film }, width, wide) {
+  film.room = 0;
   root.classList.toggle("side", width > 0);
   foot.style.width = width ? `${width}px` : "";
   root.classList.toggle("tight", !wide || foot.clientWidth < TIGHT[width ? 1 : 0]);
@@ -79,12 +80,17 @@ function stack({ all, foot }, { width, left }) {
   }
 }
 
-// A photo and, beside it, what is said and the film.
+// A photo and, beside it, what is said and the film, which fills what is left of the column unless a drawer lies there.
 function alone(view, photo, { width, left }) {
-  const high = Math.max(LEAST, left - HEADING),
+  const { film, foot, overview } = view,
+    high = Math.max(LEAST, left - HEADING),
     own = Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (high * photo.ratio) / width)));
   aside(view, width - own - APART, true);
   photo.fit(own, high);
+  if (!overview.open) {
+    const others = foot.offsetHeight - film.strip.offsetHeight;
+    film.fill(Math.max(0, photo.height - TOLD - others));
+  }
   const least = HEADING + TOLD + view.foot.offsetHeight; // of the column beside a wide photo
   view.cards[0].root.style.minHeight = `${least}px`;
 }

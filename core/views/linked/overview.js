@@ -55,7 +55,7 @@ export class Overview {
       this.show(this.card ?? card, this.lead ?? lead);
       this.canvas.focus();
     } else this.view.bar.grid.focus();
-    this.view.draw();
+    this.view.moved(true);
   }
 
   show(card, lead) {

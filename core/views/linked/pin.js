@@ -19,10 +19,14 @@ export class Pin {
     this.controls();
   }
 
-  // The view as A sees it: how things are drawn is B's; what they are is its own while it is held.
+  // The view as A sees it: how things are drawn, and when, is B's; what they are is its own while it is held.
   seen() {
     const { view } = this,
-      before = Object.create(view, { draw: { value: () => view.draw() }, held: { get: () => this.held } });
+      before = Object.create(view, {
+        draw: { value: () => view.draw() },
+        redraw: { value: () => view.redraw() },
+        held: { get: () => this.held },
+      });
     for (const name of NUMBERS)
       Object.defineProperty(before, name, { get: () => (this.held ? this.own : view)[name], enumerable: true });
     return before;
