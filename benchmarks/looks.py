@@ -185,7 +185,7 @@ def visit(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--named", default="", help='how what is looked at begins: "explain"; all without it')
+    parser.add_argument("--named", default="", help='how what is looked at begins: "explain,models"; all without it')
     parser.add_argument("--languages", default="en,zh")
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
     parser.add_argument("--address", help="of a server that runs already")
@@ -193,6 +193,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.save:
         chosen.save.mkdir(parents=True, exist_ok=True)
+    named = tuple(chosen.named.split(","))
     widths = tuple(int(one) for one in chosen.widths.split(","))
     server, count = None if chosen.address else serve(), 0
     try:
@@ -200,7 +201,7 @@ def main() -> int:
             flags = ["--no-sandbox", "--disable-gpu"]
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             for name in PLACES:
-                for language in chosen.languages.split(",") if name.startswith(chosen.named) else ():
+                for language in chosen.languages.split(",") if name.startswith(named) else ():
                     wrong = visit(browser, chosen.address or ADDRESS, name, language, widths, chosen.save)
                     count += len(wrong)
                     print(f"{name}, {language}: {len(wrong)}", *wrong, sep="\n  ", flush=True)

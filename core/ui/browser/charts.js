@@ -62,7 +62,9 @@ function figureOf(gd) {
     lines = [...wrapped(titleOf(gd), width, SIZE), `Sidelight, ${new Date().toISOString().slice(0, 10)}`],
     tall = height + 2 * EDGE + 1.4 * SIZE * lines.length;
   const layers = [...gd.querySelectorAll(".main-svg")].map((one) => {
-    const copy = one.cloneNode(true);
+    const inks = [...one.querySelectorAll("text")].map((text) => getComputedStyle(text).fill),
+      copy = one.cloneNode(true);
+    copy.querySelectorAll("text").forEach((text, i) => text.style.setProperty("fill", inks[i]));
     for (const name of ["role", "aria-label", "aria-hidden", "style", "class"]) copy.removeAttribute(name);
     copy.querySelector(".hoverlayer")?.remove();
     return new XMLSerializer().serializeToString(copy);
