@@ -148,6 +148,9 @@ def test_three_panes_of_a_photo_and_words_stand_above_the_film(chromium, cards: 
             box["y"] + box["height"] for box in (one.bounding_box() for one in page.locator(".note").all()) if box
         )
         assert lowest <= film
+        corner = "getContext('2d').getImageData(3, 3, 1, 1).data[3]"
+        shown = [in_view(page, f"{SIDES.format(0, one)}.axes[0].canvas.{corner}") for one in ("a", "b", "difference")]
+        assert shown == [255, 255, 255], "all three are drawn again in the smaller window"
 
 
 def test_before_and_after_stand_there_by_themselves(chromium, cards: list, tmp_path) -> None:
