@@ -77,8 +77,8 @@ def test_a_sentence_film_says_weights_against_uniform() -> None:
     assert data["frames"][1]["times"] == [[0, 2, 2, 0], [1, 1, 1, 1]]
     assert (data["columns"], data["rows"]) == (source, target)
     pixels = np.asarray(picture(data["frames"][0]["picture"]))
-    even = [round(65 + (124 - 65) / 3), round(77 + (123 - 77) / 3), round(107 + (120 - 107) / 3)]  # a third of the ramp
-    assert pixels[0].tolist() == [even] * 4 and pixels[1, 0].tolist() == [0, 34, 78]
+    night, even = (list(colour) for _, colour in RAMP[:2])
+    assert pixels[0].tolist() == [even] * 4 and pixels[1, 0].tolist() == night
     assert pixels[1, 1].sum() > sum(even), "more is lighter"
 
 

@@ -5,7 +5,7 @@ import { figureOf } from "./figure.js";
 import { download, pages, pngFile, print, svgFile } from "./file.js";
 
 const WIDTHS = [0, 85, 120, 180]; // millimetres: a column, one and a half, two; 0: as on the screen
-const EDGE = 8; // px that are kept free at the window's edge
+const KEPT_FREE = 8; // px that are kept free at the window's edge
 const GROUNDS = ["shown", "light", "dark"];
 const KINDS = {
   png2: (figure, wide) => pngFile(figure, wide, 2),
@@ -57,7 +57,7 @@ export class Saving {
       if (!this.root.open) return document.removeEventListener("pointerdown", away);
       for (const name of ["wide", "ground"]) this[name].value = how[name];
       menu.style.left = "0"; // and so far to the left that all of it is in the window
-      menu.style.left = `${Math.min(0, window.innerWidth - EDGE - menu.getBoundingClientRect().right)}px`;
+      menu.style.left = `${Math.min(0, window.innerWidth - KEPT_FREE - menu.getBoundingClientRect().right)}px`;
       document.addEventListener("pointerdown", away);
     };
   }
