@@ -60,7 +60,7 @@ PLACES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "vision": ("/vision", nothing),
     "vision-classes": ("/vision?vision_model=vision-cifar10", unfolded),
     "translation": ("/translation", unfolded),
-    "bridge": ("/bridge", unfolded),
+    "bridge": ("/bridge", nothing),
     **{f"explain-{name}": (f"/explain?explain={name}", nothing) for name in EXPLAIN},
     **{f"differences-{name}": (f"/differences?section={name}", unfolded) for name in SECTIONS},
     "finetune": ("/finetune", unfolded),
