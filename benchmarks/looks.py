@@ -64,7 +64,7 @@ PLACES: dict[str, tuple[str, Callable[[Page], None]]] = {
     **{f"explain-{name}": (f"/explain?explain={name}", nothing) for name in EXPLAIN},
     **{f"differences-{name}": (f"/differences?section={name}", unfolded) for name in SECTIONS},
     "finetune": ("/finetune", unfolded),
-    "finetune-translation": ("/finetune?finetune_task=translation", nothing),
+    "finetune-translation": ("/finetune", lambda page: page.locator(".st-key-finetune_task button").nth(1).click()),
     "models": ("/models", unfolded),
 }
 
