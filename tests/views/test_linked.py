@@ -605,7 +605,7 @@ def test_a_cell_of_the_matrix_says_both_words_and_their_weight(page, cards: list
 def test_a_photo_alone_has_a_film_of_several_lines(chromium, tmp_path) -> None:
     path = tmp_path / "a.html"
     path.write_text(standalone(pack([vision_card()], WORDS), "a test"), "utf-8")
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page = chromium.empty_page({"width": 1280, "height": 800})
     page.goto(path.as_uri())
     page.wait_for_selector(".say b")
     lines, columns = in_view(page, "[view.film.lines, view.film.columns]")
@@ -613,7 +613,6 @@ def test_a_photo_alone_has_a_film_of_several_lines(chromium, tmp_path) -> None:
     assert lines > 1
     page.mouse.click(strip["x"] + 20, strip["y"] + strip["height"] * 1.5 / lines)
     assert in_view(page, "view.film.at") == columns, "the first of the second line"
-    page.close()
 
 
 def test_the_matrix_is_walked_by_keys_and_by_touch(page) -> None:
