@@ -71,7 +71,8 @@ PLACES: dict[str, tuple[str, Callable[[Page], None]]] = {
 STILL = """() => {
   const state = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
   const working = document.querySelector("[data-testid=stProgress], [data-testid=stSpinner]");
-  const drawn = [...document.querySelectorAll(".stPlotlyChart")].every((one) => one.querySelector(".main-svg"));
+  const charts = [...document.querySelectorAll(".stPlotlyChart")].filter((one) => one.checkVisibility());
+  const drawn = charts.every((one) => one.querySelector(".main-svg"));
   const tall = document.querySelector("[data-testid=stMain]")?.scrollHeight;
   const now = `${document.querySelectorAll("*").length} ${tall}`;
   if (state !== "notRunning" || working || !drawn || window.drawnLast !== now) window.stillSince = performance.now();
