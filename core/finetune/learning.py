@@ -113,6 +113,10 @@ class Learning(ABC, Generic[Data, Model]):
         """Whether a result holds all weights and the tokenizer, and not only what changed."""
 
     @staticmethod
+    def check_whole(model: Any) -> None:
+        """Raises SidelightError `result.not_whole` where its library has no such model."""
+
+    @staticmethod
     @abstractmethod
     def save_whole(model: Model, job: Job, target: str, folder: Path) -> str:
         """Write the model of a result as its own library does, in float16, with what `outside/load_*.py` must be told;

@@ -133,11 +133,15 @@ class SentenceLearning(Learning[PairData, Translator]):
         return method in ("full", "head")
 
     @staticmethod
+    def check_whole(model: Translator) -> None:
+        if prompt_ids(model.module) and not isinstance(model.module, MarianMTModel):
+            raise SidelightError("result.not_whole", name=type(model.module).__name__)
+
+    @staticmethod
     def save_whole(model: Translator, job: Job, target: str, folder: Path) -> str:
+        SentenceLearning.check_whole(model)
         ids, module, told = prompt_ids(model.module), model.module, model.how_told(target)
-        if ids:
-            if not isinstance(module, MarianMTModel):
-                raise SidelightError("result.not_whole", name=type(module).__name__)
+        if isinstance(module, MarianMTModel) and ids:
             module = without_prompts(module)
         write_json(folder / "told.json", told | {"ids": ids + told["ids"]})
         module.half().save_pretrained(folder)

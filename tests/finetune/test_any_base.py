@@ -18,6 +18,7 @@ from benchmarks import coverage_learning, coverage_vision
 from core.errors import SidelightError
 from core.finetune import outside, picture_learning, results, score, sentence_learning, train
 from core.finetune.parallel import Pair
+from core.finetune.sides import side
 from core.finetune.told import Told, encode, languages, told, written
 from core.models import catalogue, translation
 from core.models.translation import Translator, _translator
@@ -157,6 +158,11 @@ def test_any_translator_learns_and_comes_back(
         learnt = model.translate("the dog runs", result.target, beams=1, max_pieces=4)
         plain = fresh().translate("the dog runs", result.target, beams=1, max_pieces=4)
         assert abs(learnt.score - plain.score) > 1e-4, "it had learnt something"
+        if method == "prompt":  # no class but Marian's has a place for them
+            with pytest.raises(SidelightError, match="this result opens here alone"):
+                side("translation").check_whole(model)
+        else:
+            side("translation").check_whole(model)
         if base.languages.first:
             assert learnt.ids[1] == base.languages.first["deu_Latn"]
 

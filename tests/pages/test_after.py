@@ -12,12 +12,14 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core import wording
+from core.errors import SidelightError
 from core.finetune import estimate, results
 from core.finetune.data import dataset
 from core.finetune.job import status
+from core.finetune.sentence_learning import SentenceLearning
 from core.models import catalogue
 from core.models.evidence import wilson
-from core.models.translation import load_translator
+from core.models.translation import Translator, load_translator
 from core.views.linked import state
 from tests.pages.test_pages import opened, views
 from tests.views.test_linked import traces_of
@@ -88,6 +90,19 @@ def test_what_it_took_stands_beside_what_was_told(head: Path) -> None:
     took = now.ended - now.started
     shown = f"{max(1, round(took))} s" if took < 90 else f"{took / 60:.0f} min"
     assert f"It took {shown}, from start to result; told before: 10 s to 10 min." in texts(after(head))
+
+
+def test_what_cannot_be_written_whole_is_not_offered(lora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    label = wording.text("after.whole", "en")
+    assert label in {button.proto.label for button in after(lora).get("download_button")}
+
+    def refuse(model: Translator) -> None:
+        raise SidelightError("result.not_whole", name=type(model.module).__name__)
+
+    monkeypatch.setattr(SentenceLearning, "check_whole", refuse)
+    test = after(lora)
+    assert label not in {button.proto.label for button in test.get("download_button")}
+    assert "this result opens here alone" in texts(test)
 
 
 def test_a_head_moves_no_head_of_attention(head: Path) -> None:

@@ -159,10 +159,11 @@ def _take_away(folder: Path, job: Job) -> None:
             st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)
         if not visitor.handles(folder):
             return
-        for name, ending, icon, pack, note in (
-            ("download", "", "download", results.pack, say("after.download_help")),
-            ("whole", "-whole", "deployed_code", outside.pack, say(f"after.whole_{job.task}")),
-        ):
+        refused = _not_whole(folder, job)
+        offered = [("download", "", "download", results.pack, say("after.download_help"))]
+        if not refused:
+            offered.append(("whole", "-whole", "deployed_code", outside.pack, say(f"after.whole_{job.task}")))
+        for name, ending, icon, pack, note in offered:
             st.download_button(
                 say(f"after.{name}"),
                 partial(pack, folder),
@@ -173,8 +174,20 @@ def _take_away(folder: Path, job: Job) -> None:
                 help=note,
             )
         _delete(folder)
-    _onnx(folder)
+    if refused:
+        st.caption(refused)
+    else:
+        _onnx(folder)
     st.caption(say("after.carried"))
+
+
+def _not_whole(folder: Path, job: Job) -> str:
+    """Why the whole model cannot be written, told before anybody presses; empty where it can."""
+    try:
+        side(job.task).check_whole(work.model(job.task, folder.name))
+    except SidelightError as error:
+        return plain(error.sentence(language()))
+    return ""
 
 
 def _tensorboard(folder: Path) -> None:
