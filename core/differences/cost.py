@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import GenerationMixin
 
+from core.differences.positions import is_fixed
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 
@@ -145,7 +146,14 @@ def weight_bytes(module: nn.Module) -> int:
 
 
 def parameters(module: nn.Module) -> int:
+    """All that is stored as such, tables of positions that follow a formula among them."""
     return sum(p.numel() for p in module.parameters())
+
+
+def learnt(module: nn.Module) -> int:
+    """Without what `is_fixed`."""
+    fixed = (p for name, p in module.named_parameters() if "position" in name and p.dim() == 2 and is_fixed(p.detach()))
+    return parameters(module) - sum(p.numel() for p in fixed)
 
 
 # What is run

@@ -16,13 +16,16 @@ class Embedded:
     """pixels: what the convolution reads of one patch, normalised, (3, p, p).
 
     embedding: (D,), before positions. deviation: the largest difference between the convolution's output and
-    W x + b computed as a matrix product, relative to the largest output. weight: shape of W, (D, 3 p p).
+    W x + b computed as a matrix product, relative to the largest output. weight: shape of W, (D, 3 p p). number: which
+    of the embedding's numbers is the largest, from 0. feature_map: that number at every place, (rows, columns).
     """
 
     pixels: Tensor
     embedding: Tensor
     deviation: float
     weight: tuple[int, int]
+    number: int
+    feature_map: Tensor
 
 
 def patches_of(model: VisionModel, result: VisionResult) -> Tensor:
@@ -49,7 +52,9 @@ def embed_patch(model: VisionModel, result: VisionResult, patch: int) -> Embedde
         if convolution.bias is not None:
             product = product + convolution.bias
     deviation = float((own[patch] - product).abs().max() / own[patch].abs().max().clamp_min(1e-12))
-    return Embedded(pixels.cpu(), own[patch].cpu(), deviation, (weight.shape[0], weight.shape[1]))
+    number = int(own[patch].abs().argmax())
+    feature_map = own[:, number].reshape(result.fitted.grid).cpu()
+    return Embedded(pixels.cpu(), own[patch].cpu(), deviation, (weight.shape[0], weight.shape[1]), number, feature_map)
 
 
 def raw_patch(model: VisionModel, result: VisionResult, patch: int) -> Tensor:

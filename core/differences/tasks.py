@@ -1,5 +1,7 @@
 """Tasks beside classification and translation: which patch of one picture is which patch of another, by the features
-alone; and what a model is asked to sum up."""
+alone; what a classifier's head reads; and what a model is asked to sum up."""
+
+from dataclasses import dataclass
 
 import torch
 from PIL import Image, ImageOps
@@ -7,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.models.translation import Translator
+from core.models.vision import VisionModel, VisionResult
 
 
 def similarities(first: Tensor, second: Tensor) -> Tensor:
@@ -43,6 +46,25 @@ def mirror_chance(grid: tuple[int, int]) -> float:
     reach = torch.tensor([min(r + 1, rows - 1) - max(r - 1, 0) + 1 for r in range(rows)]).float().mean()
     wide = torch.tensor([min(c + 1, columns - 1) - max(c - 1, 0) + 1 for c in range(columns)]).float().mean()
     return float(reach * wide / (rows * columns))
+
+
+@dataclass(frozen=True)
+class HeadReads:
+    """Of `positions` output vectors a classifier's head reads `read`. With all others set to zero, no probability
+    changes by more than `deviation`."""
+
+    read: int
+    positions: int
+    deviation: float
+
+
+def head_reads(model: VisionModel, result: VisionResult) -> HeadReads:
+    """Of a model with classes, on its own run."""
+    with torch.inference_mode():
+        tokens = model.tokens(model.pixels(result.fitted.pixels))  # (1, N, D)
+        read = model.reads(tokens.shape[1]).to(tokens) > 0  # (N,)
+        whole, alone = (model.chances(model.logits(one)) for one in (tokens, tokens * read[:, None]))
+    return HeadReads(int(read.sum()), len(read), float((whole - alone).abs().max()))
 
 
 def summary_prompt(model: Translator, text: str) -> str:

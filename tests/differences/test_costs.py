@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from core.differences import candidates, chooser, cost, precision
+from core.differences.structure import translator_parts
 from core.models.catalogue import BUNDLED, trained
 from core.models.translation import load_translator
 from core.models.vision import load_vision
@@ -195,6 +196,12 @@ def test_the_chooser_puts_what_is_here_first_and_names_a_source_for_all_else() -
     assert candidates.MARIAN not in [one.name for one in chooser.fitting("translate", "none", "cpu", "commercial")]
     keys = {card.key for card in BUNDLED}
     assert all(one.name in keys if one.here else one.source.startswith("https://") for one in candidates.KNOWN)
+
+
+def test_a_table_that_follows_a_formula_was_not_learnt(translator, translation) -> None:
+    parts = translator_parts(translator, translation)
+    assert cost.learnt(translator.module) == sum(part.parameters for part in parts)
+    assert cost.parameters(translator.module) - cost.learnt(translator.module) == 2 * 256 * 256
 
 
 def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:

@@ -14,6 +14,10 @@ def test_the_embedding_of_a_patch_is_a_linear_map_of_its_pixels(vision, seen) ->
         with torch.inference_mode():
             own = vision.module.patch_embed(vision.pixels(seen.fitted.pixels)).reshape(-1, 384)[patch]
         torch.testing.assert_close(found.embedding, own)
+        assert found.feature_map.shape == (16, 16)
+        assert abs(float(found.feature_map.flatten()[patch])) == float(own.abs().max()), "the largest of its numbers"
+        other = inputs.embed_patch(vision, seen, (patch + 1) % 256)
+        assert float(found.feature_map.flatten()[(patch + 1) % 256]) == float(other.embedding[found.number])
 
 
 def test_the_pixels_of_a_patch_are_those_of_the_picture(vision, seen) -> None:

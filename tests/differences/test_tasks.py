@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.differences import tasks
+from core.models.vision import load_vision
 
 
 def test_a_picture_matches_itself_and_a_flipped_one_its_mirror_image() -> None:
@@ -31,3 +32,17 @@ def test_a_real_photo_finds_its_mirror_image_far_better_than_chance(vision, seen
     row, column = divmod(tasks.most_telling(found), 16)
     there = divmod(int(found[row * 16 + column].argmax()), 16)
     assert abs(there[0] - row) <= 1 and abs(there[1] - (15 - column)) <= 1, "where the section begins it finds itself"
+
+
+def test_a_classifier_reads_one_vector_of_its_encoder(photo) -> None:
+    model = load_vision("vision-cifar10")
+    found = tasks.head_reads(model, model.run(photo, 98, "crop"))
+    assert (found.read, found.positions) == (1, 50)
+    assert found.deviation < 1e-6
+
+
+def test_a_head_that_reads_more_than_is_said_is_found_out(photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_vision("vision-cifar10")
+    result = model.run(photo, 98, "crop")
+    monkeypatch.setattr(type(model), "reads", lambda self, count: torch.arange(count) == 1)
+    assert tasks.head_reads(model, result).deviation > 0.01

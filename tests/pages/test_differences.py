@@ -47,6 +47,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             "lesson_reading",
             "lesson_tree",
             "chrF ",
+            "|  | Hidden (autoencoding)",
             "The amber piece",
             "Step 3",
             "Each column",

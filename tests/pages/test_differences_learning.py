@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 from torch.nn.functional import normalize
 
 from core.differences import sharing
@@ -25,16 +26,28 @@ def test_the_curves_are_those_of_the_benchmark() -> None:
     assert any(measured["command"] in text for text in sentences(test))
 
 
-def test_what_is_learnt_so_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = torch.Generator().manual_seed(0)
+def planted(seed: int) -> Data:
+    draw = torch.Generator().manual_seed(seed)
     labels, colours = torch.arange(200) % 10, torch.rand(200, 3, generator=draw)
     features = normalize(torch.randn(200, 12, generator=draw) + 3 * torch.eye(12)[labels], dim=-1)
     features = torch.cat([features, torch.ones(200, 1)], 1)
-    data = Data(features[:100], labels[:100], colours[:100], features[100:], labels[100:], colours[100:])
-    monkeypatch.setattr(sharing, "prepare", lambda *_: data)
-    test = opened("differences", lang="en", section="limits", limits="sharing", clients="10", answers="shown")
+    return Data(features[:100], labels[:100], colours[:100], features[100:], labels[100:], colours[100:])
+
+
+def learnt(**link: str) -> AppTest:
+    """The part on what may not be shown, computed."""
+    test = opened("differences", lang="en", section="limits", limits="sharing", answers="shown", **link)
     assert offers(test, "sharing"), "it takes seconds, so it waits to be asked for"
     measure(test, "sharing")
+    return test
+
+
+def test_what_is_learnt_so_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "prepare", lambda model, *_: planted(len(model.classes)))
+    data, test = planted(0), learnt(clients="10")
+    other = sentences(learnt(clients="10", vision_model="vision-cifar10"))
+    told = [text for text in sentences(test) if " with ε = 1, " in text or text.startswith("After one round")]
+    assert len(told) == 2 and not set(told) & set(other), "another model learns otherwise"
     told = " ".join(sentences(test))
     assert f"{sum(sharing.private(data, 1.0, seed) for seed in range(3)) / 3:.1%} with ε = 1" in told
     assert f"{sum(sharing.private(data, math.inf, seed) for seed in range(3)) / 3:.1%} without noise" in told

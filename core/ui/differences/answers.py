@@ -19,7 +19,7 @@ from core.ui.differences.lesson import Lesson, note, piece_name
 from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 
 CLASSIFIER = "vision-cifar10"  # for a model without classes
 Head = tuple[Kind, int, int]  # kind, layer, head
@@ -66,7 +66,7 @@ def show(lesson: Lesson) -> None:
     check = lambda choice: Verdict(choice == truth, told)  # noqa: E731
     if quiz.ask_option(lesson, "task_authors", say("answers.ask", count=count), options, check):
         pieces = lesson.translation.target.pieces
-        rows = [[cell(piece), _named(head)] for piece, head in zip(pieces, sentence.authors, strict=True)]
+        rows = [[cell(piece_text(piece)), _named(head)] for piece, head in zip(pieces, sentence.authors, strict=True)]
         table([say("answers.piece"), say("answers.author")], rows, texts=2)
         st.page_link("pages/explain.py", label=say("explain.authors"), query_params={"explain": "authors"})
     _shut(lesson, photo, sentence)

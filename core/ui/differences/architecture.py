@@ -15,6 +15,7 @@ from core.ui.differences import foreign, quiz, squares, writing
 from core.ui.differences.lesson import Lesson, ink
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
+from core.ui.plain import piece_text
 from core.views.charts import QUIET
 from core.views.differences import diagrams, figures
 from core.views.light import COLOURS
@@ -199,7 +200,7 @@ def _causal(lesson: Lesson) -> None:
         mean = trace.mean().cpu()
         if trace.is_causal:
             mean = mean.masked_fill(mean.new_ones(mean.shape).triu(1).bool(), float("nan"))
-        labels = [piece or "␣" for piece in trace.key_axis.labels]
+        labels = [piece_text(piece) for piece in trace.key_axis.labels]
         column.markdown(f"**{say(f'lesson_arch.stack_{name}')}**")
         figure = figures.matrix(mean, labels, labels, 0, float(mean.nan_to_num().max()), 400, titles, COLOURS)
         column.plotly_chart(figure, key=f"lesson_causal_{name}", config=QUIET)
@@ -212,7 +213,7 @@ def _show_ripple(lesson: Lesson) -> None:
     axes = lesson.translation.source, lesson.translation.decoder_input
     sides = zip(st.columns(2, gap="large"), (found.encoder, found.decoder), axes, found.changed, strict=True)
     for number, (column, moved, axis, changed) in enumerate(sides):
-        labels = [piece or "␣" for piece in axis.labels]
+        labels = [piece_text(piece) for piece in axis.labels]
         figure = figures.change_bars(labels, moved.tolist(), changed, say("lesson_arch.moved"))
         column.markdown(say(f"lesson_arch.stack_{diagrams.STACKS[number + 1]}"))
         column.plotly_chart(figure, key=f"lesson_ripple_{number}", config=QUIET)

@@ -79,7 +79,7 @@ def _now(lesson: Lesson) -> None:
     }
     rows = [
         [say("cost.positions"), *(sizes[name] for name in runs)],
-        [say("cost.parameters"), *(large(cost.parameters(modules[name])) for name in runs)],
+        [say("cost.parameters"), *(large(cost.learnt(modules[name])) for name in runs)],
         [say("cost.weights"), *(f"{cost.weight_bytes(modules[name]) / 1e6:.1f} MB" for name in runs)],
         [say("cost.flops"), *(large(counted[name].total) for name in runs)],
         [say("cost.attention_flops"), *(f"{counted[name].share:.1%}" for name in runs)],

@@ -28,7 +28,7 @@ def show(lesson: Lesson) -> None:
         one = found()
         agreement = texts.chrf(one.said, one.usual).score / 100 if one.usual else 0.0
         actual = "keeps" if agreement > MUCH else "some" if agreement > LITTLE else "loses"
-        values = {"said": plain(one.said) or "–", "usual": plain(one.usual), "agreement": f"{agreement:.2f}"}
+        values = {"said": plain(one.said) or "–", "usual": plain(one.usual), "agreement": f"{agreement:.3f}"}
         return Verdict(choice == actual, say("foreign.told", kept=power_of_ten(one.kept), **values))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.differences import inputs
-from core.differences.inputs import Pieces
+from core.differences.inputs import Embedded, Pieces
 from core.ui import choices
 from core.ui.columns import beside
 from core.ui.differences import chinese, quiz
@@ -72,7 +72,16 @@ def _picture(lesson: Lesson) -> int:
     outputs, read = found.weight
     values = {"side": side, "outputs": outputs, "inputs": read, "deviation": power_of_ten(found.deviation)}
     st.markdown(say("lesson_input.linear", **values))
+    _feature_map(found, patch)
     return patch
+
+
+def _feature_map(found: Embedded, patch: int) -> None:
+    """What a convolutional network would go on with: one number of the vector at every place."""
+    st.markdown(f"**{say('lesson_input.feature_map')}**")
+    shares = found.feature_map / found.feature_map.abs().max().clamp_min(1e-12)
+    st.plotly_chart(figures.grid_map(shares, say("lessons.patch_at"), patch), key="lesson_feature_map", config=QUIET)
+    st.caption(say("lesson_input.feature_map_help", number=found.number + 1, outputs=found.weight[0]))
 
 
 def _sentence(lesson: Lesson, pieces: Pieces) -> None:
@@ -178,7 +187,7 @@ def _prefix(lesson: Lesson) -> None:
         return
     key = "lesson_input.prefix_one" if len(said) == 1 else "lesson_input.prefix"
     registers = any(name.startswith("register") for name in names)
-    text = say(key, count=len(said), names=plain(", ".join(said)))
+    text = say(key, count=len(said), names=plain(say("list.comma").join(said)))
     st.markdown(text if registers else f"{text}\n\n{say('lesson_input.no_registers')}")
 
 
@@ -192,7 +201,7 @@ def _length(lesson: Lesson) -> None:
     told = {
         "double": 2 * side,
         "patch": model.patch,
-        "answer": answer,
+        "answer": f"{answer:,}",
         "rows": rows,
         "columns": columns,
         "rows2": 2 * rows,

@@ -54,7 +54,7 @@ def few(lesson: Lesson) -> None:
     st.plotly_chart(lines(series, say("few.each"), say("few.accuracy"), log=True), key="few_curves", config=QUIET)
     rows = [[say(f"few.{name}"), *(f"{value:.1%}" for value in found[name])] for name in LEARNERS]
     table([say("few.each"), *map(str, each)], rows)
-    counts = {name: f"{count / 1e6:.1f}" for name, count in measured["parameters"].items()}
+    counts = {name: f"{count:,}" for name, count in measured["parameters"].items()}
     note(say("few.note", unlabelled=f"{measured['unlabelled']:,}", **counts))
     st.caption(say("few.how", command=measured["command"]))
 

@@ -113,7 +113,7 @@ def _photo(lesson: Lesson) -> None:
 
     def check(choice: str) -> Verdict:
         mid = shifted(0.5).shift.agreement
-        return Verdict(choice == _much(mid), say("limits.q_photo_answer", agreement=f"{mid:.2f}"))
+        return Verdict(choice == _much(mid), say("limits.q_photo_answer", agreement=f"{mid:.3f}"))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
     question = say("limits.q_photo", kind=say(f"limits.{kind}").lower())
@@ -166,7 +166,7 @@ def _sentence(lesson: Lesson) -> None:
 
     def check(choice: str) -> Verdict:
         changed, mid = shifted(0.5)
-        values = {"agreement": f"{mid.agreement:.2f}", "source": plain(changed), "said": plain(mid.said)}
+        values = {"agreement": f"{mid.agreement:.3f}", "source": plain(changed), "said": plain(mid.said)}
         return Verdict(choice == _much(mid.agreement), say("limits.q_sentence_answer", **values))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}

@@ -20,7 +20,7 @@ from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_word
 from core.ui.language import class_name, say, show_error
 from core.ui.numbers import minus
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET, probability_bars
 from core.views.differences.charts import against_target, pairs_of_bars, piece_losses
 from core.views.differences.figures import grid_map
@@ -165,17 +165,9 @@ def _sequence(lesson: Lesson) -> None:
     def check(choice: int) -> Verdict:
         one = found.pieces[dearest]
         values = {"piece": piece_name(one.wanted), "loss": f"{one.loss:.2f}", "p": f"{one.probability:.1%}"}
-        yours = f"{found.pieces[choice].loss:.2f}"
-        return Verdict(
-            found.pieces[choice].loss == one.loss,
-            say(
-                "loss.q_dearest_answer",
-                chosen=piece_name(pieces[choice]),
-                yours=yours,
-                choice=piece_name(one.choice),
-                **values,
-            ),
-        )
+        told = say("loss.q_dearest_answer", choice=piece_name(one.choice), **values)
+        yours = say("loss.q_dearest_yours", value=f"{found.pieces[choice].loss:.2f}")
+        return Verdict(found.pieces[choice].loss == one.loss, told, yours=yours)
 
     key = f"loss_dearest_{scores.short(reference)}"
     if not ask_word(lesson, key, say("loss.q_dearest"), pieces, check):
@@ -203,7 +195,7 @@ def _sequence(lesson: Lesson) -> None:
         for one in found.pieces
     ]
     figure = piece_losses(
-        pieces,
+        [piece_text(piece) for piece in pieces],
         [one.loss for one in found.pieces],
         [one.smoothed for one in found.pieces],
         said,

@@ -22,6 +22,7 @@ from core.ui.differences.measure import cell, table
 from core.ui.differences.pick import place
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say, show_error
+from core.ui.plain import piece_text
 from core.views.light import lit_photo, times_even
 from core.views.lit_words import lit_words
 
@@ -114,7 +115,9 @@ def _named(lesson: Lesson, layout: Layout, caption: Caption, translation: Transl
             st.caption(say("meet.on" if on else "meet.beside", **values))
     with right:
         _heading("meet.translator_writes", translation, wrote)
-        st.html(lit_words(translation.source.pieces, times_even(wrote.row).tolist(), REACH))
+        st.html(
+            lit_words([piece_text(one) for one in translation.source.pieces], times_even(wrote.row).tolist(), REACH)
+        )
         st.caption(say("meet.right" if wrote.strongest[0] == position else "meet.wrong", piece=thing))
     st.caption(say("meet.light"))
 

@@ -96,7 +96,11 @@ def _softmax(lesson: Lesson) -> None:
         texts=2 + classes,
     )
     survived = [LATEX[one.formula] for one in found[1:] if one.text == found[0].text]
-    note(say("mistakes.survived", formulas=", ".join(survived)) if survived else say("mistakes.none_survived"))
+    note(
+        say("mistakes.survived", formulas=say("list.comma").join(survived))
+        if survived
+        else say("mistakes.none_survived")
+    )
 
 
 def _row(one: mistakes.Rows) -> tuple[str, str, str]:
@@ -123,7 +127,7 @@ def _classifier(lesson: Lesson) -> None:
             ],
             [
                 say("mistakes.one_class"),
-                ", ".join(f"{cell(piece)} {p:.1%}" for piece, p in found.first[:3]),
+                say("list.comma").join(f"{cell(piece)} {p:.1%}" for piece, p in found.first[:3]),
                 f"{found.vocabulary:,}",
             ],
             [say("mistakes.apart", n=found.pieces), cell(found.apart), f"$10^{{{found.sequences:.0f}}}$"],

@@ -52,7 +52,7 @@ def _heads(traces: list[AttentionTrace]) -> str:
 
 def _architecture(lesson: Lesson) -> Row:
     modules = lesson.vision_model.module, lesson.translator.module
-    vision, text = (large(cost.parameters(module)) for module in modules)
+    vision, text = (large(cost.learnt(module)) for module in modules)
     traces = lesson.translation.traces
     layers = {kind: traces[kind].layers for kind in ("encoder", "decoder")}
     return (

@@ -191,9 +191,9 @@ def show(lesson: Lesson) -> None:
 
 
 def _authors(paper: Paper) -> str:
-    several = "&" in paper.authors
-    names = paper.authors.replace(" & ", say("reading.and"))
-    return say("reading.named" if several else "reading.first", names=names, year=paper.year)
+    *others, last = paper.authors.split(" & ")
+    names = say("reading.and").join(filter(None, [say("list.comma").join(others), last]))
+    return say("reading.named" if others else "reading.first", names=names, year=paper.year)
 
 
 def _source(paper: Paper) -> str:

@@ -19,8 +19,9 @@ from core.ui.differences.measure import table
 from core.ui.differences.pick import choose_patch, place, sample_titles
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
+from core.ui.numbers import minus, power_of_ten
 from core.ui.photos import sample_image
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 from core.views.charts import AMBER, QUIET, probability_bars
 from core.views.differences import figures
 from core.views.masks import masked_photo
@@ -28,7 +29,7 @@ from core.views.masks import masked_photo
 CLASSIFIER = "vision-cifar10"  # for a model without classes
 ASKED = 10  # classes that are offered in the question
 MIRROR = "mirror"
-TASKS = ("classes", "segment", "detect", "translate", "summary", "answer", "generate", "fill")
+TASKS = ("classes", "segment", "detect", "translate", "judge", "summary", "answer", "generate", "fill")
 ROOM = (
     """<style>.st-key-other_tasks td:nth-child(2) { min-width: 5.5em; }</style>"""  # for a Chinese answer, on a phone
 )
@@ -74,6 +75,9 @@ def _label(lesson: Lesson) -> None:
     st.plotly_chart(figure, key="lesson_label", config=QUIET)
     evidence.tell(model, result)
     st.caption(say("lesson_task.label_by", name=plain(model_title(key)), count=len(model.classes)))
+    reads = tasks.head_reads(model, result)
+    values = {"read": reads.read, "positions": reads.positions, "deviation": power_of_ten(reads.deviation)}
+    st.caption(say("lesson_task.no_decoder" if reads.read == 1 else "lesson_task.no_decoder_mean", **values))
 
 
 def _sequence(lesson: Lesson) -> None:
@@ -93,7 +97,7 @@ def _sequence(lesson: Lesson) -> None:
     pieces = [step.piece for step in steps]
     if not quiz.ask_word(lesson, "task_sure", say("lesson_task.ask_sure"), pieces, check):
         return
-    figure = figures.piece_bars(pieces, chances, say("lesson_task.step_probability"))
+    figure = figures.piece_bars([piece_text(piece) for piece in pieces], chances, say("lesson_task.step_probability"))
     st.plotly_chart(figure, key="lesson_steps", config=QUIET)
     whole = math.exp(sum(math.log(chance) for chance in chances))
     table = lesson.translator.module.get_output_embeddings()
@@ -138,7 +142,9 @@ def _match(lesson: Lesson) -> None:
         grid = lesson.vision.axis.grid
         row, column = divmod(patch, grid[1])
         own = row * grid[1] + grid[1] - 1 - column
-        st.markdown(say("lesson_task.mirror_at", place=place(own, grid), value=f"{float(found[patch, own]):.2f}"))
+        st.markdown(
+            say("lesson_task.mirror_at", place=place(own, grid), value=minus(f"{float(found[patch, own]):.2f}"))
+        )
         share, chance = tasks.mirror_score(found, grid), tasks.mirror_chance(grid)
         st.markdown(say("lesson_task.mirror_score", share=f"{share:.0%}", chance=f"{chance:.1%}"))
     _aligned(lesson)
@@ -149,11 +155,15 @@ def _find(lesson: Lesson, chosen: str, patch: int, other: VisionResult, row: Ten
     there."""
     grid = other.axis.grid
     best = int(row.argmax())
-    told = {"best": place(best, grid), "value": f"{float(row[best]):.2f}", "mean": f"{float(row.mean()):.2f}"}
+    told = {
+        "best": place(best, grid),
+        "value": minus(f"{float(row[best]):.2f}"),
+        "mean": minus(f"{float(row.mean()):.2f}"),
+    }
 
     def check(choice: int) -> Verdict:
         (r, c), (r2, c2) = divmod(choice, grid[1]), divmod(best, grid[1])
-        yours = say("lesson_task.near", value=f"{float(row[choice]):.2f}")
+        yours = say("lesson_task.near", value=minus(f"{float(row[choice]):.2f}"))
         return Verdict(abs(r - r2) <= 1 and abs(c - c2) <= 1, say("lesson_task.tell_match", **told), (best,), yours)
 
     key = f"task_match_{chosen}_{patch}"
