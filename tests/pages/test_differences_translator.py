@@ -57,7 +57,7 @@ ADAPTED = [
             "Perplexity of the reference",
             "Of the model's own translation",
             "Must write",
-            " nats: the model",
+            " nats (the unit of ln): the model",
         ),
     ),
     ("loss", "scores", ("chrf", "BLEU", "chrF2", "In the reference", "Precision of single words")),

@@ -80,7 +80,8 @@ def _feature_map(found: Embedded, patch: int) -> None:
     """What a convolutional network would go on with: one number of the vector at every place."""
     st.markdown(f"**{say('lesson_input.feature_map')}**")
     shares = found.feature_map / found.feature_map.abs().max().clamp_min(1e-12)
-    st.plotly_chart(figures.grid_map(shares, say("lessons.patch_at"), patch), key="lesson_feature_map", config=QUIET)
+    at = say("lessons.patch_at", row="{row}", column="{column}")
+    st.plotly_chart(figures.grid_map(shares, at, patch), key="lesson_feature_map", config=QUIET)
     st.caption(say("lesson_input.feature_map_help", number=found.number + 1, outputs=found.weight[0]))
 
 
