@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks import finetune_peers
 from benchmarks.browser import ADDRESS, serve
 from benchmarks.timing import table, take_turns
 from core.finetune import data, methods, results, worker
@@ -191,9 +192,14 @@ def _between_steps(run: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="classes,triples,step,translation,page")
-    parts = parser.parse_args().parts.split(",")
+    parser.add_argument("--peers", nargs="?", const="", metavar="TASK-METHOD,...", help="see finetune_peers.py")
+    given = parser.parse_args()
+    parts = given.parts.split(",")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SIDELIGHT_RUNS"] = folder
+        if given.peers is not None:
+            finetune_peers.main(given.peers)
+            return
         for part in (classes, triples, step, translation, page):
             if part.__name__ in parts:
                 part()

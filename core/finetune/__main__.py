@@ -21,6 +21,7 @@ from core.errors import SidelightError
 from core.finetune import data, onnx_parts, options, outside, rates, sweeping, worker
 from core.finetune.data import PairData, PictureData, dataset
 from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
+from core.finetune.processes import check_whole
 from core.finetune.sides import side
 from core.models import catalogue
 from core.models.loading import device
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return _sweep(given)
     state = PartialState(cpu=device().type == "cpu")
     try:
+        check_whole()
         if given.onnx:
             onnx_parts.check_packages()
         with state.main_process_first():

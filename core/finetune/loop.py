@@ -28,6 +28,7 @@ from transformers import get_scheduler
 from core.finetune.best import BestWeights
 from core.finetune.log import Event, log_event, read_log, write_log
 from core.finetune.looking import looking
+from core.finetune.processes import check_whole
 from core.models.loading import device
 
 KEPT = 2  # checkpoints
@@ -126,16 +127,15 @@ class Run:
         settings: Settings,
         folder: Path,
         companion: Companion | None = None,
-        trackers: Sequence[str] = (),
+        trackers: Sequence[Any] = (),
     ) -> None:
-        """trackers: names that accelerate knows ("tensorboard", "wandb"); each event is told to them."""
+        """trackers: names that accelerate knows ("tensorboard"), or its trackers; each event is told to them."""
         self.task, self.settings, self.folder, self.companion = task, settings, folder, companion
+        check_whole()
         AcceleratorState._reset_state()  # else the precision of a process's first run would bind all that follow
+        on_cpu, told = device().type == "cpu", list(trackers) or None
         self.accelerator = Accelerator(
-            mixed_precision=settings.precision,
-            cpu=device().type == "cpu",
-            log_with=list(trackers) or None,
-            project_dir=folder,
+            mixed_precision=settings.precision, cpu=on_cpu, log_with=told, project_dir=folder
         )
         if trackers:
             self.accelerator.init_trackers("tracking", config=asdict(settings))

@@ -28,6 +28,7 @@ from core.finetune.log import Event, append_line, read_log
 from core.finetune.looking import looking
 from core.finetune.loop import UNFINISHED, Damaged, NotFinite, Run, Settings
 from core.finetune.sides import open_learning
+from core.finetune.tracking import trackers
 from core.models.loading import device
 from core.tasks import TASKS
 
@@ -70,7 +71,7 @@ def _train(folder: Path, main: bool) -> Iterator[Event]:
     learning = open_learning(folder, job, data)
     settings = settings_of(job, len(learning.task.batches(0)))
     companion = methods.companion(learning.task.module)
-    run = Run(learning.task, settings, folder, companion, trackers=trackers())
+    run = Run(learning.task, settings, folder, companion, trackers=trackers(folder, job, data.digest))
     if main:
         _note_start(folder, job, learning, run)
     every = max(1, settings.steps // FRAMES)
@@ -117,13 +118,6 @@ def settings_of(job: Job, batches: int) -> Settings:
         schedule=job.schedule,
         patience=job.patience,
     )
-
-
-def trackers() -> list[str]:
-    """TensorBoard's event files always; Weights & Biases where its key is set and its package is installed."""
-    from accelerate.utils import is_wandb_available
-
-    return ["tensorboard", *(["wandb"] if os.environ.get("WANDB_API_KEY") and is_wandb_available() else [])]
 
 
 def _note_start(folder: Path, job: Job, learning: Learning[Any, Any], run: Run) -> None:

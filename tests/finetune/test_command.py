@@ -192,3 +192,14 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_traceback(
     assert status(runs / "mine").state == "paused"
     assert [place.name for place in checkpoints(runs / "mine")] == ["step-0000003"]
     assert capsys.readouterr().out.splitlines()[-1] == f"{runs / 'mine'}: paused (processes: 1)"
+
+
+@pytest.mark.parametrize("variable", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"])
+def test_what_shares_out_the_weights_is_refused_before_anything_is_written(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    data = class_folders(tmp_path / "data")
+    with pytest.raises(SystemExit, match="shares out a model's weights"):
+        command.main(words("--task", "vision", "--method", "head", "--data", data, "--run", runs / "mine"))
+    assert not (runs / "mine").exists()

@@ -10,7 +10,7 @@ COMMANDS = {
     "transformers": "python -m core.finetune --task translation --method lora --data PAIRS.tsv --language de",
     "timm": "python -m core.finetune --task vision --method lora --data FOLDER",
     "tensorboard": "tensorboard --logdir runs",
-    "wandb": "pip install wandb && WANDB_API_KEY=… python -m core.finetune …",
+    "wandb": "pip install wandb && WANDB_MODE=offline python -m core.finetune …",
     "jupyter": "jupyter notebook docs/lesson.ipynb",
     "tensorflow": "",
 }
