@@ -159,7 +159,7 @@ class SentenceLearning(Learning[PairData, Translator]):
         told["never"] = [ids[0] for ids in module.generation_config.bad_words_ids or () if len(ids) == 1]
         write_json(folder / "told.json", told)
         model.tokenizer.save_pretrained(folder)
-        sizes, width = len(model.tokenizer), module.get_input_embeddings().weight.shape[1]
+        sizes, width = len(model.tokenizer), module.config.hidden_size
 
         def read(count: int) -> dict[str, Tensor]:
             """Sentences of which the first is shorter than the others."""
