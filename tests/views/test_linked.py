@@ -618,7 +618,7 @@ def test_a_photo_alone_has_a_film_of_several_lines(chromium, tmp_path) -> None:
 def test_the_matrix_is_walked_by_keys_and_by_touch(page) -> None:
     in_view(page, "view.set('layout', 'matrix')")
     page.wait_for_selector(".matrix td")
-    cells, told, box = page.locator(".matrix td"), page.locator(".matrix + .cellnote"), page.locator(".matrix")
+    cells, told, box = page.locator(".matrix td"), page.locator(".matrix + .matrixnote"), page.locator(".matrix")
     box.press("ArrowDown")
     box.press("ArrowRight")
     assert told.inner_text() == page.locator(".matrix td.pointed").get_attribute("title") != ""

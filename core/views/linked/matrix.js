@@ -12,7 +12,7 @@ export class Matrix {
     this.box.ariaLabel = card.view.words.matrix;
     this.box.onkeydown = (e) => this.move(e);
     this.box.onpointerleave = () => this.point(null);
-    this.told = add(card.room, "p", "cellnote", { hidden: true, ariaLive: "polite" });
+    this.told = add(card.room, "p", "matrixnote", { hidden: true, ariaLive: "polite" });
   }
 
   // cell: [row, column], or null.
