@@ -10,6 +10,8 @@ const COLUMNS = [85, 120, 180], // mm, as in the menu of the pictures
   SIZE = 14, // px of its title
   EDGE = 16, // px around it
   FEW = 8; // bars whose numbers are told
+// Plotly makes this button anew now and then, and may be asked before its new one was met.
+const SAVES = '.modebar-btn:is([data-title^="Download"], [data-saves])';
 const SECTION = ":is(.st-key-section, .st-key-explain) [aria-checked=true]",
   HEADINGS = `[data-testid=stMain] :is(h1, h2, h3, h4, summary, ${SECTION})`;
 
@@ -82,9 +84,8 @@ function figureOf(gd) {
 }
 
 async function save(event) {
-  const button = event.target.closest?.(".modebar-btn"),
-    gd = button?.closest(".js-plotly-plot");
-  if (!gd || !button.dataset.saves) return;
+  const gd = event.target.closest?.(SAVES)?.closest(".js-plotly-plot");
+  if (!gd) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   const figure = figureOf(gd),
@@ -96,7 +97,7 @@ let words = {};
 function meet(gd) {
   const look = () => {
     tell(gd);
-    for (const button of gd.querySelectorAll('.modebar-btn[data-title^="Download"]')) {
+    for (const button of gd.querySelectorAll(SAVES)) {
       Object.assign(button.dataset, { saves: true, title: words.save });
       button.ariaLabel = words.save;
     }
@@ -110,10 +111,10 @@ let waiting = false;
 function look() {
   waiting = false;
   for (const gd of document.querySelectorAll(".js-plotly-plot")) {
-    if (known.has(gd)) continue;
-    if (!gd.on || !gd.querySelector(".main-svg")) soon(); // plotly is at work yet
-    else {
-      known.add(gd);
+    const first = gd.querySelector(".main-svg");
+    if (!gd.on || !first) soon(); // plotly is at work yet
+    else if (!known.has(first)) {
+      known.add(first); // a chart that is drawn anew has forgotten who listens
       meet(gd);
     }
   }
