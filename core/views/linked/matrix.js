@@ -1,5 +1,5 @@
-// The alignment of two rows as a table: a row a word that reads, a column a word that is read. Pointing at a cell, a tap
-// or the arrows say its weight below; a click or Enter asks what its row reads.
+// The alignment of two rows as a table: a row a word that reads, a column a word that is read. Pointing at a cell,
+// a tap or the arrows say its weight below; a click or Enter asks what its row reads.
 
 import { add, percent } from "./dom.js";
 import { colourAt, scaled, topMass } from "./colour.js";
