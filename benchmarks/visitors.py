@@ -174,7 +174,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--rate", type=float, default=1.0, help="requests a second")
-    parser.add_argument("--train", action="store_true", help="a fine-tuning run on bundled pictures learns meanwhile")
     chosen = parser.parse_args()
     asked = links(chosen.sessions)
     print(f"load average before {os.getloadavg()[0]:.1f}")
@@ -183,12 +182,7 @@ def main() -> None:
         with server(runs):
             asyncio.run(warm())
             first = figures()
-            learner = _train(runs) if chosen.train else None
             found, there = asyncio.run(crowd(asked, chosen.rate))
-            if learner:
-                print(f"the run {'goes on' if learner.poll() is None else 'has ended'}")
-                learner.terminate()
-                learner.wait(60)
             time.sleep(10)
             left = figures()
         with server(Path(folder) / "other"):
@@ -204,12 +198,6 @@ def main() -> None:
         print(f"{name}: {one['sidelight_sessions']:.0f} sessions, {resident:.0f} MB resident, {kept:.0f} MB kept")
     print(f"errors that nobody foresaw: {left['sidelight_errors_total']:.0f}")
     print(f"load average after {os.getloadavg()[0]:.1f}")
-
-
-def _train(runs: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "core.finetune", "--task", "vision", "--method", "lora"]
-    settings = os.environ | {"SIDELIGHT_RUNS": str(runs)}
-    return subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
