@@ -9,7 +9,7 @@ import pytest
 from core.finetune import answers, results, worker
 from core.finetune.answers import Answer
 from core.finetune.data import dataset
-from core.finetune.job import read_job
+from core.finetune.job import read_job, write_json
 from tests.pages.test_after import after, head, lora, runs, texts  # noqa: F401  fixtures
 from tests.pages.test_pages import views
 
@@ -43,6 +43,7 @@ def test_an_error_is_looked_at_and_its_label_mended(head: Path, monkeypatch: pyt
     queued = []
     monkeypatch.setattr(worker, "queue", queued.append)
     found, data = wrong(head, 0, 5, 7), dataset.load(head / "data")
+    write_json(head / "job.json", asdict(replace(read_job(head), sweep="20260101-000000-sweep-0000")))
     assert [one.item for one in answers.errors(found)] == [7, 5, 0], "the surest first"
     test = after(head)
     assert f"3 of {len(found)} held-out pictures" in texts(test)
@@ -58,7 +59,8 @@ def test_an_error_is_looked_at_and_its_label_mended(head: Path, monkeypatch: pyt
     next(button for button in test.button if button.label.startswith("Train again")).click().run()
     assert not test.exception and len(queued) == 1
     (again,) = queued
-    assert asdict(read_job(again)) | {"owner": ""} == asdict(read_job(head)) | {"owner": ""}
+    assert read_job(again).sweep == "", "it is no part of the sweep whose run it mends"
+    assert asdict(read_job(again)) | {"owner": ""} == asdict(read_job(head)) | {"owner": "", "sweep": ""}
     mended = dataset.load(again / "data")
     assert mended.train.classes[mended.held_out.labels[5]] == said
     assert mended.digest != data.digest and (mended.train.labels == data.train.labels).all()

@@ -121,6 +121,6 @@ def _mend(folder: Path, job: Job, data: Any, chosen: Answer | None) -> None:
     ):
         photo = folder / "film" / "probe-photo.png"
         probe = Probe(job.probe, Image.open(photo).convert("RGB") if photo.exists() else None)
-        asked = replace(job, owner=visitor.owner())
+        asked = replace(job, owner=visitor.owner(), sweep="")  # a run of its own, whatever the old one was part of
         if started := setup.start(asked, Chosen(data.mended(mended), job.title), probe):
             runs.open_run(started)
