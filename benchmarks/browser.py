@@ -21,15 +21,12 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.serving import ADDRESS, serve
 from core import samples
 from core.models.catalogue import default
 from core.models.images import open_image
@@ -39,8 +36,6 @@ from core.ui.differences.sections import SECTIONS
 from core.views.linked.cards import card_of
 from core.views.linked.page import View
 
-ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = "http://127.0.0.1:8731"
 READY = ".sidelight .say b"
 BODY = ".st-key-section_body"
 # The first of a page's own content. Where there is a linked view, it is in a shadow root.
@@ -101,18 +96,6 @@ TO_FRAME = """(root, [action, argument]) => new Promise((done) => {
   const painted = () => done(performance.now() - start);  // before anything that waits until then
   requestAnimationFrame(() => scheduler.postTask(painted, { priority: "user-blocking" }));
 })"""
-
-
-def serve() -> subprocess.Popen:
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", "--server.port=8731"]
-    server = subprocess.Popen([*command, "--server.address=127.0.0.1"], cwd=ROOT, stdout=subprocess.DEVNULL)
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{ADDRESS}/_stcore/health", timeout=1)
-            return server
-        except OSError:
-            time.sleep(0.5)
-    raise RuntimeError("the server did not start")
 
 
 def visit(browser: Browser, path: str, own: str) -> tuple[float, float]:

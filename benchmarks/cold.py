@@ -13,17 +13,16 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.serving import ROOT, serve
+
 PORT = 8714
 # Runs before the page's own scripts. What is seen is timed at the end of the frame that shows it.
 WATCH = """(() => {
@@ -63,15 +62,9 @@ WAITED = ("heading", "inputs", "picture")
 def visit(browser: Browser, tree: Path, runs: Path) -> dict[str, Any]:
     """Begin a server of this tree and look at its home page as soon as it answers. Seconds from the navigation, and CPU
     seconds that the server had taken by then."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={PORT}"]
-    settings, began = os.environ | {"SIDELIGHT_RUNS": str(runs)}, time.monotonic()
-    server = subprocess.Popen(command, cwd=tree, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
+    page, began = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-US"), time.monotonic()
+    server = serve(PORT, runs, tree, pause=0.02)
     try:
-        while not _answers():
-            if server.poll() is not None or time.monotonic() - began > 60:
-                raise RuntimeError("the server did not start")
-            time.sleep(0.02)
         found: dict[str, Any] = {"answers": time.monotonic() - began}
         page.add_init_script(WATCH)
         page.goto(f"http://127.0.0.1:{PORT}/", wait_until="commit")
@@ -85,14 +78,6 @@ def visit(browser: Browser, tree: Path, runs: Path) -> dict[str, Any]:
         page.close()
         server.terminate()
         server.wait(30)
-
-
-def _answers() -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{PORT}/_stcore/health", timeout=1)
-        return True
-    except OSError:
-        return False
 
 
 def report(found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:

@@ -10,7 +10,7 @@ import time
 import torch
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.browser import ADDRESS, serve
+from benchmarks.serving import ADDRESS, serve
 from benchmarks.timing import table, take_turns
 from core import samples
 from core.attention.ablation import without

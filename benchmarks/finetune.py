@@ -20,7 +20,7 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import finetune_peers
-from benchmarks.browser import ADDRESS, serve
+from benchmarks.serving import ADDRESS, serve
 from benchmarks.timing import table, take_turns
 from core.finetune import data, methods, results, worker
 from core.finetune.features import features, fit_head

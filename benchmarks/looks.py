@@ -16,7 +16,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.browser import ADDRESS, serve
+from benchmarks.serving import ADDRESS, serve
 from core.ui.differences.sections import SECTIONS
 
 EXPLAIN = ("maps", "heads", "layers", "authors", "whatif", "flow", "ablation", "arithmetic")

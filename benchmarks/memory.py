@@ -16,7 +16,7 @@ import psutil
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from benchmarks.browser import ADDRESS, serve
+from benchmarks.serving import ADDRESS, serve
 from core import samples, store
 from core.models.catalogue import default
 from core.models.images import open_image

@@ -7,7 +7,8 @@ import shutil
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.browser import ADDRESS, READY, ROOT, serve
+from benchmarks.browser import READY
+from benchmarks.serving import ADDRESS, ROOT, serve
 
 CHECKED = ":nth-match(:text('of random maps'), 19)"  # ten methods for the photo, nine for the sentence
 SHOTS = {  # file: (page and query, width, height, colour scheme, what is there when it is drawn)

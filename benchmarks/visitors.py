@@ -13,8 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -31,9 +29,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks.serving import serve
 from core import samples
 
-ROOT = Path(__file__).resolve().parent.parent
 PORT = 8715
 FITS = ("crop", "letterbox", "stretch", "native")
 LONGEST = 600  # s until an answer counts as none
@@ -63,26 +61,12 @@ def links(count: int) -> list[str]:
 
 @contextmanager
 def server(runs: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={PORT}"]
-    settings = os.environ | {"SIDELIGHT_RUNS": str(runs)}
-    process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = serve(PORT, runs)
     try:
-        while not answers():
-            if process.poll() is not None:
-                raise RuntimeError("the server did not start")
-            time.sleep(0.2)
         yield
     finally:
         process.terminate()
         process.wait(60)
-
-
-def answers() -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{PORT}/_stcore/health", timeout=1)
-        return True
-    except OSError:
-        return False
 
 
 def figures() -> dict[str, float]:
