@@ -1,14 +1,17 @@
 # Sidelight in a container: docs/offering.md says how it is run.
 FROM python:3.12-slim
 
-# PyTorch for the CPU; with --build-arg TORCH_INDEX= it comes with CUDA, which an NVIDIA GPU needs (run with --gpus all).
+# PyTorch for the CPU, in the versions of requirements-torch.lock, from its own index; with --build-arg TORCH_INDEX= what that file names, with
+# CUDA, which an NVIDIA GPU needs (run with --gpus all).
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
-COPY requirements.txt .
-# Authlib is what Streamlit's login needs.
-RUN pip install ${TORCH_INDEX:+--extra-index-url $TORCH_INDEX} -r requirements.txt Authlib
+COPY requirements*.lock ./
+RUN pip install --no-deps --require-hashes -r requirements.lock
+RUN if [ -n "$TORCH_INDEX" ]; then \
+    pip install --no-deps --index-url "$TORCH_INDEX" $(grep -oE "^(torch|torchvision)==[0-9.]+" requirements-torch.lock); \
+    else pip install --no-deps --require-hashes -r requirements-torch.lock; fi
 COPY . .
 RUN python -m compileall -q app.py core pages
 
