@@ -65,6 +65,7 @@ def test_back_gives_back_what_was_tried_in_either_language(tab, app_address: str
 
 
 def test_what_a_page_left_out_is_its_default_again_after_back(page: Page) -> None:
+    expect(page.get_by_label("English sentence")).not_to_have_value("")  # it is filled a moment after it is drawn
     first = page.get_by_label("English sentence").input_value()
     menu(page, "Models", "The models that come with it")
     menu(page, "Translation", "How a translator aligns")

@@ -6,14 +6,12 @@ from typing import Any
 import sacrebleu
 import torch
 from torch import nn
-from torch.nn import functional
 
 from core.finetune.parallel import Pair, by_direction
-from core.finetune.told import LONGEST, Told, source_text
+from core.finetune.told import LONGEST, Told, batch, encode_sources
 from core.models.decoding import NoLoops
 from core.models.families import positions
 from core.models.prompts import prompt_ids
-from core.models.tokenizing import LOCK
 
 BATCH = 64  # sentences
 
@@ -25,18 +23,14 @@ def translate_all(
     model is told what to write; None for the tag of each pair."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].source))
     found = [""] * len(pairs)
-    prompts = torch.tensor([prompt_ids(module)], dtype=torch.long)
+    prompts = prompt_ids(module)
     longest = min(LONGEST, (positions(module.config) or LONGEST + 1) - 1)
     first = {} if how is None or how.first is None else {"forced_bos_token_id": how.first}
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            with LOCK:
-                if how and how.source:
-                    tokenizer.src_lang = how.source
-                batch = tokenizer([source_text(pairs[i], how) for i in chosen], return_tensors="pt", padding=True)
-            source = torch.cat([prompts.expand(len(chosen), -1), batch.input_ids], 1).to(module.device)
-            mask = functional.pad(batch.attention_mask, (prompts.shape[1], 0), value=1).to(module.device)
+            rows = [prompts + ids for ids in encode_sources(tokenizer, [pairs[i] for i in chosen], how)]
+            source, mask = batch(rows, module.config.pad_token_id, module.device)
             rule = NoLoops(source, mask)
             output = module.generate(
                 input_ids=source,

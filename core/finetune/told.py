@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 from core.finetune.parallel import TAGS, Pair
 from core.models.languages import iso
 from core.models.tokenizing import LOCK, encode_targets
@@ -60,10 +63,24 @@ def encode(tokenizer: Any, pairs: Sequence[Pair], how: Told | None = None) -> li
     if not pairs:
         return []
     cut: dict[str, Any] = {"truncation": True, "max_length": LONGEST}
-    with LOCK:
-        if how and how.source:
-            tokenizer.src_lang = how.source
-        sources = tokenizer([source_text(pair, how) for pair in pairs], **cut).input_ids
+    sources = encode_sources(tokenizer, pairs, how, **cut)
     code = how.target if how and how.source else None
     targets = encode_targets(tokenizer, [pair.target for pair in pairs], code, **cut)
     return list(zip(sources, targets, strict=True))
+
+
+def encode_sources(tokenizer: Any, pairs: Sequence[Pair], how: Told | None = None, **cut: Any) -> list[list[int]]:
+    with LOCK:
+        if how and how.source:
+            tokenizer.src_lang = how.source
+        return tokenizer([source_text(pair, how) for pair in pairs], **cut).input_ids
+
+
+def batch(rows: Sequence[Sequence[int]], padding: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and attention mask, (B, n) each. By their lengths: some tokenizers know no padding, and some models fill with
+    a mark that ends sentences, too."""
+    return padded(rows, padding).to(device), padded([[1] * len(row) for row in rows], 0).to(device)
+
+
+def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)

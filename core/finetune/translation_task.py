@@ -13,7 +13,7 @@ from transformers import MarianTokenizer
 
 from core.finetune import parallel
 from core.finetune.parallel import Pair
-from core.finetune.told import Ids, Told, encode
+from core.finetune.told import Ids, Told, batch, encode, padded
 from core.models.prompts import prompt_ids
 
 IGNORED = -100  # a position without a label
@@ -97,12 +97,12 @@ class TranslationTask:
         config: Any = self.module.config  # of transformers
         device = next(module.parameters()).device
         prompts = prompt_ids(self.module)
-        source = _padded([prompts + pair[0] for pair in ids], config.pad_token_id).to(device)
+        source, mask = batch([prompts + pair[0] for pair in ids], config.pad_token_id, device)
         rows = [pair[1] for pair in ids]
         labels, given = teacher_forced(rows, config.decoder_start_token_id, config.pad_token_id, device)
         output = module(
             input_ids=source,
-            attention_mask=source.ne(config.pad_token_id).long(),
+            attention_mask=mask,
             decoder_input_ids=given,
             use_cache=False,
         ).logits
@@ -115,7 +115,7 @@ def teacher_forced(
 ) -> tuple[Tensor, Tensor]:
     """Labels, IGNORED behind the last, and what the decoder is given: (B, n) each. start: the mark that stands before
     the outputs, one for all or one a row."""
-    labels = _padded(rows, IGNORED)
+    labels = padded(rows, IGNORED)
     given = labels.roll(1, 1)
     given = given.masked_fill(given == IGNORED, padding)
     given[:, 0] = start
@@ -136,7 +136,3 @@ def sampling(tokenizer: MarianTokenizer) -> MarianTokenizer:
     )
     found.current_spm = found.spm_source
     return found
-
-
-def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)

@@ -19,6 +19,7 @@ from core.finetune.log import read_log
 from core.finetune.loop import checkpoints
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language, scores
+from core.finetune.told import batch
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
 from core.models.decoding import repeats
@@ -139,6 +140,11 @@ def test_the_decoder_reads_the_target_one_place_later_behind_the_start_mark(smal
         expected += module(input_ids=source, labels=labels).loss.item() * labels.shape[1]
         pieces += labels.shape[1]
     assert count == pieces and found.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_mark_that_also_fills_is_read_where_it_ends_a_sentence() -> None:
+    ids, mask = batch([[5, 2], [7, 8, 2]], 2, torch.device("cpu"))
+    assert ids.tolist() == [[5, 2, 2], [7, 8, 2]] and mask.tolist() == [[1, 1, 0], [1, 1, 1]]
 
 
 def test_rdrop_is_its_equation(small) -> None:

@@ -82,12 +82,21 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
 
 def shown(section: str, **state: object) -> AppTest:
     """The section with all its questions given up, so that everything is on the page."""
-    test = opened("differences", {"section": section}, lang="en", **state)
+    test = worked(opened("differences", {"section": section}, lang="en", **state))
     while skip := [button for button in test.button if str(button.key).startswith("skip_")]:
         for button in skip:
             button.click()
-        test.run()
+        worked(test.run())
     assert not test.exception
+    return test
+
+
+def worked(test: AppTest) -> AppTest:
+    """Run again, as the browser does, until nothing is being made: what waits for it is not on the page before."""
+    end = time.monotonic() + PATIENCE
+    while test.get("progress") and time.monotonic() < end:
+        time.sleep(0.1)
+        test.run()
     return test
 
 
@@ -99,10 +108,7 @@ def offers(test: AppTest, measurement: str) -> list:
 
 def measure(test: AppTest, measurement: str) -> None:
     """Press it, and run again, as the browser does, until it is measured."""
-    offers(test, measurement)[0].click().run()
-    while test.get("progress"):
-        time.sleep(0.1)
-        test.run()
+    worked(offers(test, measurement)[0].click().run())
     assert not test.exception
 
 
