@@ -21,6 +21,8 @@ from tests.pages.test_differences import figures, measure, offers, sentences, sh
 from tests.pages.test_differences_more import PARTS, found
 from tests.pages.test_pages import written
 
+pytestmark = pytest.mark.usefixtures("small")
+
 STRENGTH = 20  # times, of the adapter: after its one step of training it is weak
 
 # Section, part, and what must be another: figures by key, metrics by label, texts by a word in them, and "picture n".
@@ -67,7 +69,7 @@ ADAPTED = [
 SMALLER = [
     ("input", "", ("lesson_lookup", "lesson_order", "The id picks", "A vector for the")),
     ("architecture", "", ("lesson_diagram", "Vision model:", "encoder layers")),
-    ("pipeline", "", ("Rows of a table", "layers read the", "numbers (257", "picture 2")),
+    ("pipeline", "", ("Rows of a table", "layers read the", "numbers (65", "picture 2")),
     ("mathematics", "softmax", ("L H N N",)),
     ("cost", "now", ("Parameters",)),
 ]
