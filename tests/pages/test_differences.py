@@ -2,15 +2,15 @@
 the photo, the sentence, the language or a model is another."""
 
 import json
-import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import samples, wording
+from core.ui import background
 from core.ui.differences.sections import MINUTES, SECTIONS
 from tests.pages.test_pages import opened
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -93,9 +93,8 @@ def shown(section: str, **state: object) -> AppTest:
 
 def worked(test: AppTest) -> AppTest:
     """Run again, as the browser does, until nothing is being made: what waits for it is not on the page before."""
-    end = time.monotonic() + PATIENCE
-    while test.get("progress") and time.monotonic() < end:
-        time.sleep(0.1)
+    while test.get("progress"):
+        until(lambda: not background._works, "the end of all work")
         test.run()
     return test
 

@@ -19,7 +19,7 @@ from core.ui.explain import checks, verdict
 from core.ui.explain.ablation import marked
 from core.ui.explain.sides import head_text
 from tests.pages.test_pages import opened as page
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 CLASSIFIER = "vision-cifar10"
 CAT = next(photo.path for photo in samples.photos() if photo.path.stem == "cat")
@@ -31,11 +31,11 @@ def opened(section: str, language: str = "en", **state: object) -> AppTest:
     return page("explain", lang=language, explain=section, **{"photo": CAT.stem} | state)
 
 
-def settled(app: AppTest, seconds: float = PATIENCE) -> AppTest:
-    """Run again, as the browser does, until no progress is left."""
-    end = time.monotonic() + seconds
+def settled(app: AppTest) -> AppTest:
+    """Run again, as the browser does, until no progress is left; not while what it waits for goes on."""
+    end = time.monotonic() + PATIENCE
     while app.get("progress") and time.monotonic() < end:
-        time.sleep(0.3)
+        until(lambda: not background._works, "the end of all work")
         app.run()
     assert not app.get("progress"), "still at it"
     return app

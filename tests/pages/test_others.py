@@ -1,7 +1,6 @@
 """Other tasks on the page of differences: models of a hub's cache, tiny and with random weights, each run to its answer
 and its attention."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from core import wording
 from core.ui import background, work
 from tests.models.hub import forget_fetched, lay, offline
 from tests.models.tiny import tokenizer
+from tests.pages.test_explain import settled
 from tests.pages.test_pages import opened, views
-from tests.waiting import PATIENCE
 
 SMALL = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 64}
 
@@ -85,10 +84,7 @@ def press_start(test: AppTest) -> None:
 
 
 def settle(test: AppTest) -> None:
-    end = time.monotonic() + PATIENCE
-    while test.get("progress") and time.monotonic() < end:
-        time.sleep(0.3)
-        test.run()
+    settled(test)
     assert not test.exception
 
 
