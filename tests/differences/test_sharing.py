@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from benchmarks import adapter
 from core.differences import sharing
 from core.differences.sharing import Data, deal, federated, noise_for, private, several
 
@@ -64,3 +65,9 @@ def test_what_is_learnt_for_one_task_serves_that_one(data: Data, monkeypatch: py
     classes, colours = several(data, ("classes",)), several(data, ("colours",))
     assert classes.accuracy > colours.accuracy + 0.2
     assert colours.explained > classes.explained + 0.2
+
+
+def test_a_private_step_of_the_adapter_is_as_long_as_its_noise_allows() -> None:
+    free, some, much = (adapter.shortened(noise, 200, 10_000) for noise in (0.0, 4.0, 40.0))
+    assert free == adapter.RATE and much == pytest.approx(some / 10)
+    assert some * 4.0 * 100 / 200 == pytest.approx(adapter.RATE)

@@ -45,6 +45,7 @@ def learnt(**link: str) -> AppTest:
 def test_what_is_learnt_so_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "prepare", lambda model, *_: planted(len(model.classes)))
     data, test = planted(0), learnt(clients="10")
+    _the_adapter_is_told_as_it_was_measured(test)
     other = sentences(learnt(clients="10", vision_model="vision-cifar10"))
     told = [text for text in sentences(test) if " with ε = 1, " in text or text.startswith("After one round")]
     assert len(told) == 2 and not set(told) & set(other), "another model learns otherwise"
@@ -54,3 +55,15 @@ def test_what_is_learnt_so_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPat
     apart = sharing.federated(data, sharing.deal(data.labels, 10, False), 20)
     assert f"After one round {apart[0]:.1%} against" in told
     assert f"{sharing.several(data, ('classes', 'colours')).accuracy:.1%} for both" in told
+
+
+def _the_adapter_is_told_as_it_was_measured(test: AppTest) -> None:
+    measured = json.loads((ASSETS / "measured" / "adapter.json").read_text("utf-8"))
+    runs = dict(zip(measured["epsilons"], measured["chrf"], strict=True))
+    means = {epsilon: sum(values) / len(values) for epsilon, values in runs.items()}
+    share = (means[4.0] - measured["base"]) / (means[None] - measured["base"])
+    said = sentences(test)
+    assert any(f"chrF {means[4.0]:.1f} with ε = 4: {share:.0%} of the gain." in text for text in said)
+    assert any(measured["command"] in text for text in said)
+    table = next(text for text in said if "untaught" in text)
+    assert f"| {measured['base']:.1f} | " + " | ".join(f"{one:.1f}" for one in means.values()) in table

@@ -13,6 +13,7 @@ from core.differences import sharing
 from core.differences.sharing import Data
 from core.models.vision import VisionModel
 from core.ui import background, choices
+from core.ui.differences import adapter
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import table, title
 from core.ui.differences.quiz import Verdict, ask_option
@@ -74,6 +75,7 @@ def shared(lesson: Lesson) -> None:
     if data is None:
         return
     _private(lesson, data)
+    adapter.show(lesson)
     _apart(lesson, data)
     _several(lesson, data)
 
