@@ -2,11 +2,11 @@
 
 `--parts pages`: every page and every section of the pages on explaining and on differences, from navigation in a new
 session (nothing in the browser's cache) to two moments. *First*: the end of the first frame that shows something of the
-page's own, below what is chosen: in a section on differences the first text or figure of its body, on the pages with a
-linked view its explanation (the words under the picture), on Explain the first picture, in its other sections the first
-figure, on Fine-tune and Models the first heading under the title. *Rest*: the end of the frame after the last change of
-the document, once the script has ended, no work goes on beside it, every figure is drawn, every picture is loaded and
-nothing has changed for a second.
+page's own, below what is chosen: in a section on differences, and in each of its parts, the first sentence or figure
+under the section's title, minutes and goal, on the pages with a linked view its explanation (the words under the
+picture), on Explain the first picture, in its other sections the first figure, on Fine-tune and Models the first
+heading under the title. *Rest*: the end of the frame after the last change of the document, once the script has ended,
+no work goes on beside it, every figure is drawn, every picture is loaded and nothing has changed for a second.
 
 `--parts movements`: from a pointer move and from a change of layer or head to the painted frame, for 256 and 1,369
 patches, in a saved view.
@@ -32,12 +32,19 @@ from core.models.catalogue import default
 from core.models.images import open_image
 from core.models.translation import load_translator
 from core.models.vision import load_vision
+from core.ui.differences import cost, limits, loss
 from core.ui.differences.sections import SECTIONS
 from core.views.linked.cards import card_of
 from core.views.linked.page import View
 
 READY = ".sidelight .say b"
 BODY = ".st-key-section_body"
+WORDS = f"{BODY} [data-testid=stMarkdownContainer]:not([data-testid=stCaptionContainer] *) p, {BODY} .main-svg"
+LESSON = {name: "" for name in SECTIONS} | {
+    f"{name}, {part}": f"&{name}={part}"
+    for name, parts in (("loss", loss.PARTS), ("cost", cost.PARTS), ("limits", limits.PARTS))
+    for part in parts[1:]  # a section opens on its first
+}
 # The first of a page's own content. Where there is a linked view, it is in a shadow root.
 OWN = (
     {
@@ -49,8 +56,8 @@ OWN = (
         "Models": ("/models", "[data-testid=stMain] h3"),
     }
     | {
-        f"Differences: {name}": (f"/differences?section={name}", f"{BODY} p, {BODY} h3, {BODY} .main-svg")
-        for name in SECTIONS
+        f"Differences: {name}": (f"/differences?section={name.partition(',')[0]}{part}", WORDS)
+        for name, part in LESSON.items()
     }
     | {
         f"Explain: {name}": (f"/explain?explain={name}", "[data-testid=stMain] .main-svg")
@@ -109,7 +116,7 @@ def visit(browser: Browser, path: str, own: str) -> tuple[float, float]:
     return times["first"] / 1000, times["last"] / 1000
 
 
-def pages(browser: Browser, named: str, count: int = 5) -> None:
+def pages(browser: Browser, named: str, count: int) -> None:
     """A table of the pages and sections whose names begin with `named`; a first visit of each, which loads and
     computes, is left out. The load average (of a minute) tells whether somebody else used the cores: alone it is 2.
     """
@@ -214,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--parts", default="pages,movements,hand", help="some of these, with commas")
     parser.add_argument("--named", default="", help='how the pages to be timed begin: "Differences"; all without it')
+    parser.add_argument("--count", type=int, default=5, help="visits of each that are timed")
     chosen = parser.parse_args()
     parts = chosen.parts.split(",")
     server = serve()
@@ -223,7 +231,7 @@ def main() -> None:
             flags = ["--no-sandbox", "--disable-gpu", "--disable-frame-rate-limit"]  # our own time, not the screen's
             browser = driver.chromium.launch(executable_path=path, args=flags)
             if "pages" in parts:
-                pages(browser, chosen.named)
+                pages(browser, chosen.named, chosen.count)
             for size in (224, 518) if "movements" in parts else ():
                 movements(browser, size)
             if "hand" in parts:

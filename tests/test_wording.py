@@ -17,6 +17,7 @@ from core.differences import chooser
 from core.finetune.data import COLLECTIONS, bundled_classes
 from core.models.vision import timm_adapter, transformers_adapter
 from core.scenes.render import every_ground
+from core.ui.differences.reading import PAPERS
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "core").rglob("*.py"))]
@@ -146,3 +147,15 @@ def test_chinese_says_one_thing_by_one_word_and_is_set_as_chinese() -> None:
     texts = {key: texts["zh"] for key, texts in wording.entries().items()}
     assert not [(key, term) for key, text in texts.items() for term in UNIFIED if term in text]
     assert not [(key, name) for key, text in texts.items() for name, wrong in TYPESET.items() if re.search(wrong, text)]
+
+
+def test_a_paper_has_one_year() -> None:
+    """Wherever it is named, also on the models' cards: that of the reading list."""
+    cards = [path.read_text("utf-8") for path in (ROOT / "assets" / "models").glob("*/README.md")]
+    texts = cards + [text for texts in wording.entries().values() for text in texts.values()]
+    named = {pair for text in texts for pair in re.findall(r"([A-Z]\w+)(?: et al\.,?| 等，) ?(\d{4})", text)}
+    years: dict[str, set[str]] = {}
+    for paper in (paper for papers in PAPERS.values() for paper in papers):
+        years.setdefault(paper.authors.partition(" & ")[0], set()).add(str(paper.year))
+    assert ("He", "2021") in named
+    assert not [(who, when) for who, when in named if when not in years.get(who, when)]

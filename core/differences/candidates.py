@@ -56,7 +56,7 @@ KNOWN = (
     Candidate(VIT, "", "classify", 22.06e6, _OWN, True, False, "choose.figure_three", "", True),
     Candidate(CIFAR, "", "classify", 22.06e6, _OWN, True, True, "CIFAR-10 90.1%", "", True),
     Candidate(
-        MARIAN, "", "translate", 8.09e6, MULTI30K, False, True, "BLEU de 38.6, fr 56.6, cs 31.0, zh 31.5", "", True
+        MARIAN, "", "translate", 7.96e6, MULTI30K, False, True, "BLEU de 38.6, fr 56.6, cs 31.0, zh 31.5", "", True
     ),
     _hub("deit_tiny_patch16_224.fb_in1k", "DeiT-Ti/16", "classify", "ImageNet-1k 72.2%", _DEIT, parameters=5.7e6),
     _hub("deit_small_patch16_224.fb_in1k", "DeiT-S/16", "classify", "ImageNet-1k 79.8%", _DEIT, parameters=22e6),

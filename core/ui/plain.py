@@ -8,6 +8,12 @@ import re
 from core.models.languages import TAG, iso
 from core.ui.language import say
 
+MARKS = {  # as tokenizers write them; padding is only seen where a decoder begins
+    "</s>": "list.end_mark",
+    "<pad>": "list.start_mark",
+    "<s>": "list.start_mark",
+    "<unk>": "list.unknown_mark",
+}
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -22,8 +28,8 @@ def unmarked(markdown: str) -> str:
 
 
 def piece_text(text: str) -> str:
-    """What a piece is called where it stands alone: the end mark by one name, a language tag as in the linked view, a
-    piece that is only a word's start by a sign. It is text, not Markdown."""
+    """What a piece is called where it stands alone: the usual marks by one name each, a language tag as in the linked
+    view, a piece that is only a word's start by a sign. It is text, not Markdown."""
     if TAG.fullmatch(text):
         return f"→ {iso(text.strip('<>')).upper()}"
-    return say("list.end_mark") if text == "</s>" else text or "␣"
+    return say(MARKS[text]) if text in MARKS else text or "␣"

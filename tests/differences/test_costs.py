@@ -206,8 +206,8 @@ def test_a_table_that_follows_a_formula_was_not_learnt(translator, translation) 
 
 def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:
     sizes = {one.name: one.parameters for one in candidates.KNOWN if one.here}
-    assert sizes[candidates.VIT] == pytest.approx(cost.parameters(vision.module), rel=0.001)
-    assert sizes[candidates.MARIAN] == pytest.approx(cost.parameters(translator.module), rel=0.001)
+    assert sizes[candidates.VIT] == pytest.approx(cost.learnt(vision.module), rel=0.001)
+    assert sizes[candidates.MARIAN] == pytest.approx(cost.learnt(translator.module), rel=0.001)
 
 
 def test_sizes_of_what_was_fine_tuned_are_those_of_the_models(trained_runs, monkeypatch: pytest.MonkeyPatch) -> None:

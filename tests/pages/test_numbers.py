@@ -15,3 +15,4 @@ def test_powers_of_ten(value: float, text: str) -> None:
 
 def test_each_special_piece_has_one_name() -> None:
     assert (piece_text("</s>"), piece_text(""), piece_text("dog")) == ("⟨end⟩", "␣", "dog")
+    assert (piece_text("<pad>"), piece_text("<unk>")) == ("⟨start⟩", "⟨unknown⟩")

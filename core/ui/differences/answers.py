@@ -15,7 +15,7 @@ from core.models.subjects import translation_subject, vision_subject
 from core.models.vision import VisionModel, VisionResult
 from core.ui import evidence, work
 from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson, note, piece_name
+from core.ui.differences.lesson import Lesson, note, piece_name, to_explain
 from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
@@ -68,7 +68,7 @@ def show(lesson: Lesson) -> None:
         pieces = lesson.translation.target.pieces
         rows = [[cell(piece_text(piece)), _named(head)] for piece, head in zip(pieces, sentence.authors, strict=True)]
         table([say("answers.piece"), say("answers.author")], rows, texts=2)
-        st.page_link("pages/explain.py", label=say("explain.authors"), query_params={"explain": "authors"})
+        to_explain("authors")
     _shut(lesson, photo, sentence)
 
 
@@ -87,7 +87,7 @@ def _shut(lesson: Lesson, photo: Written, sentence: Written) -> None:
     check = lambda choice: Verdict(choice == truth, say("answers.shut_told", **values))  # noqa: E731
     if quiz.ask_option(lesson, "task_shut", say("answers.shut_ask", word=word, count=count), options, check):
         note(say("answers.read"))
-        st.page_link("pages/explain.py", label=say("explain.whatif"), query_params={"explain": "whatif"})
+        to_explain("whatif")
 
 
 def _named(head: Head) -> str:

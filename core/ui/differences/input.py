@@ -93,9 +93,9 @@ def _sentence(lesson: Lesson, pieces: Pieces) -> None:
     words = axis.merged().pieces
     rows = [
         {
-            say("lesson_input.piece"): name or "␣",
+            say("lesson_input.piece"): piece_text(name),
             say("lesson_input.id"): number,
-            say("lesson_input.word"): words[word] or "␣",
+            say("lesson_input.word"): piece_text(words[word]),
         }
         for name, number, word in zip(axis.pieces, pieces.ids, axis.words, strict=True)
     ]

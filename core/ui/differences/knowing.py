@@ -7,7 +7,7 @@ from core.errors import SidelightError
 from core.models.states import translation_states, vision_states
 from core.ui.differences import quiz
 from core.ui.differences.answers import classifier
-from core.ui.differences.lesson import Lesson, note
+from core.ui.differences.lesson import Lesson, note, to_explain
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say, show_error
 from core.views.charts import QUIET
@@ -40,7 +40,7 @@ def show(lesson: Lesson) -> None:
     figure = depth_lines(lines, say("layers.depth"), say("layers.nats"))
     st.plotly_chart(figure, key="lesson_knowing", config=QUIET)
     note(say("knowing.read"))
-    st.page_link("pages/explain.py", label=say("explain.layers"), query_params={"explain": "layers"})
+    to_explain("layers")
 
 
 def _of_photo(lesson: Lesson) -> Lens:

@@ -132,6 +132,12 @@ def joined(*sentences: str) -> str:
     return ("" if language() == "zh" else " ").join(filter(None, sentences))
 
 
+def to_explain(section: str) -> None:
+    """A link to one of the sections of *Explain*."""
+    label = say(f"explain.{section}")
+    st.page_link("pages/explain.py", label=label, icon=":material/arrow_forward:", query_params={"explain": section})
+
+
 def note(text: str) -> None:
     """A sentence under a figure that says what its numbers mean."""
     st.markdown(text)

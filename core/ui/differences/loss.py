@@ -16,7 +16,7 @@ from core.ui import background, choices, work
 from core.ui.differences import measured, scores
 from core.ui.differences.label import choose as choose_label
 from core.ui.differences.lesson import Lesson, model_title, note, piece_name
-from core.ui.differences.measure import cell, table
+from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_word
 from core.ui.language import class_name, say, show_error
 from core.ui.numbers import minus
@@ -186,10 +186,10 @@ def _sequence(lesson: Lesson) -> None:
     said = [
         say(
             "loss.hover",
-            read=one.read,
-            wanted=one.wanted,
+            read=piece_text(one.read),
+            wanted=piece_text(one.wanted),
             p=f"{one.probability:.1%}",
-            choice=one.choice,
+            choice=piece_text(one.choice),
             best=f"{one.choice_probability:.1%}",
         )
         for one in found.pieces
@@ -209,12 +209,12 @@ def _sequence(lesson: Lesson) -> None:
             [say("loss.reads"), say("loss.must_write"), "p", "−ln p", say("loss.smoothed"), say("loss.would_write")],
             [
                 [
-                    cell(one.read),
-                    cell(one.wanted),
+                    piece_name(one.read),
+                    piece_name(one.wanted),
                     f"{one.probability:.1%}",
                     f"{one.loss:.3f}",
                     f"{one.smoothed:.3f}",
-                    f"{cell(one.choice)} {one.choice_probability:.0%}",
+                    f"{piece_name(one.choice)} {one.choice_probability:.0%}",
                 ]
                 for one in found.pieces
             ],

@@ -184,7 +184,7 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
             st.markdown(say("lesson_pipe.loss_views", loss=f"{_views(lesson):.3f}"))
             st.caption(say("lesson_pipe.loss_views_symbols"))
         else:
-            st.latex(r"L = -\log p(c\mid x)")
+            st.latex(r"L = -\ln p(c\mid x)")
             classes = lesson.vision_model.classes
             label = choose_label(lesson, classes, "pipe", say("lesson_pipe.label"))
             even = f"{math.log(len(classes)):.3f}"
@@ -194,7 +194,7 @@ def _loss(lesson: Lesson, vision: VisionWalk, text: TextWalk, left, right) -> No
                 st.markdown(say("lesson_pipe.loss_class", loss=f"{pipeline.class_loss(vision, label):.3f}", even=even))
             st.caption(say("lesson_pipe.loss_class_symbols"))
     with right:
-        st.latex(r"L = -\tfrac{1}{n}\textstyle\sum_{t=1}^{n}\log P(y_t\mid y_{<t},\mathbf{x})")
+        st.latex(r"L = -\tfrac{1}{n}\textstyle\sum_{t=1}^{n}\ln P(y_t\mid y_{<t},\mathbf{x})")
         steps, vocabulary = text.logits.shape
         values = {"loss": f"{text.loss:.3f}", "steps": str(steps), "perplexity": f"{math.exp(text.loss):.2f}"}
         st.markdown(say("lesson_pipe.loss_text", even=f"{math.log(vocabulary):.3f}", **values))

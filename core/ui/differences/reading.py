@@ -103,7 +103,7 @@ PAPERS = {
             "2309.16588",
             (_explain("heads"),),
         ),
-        Paper("clip", "CLIP", "Radford", 2021, "2103.00020", (_page("vision"),)),
+        Paper("clip", "CLIP", "Radford", 2021, "2103.00020", (_page("bridge"), _page("vision"))),
         Paper("detr", "DETR", "Carion", 2020, "2005.12872", (_task("detect"),)),
         Paper("yolos", "You Only Look at One Sequence (YOLOS)", "Fang", 2021, "2106.00666", (_task("detect"),)),
         Paper("segformer", "SegFormer", "Xie", 2021, "2105.15203", (_task("segment"),)),

@@ -121,7 +121,7 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
         "score": minus(f"{score:.2f}"),
         "mean": minus(f"{score / len(best):.2f}"),
     }
-    st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\log P(y_k\mid y_{<k},\mathbf{x})")
+    st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\ln P(y_k\mid y_{<k},\mathbf{x})")
     st.caption(say("lesson_arch.score_symbols"))
     st.caption(say("lesson_arch.beams_help", **values, **tally))
     greedy = tree(lesson, 1)
