@@ -31,6 +31,7 @@ _GPT2 = "https://cdn.openai.com/better-language-models/language_models_are_unsup
 _HUB = "https://huggingface.co/"
 _OWN, _APACHE = "MIT, Apache-2.0", "Apache-2.0"
 VIT, CIFAR, MARIAN = "vision-vit-s-14", "vision-cifar10", "translation-en-de-fr-cs-zh"
+WRITES, JUDGES, DESCRIBES = "language-writes", "language-sentences", "captioning-scenes"
 MULTI30K = "choose.noncommercial"
 
 
@@ -58,6 +59,9 @@ KNOWN = (
     Candidate(
         MARIAN, "", "translate", 7.96e6, MULTI30K, False, True, "BLEU de 38.6, fr 56.6, cs 31.0, zh 31.5", "", True
     ),
+    Candidate(WRITES, "", "generate", 6.36e6, MULTI30K, False, True, "choose.figure_writes", "", True),
+    Candidate(JUDGES, "", "judge", 6.36e6, MULTI30K, False, True, "choose.figure_judges", "", True),
+    Candidate(DESCRIBES, "", "describe", 24.5e6, _OWN, True, True, "choose.figure_describes", "", True),
     _hub("deit_tiny_patch16_224.fb_in1k", "DeiT-Ti/16", "classify", "ImageNet-1k 72.2%", _DEIT, parameters=5.7e6),
     _hub("deit_small_patch16_224.fb_in1k", "DeiT-S/16", "classify", "ImageNet-1k 79.8%", _DEIT, parameters=22e6),
     _hub("deit_base_patch16_224.fb_in1k", "DeiT-B/16", "classify", "ImageNet-1k 81.8%", _DEIT, parameters=86e6),

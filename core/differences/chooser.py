@@ -7,7 +7,18 @@ from core.differences.candidates import KNOWN, Candidate
 from core.finetune import results
 from core.models import catalogue
 
-TASKS = ("classify", "foreground", "detect", "segment", "translate", "summarise", "answer", "judge", "generate")
+TASKS = (
+    "classify",
+    "foreground",
+    "detect",
+    "segment",
+    "translate",
+    "summarise",
+    "answer",
+    "judge",
+    "generate",
+    "describe",
+)
 LEARNT_HERE = ("classify", "foreground", "translate")  # what the Fine-tune page teaches
 DATA = ("none", "few", "hundreds", "many")  # items of a class, or sentence pairs: 0; to 30; to 1,000; more
 COMPUTE = {"cpu": 100e6, "gpu": 500e6, "several": float("inf")}  # most parameters that are comfortable there
@@ -17,7 +28,7 @@ METHODS = {"none": "none", "few": "head", "hundreds": "lora", "many": "full"}
 
 def candidates() -> tuple[Candidate, ...]:
     """Those that are known, the bundled ones with their titles, and what was fine-tuned here, if it can be read."""
-    titles = {card.key: card.title for card in catalogue.BUNDLED}
+    titles = {card.key: card.title for card in catalogue.SHIPPED}
     known = [_titled(one, titles) for one in KNOWN]
     trained = [
         Candidate(

@@ -112,6 +112,7 @@ LANGUAGE = (
         sha256="eb89c8f30b92fcf0d6318ffbe475da48a1c0174f8376166504779e0865ce6dc4",
     ),
 )
+SHIPPED = (*BUNDLED, CAPTIONER, *LANGUAGE)
 
 
 def named(task: str) -> list[ModelCard]:

@@ -5,14 +5,16 @@ import statistics
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from core.differences import candidates, chooser, cost, precision
 from core.differences.structure import translator_parts
-from core.models.catalogue import BUNDLED, trained
+from core.models.catalogue import SHIPPED, trained
 from core.models.translation import load_translator
 from core.models.vision import load_vision
 from core.models.vision.timm_adapter import fused
+from core.wording import ASSETS
 from tests.differences.conftest import SENTENCE, TARGET
 from tests.finetune.models import tiny_translator, tiny_vision
 
@@ -194,7 +196,8 @@ def test_the_chooser_puts_what_is_here_first_and_names_a_source_for_all_else() -
     found = chooser.fitting("translate", "none", "cpu", "any")
     assert found[0].name == candidates.MARIAN
     assert candidates.MARIAN not in [one.name for one in chooser.fitting("translate", "none", "cpu", "commercial")]
-    keys = {card.key for card in BUNDLED}
+    assert chooser.fitting("generate", "none", "cpu", "any")[0].name == candidates.WRITES
+    keys = {card.key for card in SHIPPED}
     assert all(one.name in keys if one.here else one.source.startswith("https://") for one in candidates.KNOWN)
 
 
@@ -208,6 +211,10 @@ def test_bundled_sizes_are_those_of_the_models(vision, translator) -> None:
     sizes = {one.name: one.parameters for one in candidates.KNOWN if one.here}
     assert sizes[candidates.VIT] == pytest.approx(cost.learnt(vision.module), rel=0.001)
     assert sizes[candidates.MARIAN] == pytest.approx(cost.learnt(translator.module), rel=0.001)
+    for key in (candidates.WRITES, candidates.JUDGES):
+        with safe_open(ASSETS / "models" / key / "model.safetensors", "pt") as file:
+            stored = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        assert sizes[key] == pytest.approx(stored, rel=0.001)
 
 
 def test_sizes_of_what_was_fine_tuned_are_those_of_the_models(trained_runs, monkeypatch: pytest.MonkeyPatch) -> None:

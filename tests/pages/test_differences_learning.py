@@ -67,3 +67,7 @@ def _the_adapter_is_told_as_it_was_measured(test: AppTest) -> None:
     assert any(measured["command"] in text for text in said)
     table = next(text for text in said if "untaught" in text)
     assert f"| {measured['base']:.1f} | " + " | ".join(f"{one:.1f}" for one in means.values()) in table
+    apart = {name: values[-1] for name, values in measured["apart"].items()}
+    share = (apart["alike"] - measured["base"]) / (apart["one"] - measured["base"])
+    told = f"chrF {apart['alike']:.1f}: {share:.0%} of the gain. With lines of one length each it is"
+    assert any(f"{told} {apart['sorted']:.1f}." in text for text in said)

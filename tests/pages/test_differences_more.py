@@ -163,7 +163,13 @@ def test_the_chooser_answers_each_condition() -> None:
     assert "BART" in listed() and not test.exception
     test.selectbox(key="choose_task").set_value("segment").run()
     assert any("Nothing in the list fits" in text.value for text in test.info), "SegFormer's licence is its maker's"
-    for task, name in {"detect": "YOLOS", "answer": "SQuAD", "generate": "DistilGPT2", "judge": "SST-2"}.items():
+    for task, name in {
+        "detect": "YOLOS",
+        "answer": "SQuAD",
+        "generate": "Twin that writes",
+        "judge": "Question or not",
+        "describe": "Captioner",
+    }.items():
         test.selectbox(key="choose_task").set_value(task).run()
         assert name in listed() and not test.exception
 

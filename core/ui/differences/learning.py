@@ -75,8 +75,9 @@ def shared(lesson: Lesson) -> None:
     if data is None:
         return
     _private(lesson, data)
-    adapter.show(lesson)
+    adapter.private(lesson)
     _apart(lesson, data)
+    adapter.apart(lesson)
     _several(lesson, data)
 
 

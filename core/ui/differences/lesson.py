@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
+from core.models import catalogue
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.ui import background, work
@@ -114,7 +115,8 @@ def prepare(
 
 def model_title(name: str) -> str:
     """A model by its key, as the person's language calls it; any other by its name."""
-    return (model_titles("vision") | model_titles("translation")).get(name, name)
+    shipped = {card.key: catalogue.title(card, language()) for card in catalogue.SHIPPED}
+    return (shipped | model_titles("vision") | model_titles("translation")).get(name, name)
 
 
 def piece_name(text: str) -> str:
