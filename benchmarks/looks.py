@@ -2,7 +2,10 @@
 
 - what axe-core finds of serious or critical kind, and headings that leave out a level;
 - what is cut at 1440, 1280, 1024 and 390 px: text beyond the window's edge or beyond a box that hides it;
-- pictures that have no text of their own.
+- pictures that have no text of their own;
+- on Compare as it opens: a photo narrower than 45% of the window (90% on a phone), and what of photo, its words, the
+  sentence's first word and the film lies below the fold;
+- what does not come to rest within ten minutes, and what is still at work there.
 
 `--save FOLDER` keeps a picture of each at each width, to be looked at. Exits with 1 where anything was found.
 """
@@ -14,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 from benchmarks.serving import ADDRESS, serve
 from core.ui.differences.sections import SECTIONS
@@ -23,6 +26,7 @@ EXPLAIN = ("maps", "heads", "layers", "authors", "whatif", "flow", "ablation", "
 PINNED = "view=pin_held!depth_0.2!image_100~depth_0.8~image_100"
 WIDTHS = (1440, 1280, 1024, 390)
 TALLEST = 9000
+LONGEST = 600_000  # ms until a page rests
 HEIGHTS = {1440: 900, 1280: 800, 1024: 768, 390: 844}
 
 
@@ -80,6 +84,12 @@ STILL = """() => {
   return performance.now() - window.stillSince > 1200;
 }"""
 
+# Why it does not rest.
+BUSY = """() => [
+  document.querySelector("[data-test-script-state]")?.dataset.testScriptState,
+  ...[...document.querySelectorAll("[data-testid=stProgress], [data-testid=stSpinner]")].map((one) => one.innerText),
+].join(", ")"""
+
 # All elements, those of shadow roots too.
 ALL = """const all = (root) => [...root.querySelectorAll("*")].flatMap((one) =>
   [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
@@ -129,13 +139,36 @@ LEVELS = f"""() => {{
   }});
 }}"""
 
+# The photo's share of the window, and where things end over the room that is free for them: 1 is the fold, or the film
+# where that sticks to it.
+FOLD = f"""() => {{
+  {ALL}
+  const find = (name) => all(document.body).find((one) => one.matches(name)).getBoundingClientRect(),
+    film = find(".foot"), free = innerWidth < 760 ? film.top : innerHeight;
+  return {{
+    "width of the photo": find(".photo").width / innerWidth,
+    "end of its words": find(".told .note").bottom / free,
+    "end of the first word": find(".word").bottom / free,
+    "end of the film": film.bottom / innerHeight,
+  }};
+}}"""
+
+
+def below(page: Page, width: int) -> Iterator[str]:
+    seen = page.evaluate(FOLD)
+    print(f"  at {width} px:", *(f"{name} {share:.1%}" for name, share in seen.items()), sep=" | ", flush=True)
+    for name, share in seen.items():
+        least, most = (0.9 if width < 760 else 0.45, 1.0) if name.startswith("width") else (0.0, 1.0)
+        if not least <= share <= most:
+            yield f"fold at {width} px: {name} {share:.1%}"
+
 
 def settle(page: Page) -> None:
     page.evaluate("window.drawnLast = null")
-    page.wait_for_function(STILL, polling=200, timeout=240_000)
+    page.wait_for_function(STILL, polling=200, timeout=LONGEST)
 
 
-def found(page: Page, widths: tuple[int, ...], picture: Callable[[int, str], None]) -> Iterator[str]:
+def found(page: Page, name: str, widths: tuple[int, ...], picture: Callable[[int, str], None]) -> Iterator[str]:
     """What is wrong on a page that stands, in both themes and at each width."""
     yield from (f"heading: {one}" for one in page.evaluate(LEVELS))
     yield from (f"no text: {one}" for one in page.evaluate(UNNAMED))
@@ -145,6 +178,8 @@ def found(page: Page, widths: tuple[int, ...], picture: Callable[[int, str], Non
             page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
             settle(page)
             yield from (f"cut at {width} px: {one}" for one in page.evaluate(CUT))
+            if name == "compare" and theme == "light":
+                yield from below(page, width)
             picture(width, theme)
         page.set_viewport_size({"width": widths[0], "height": HEIGHTS[widths[0]]})
         settle(page)
@@ -160,7 +195,8 @@ def visit(
 ) -> list[str]:
     path, act = PLACES[name]
     page = browser.new_page(viewport={"width": widths[0], "height": HEIGHTS[widths[0]]}, locale="en-US")
-    page.set_default_timeout(240_000)
+    page.set_default_timeout(LONGEST)
+    wrong: dict[str, None] = {}  # in order, each once
 
     def picture(width: int, theme: str) -> None:
         if not folder:
@@ -179,9 +215,13 @@ def visit(
         settle(page)
         act(page)
         settle(page)
-        return list(dict.fromkeys(found(page, widths, picture)))
+        for one in found(page, name, widths, picture):
+            wrong[one] = None
+    except TimeoutError:
+        wrong[f"no rest: {page.evaluate(BUSY)}"] = None
     finally:
         page.close()
+    return list(wrong)
 
 
 def main() -> int:

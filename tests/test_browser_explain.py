@@ -39,6 +39,16 @@ def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(t
     assert picture.bounding_box() == pytest.approx(before, abs=2)
     page.locator(".st-key-deletion_photo .main-svg").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
+    settled(page)
+    words = page.locator(".st-key-map_sentence p span").all_inner_texts()
+    for number, expected in enumerate(([], words)):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save the map (SVG)").nth(number).click()
+        figure = ElementTree.parse(saved.value.path()).getroot()
+        texts = [one.text for one in figure.iter("{http://www.w3.org/2000/svg}text")]
+        assert texts[: len(expected)] == expected and "1×" in texts and figure.get("width") == "120mm"
+        assert "random maps do" in " ".join(texts) and "Drawn with Sidelight" in " ".join(texts)
+        assert len(list(figure.iter("{http://www.w3.org/2000/svg}image"))) == 2 - number, "photo and scale"
 
 
 def test_an_opened_head_is_shown_by_the_linked_view_with_the_photo_and_the_sentence_that_were_chosen(

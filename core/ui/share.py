@@ -48,7 +48,8 @@ def offer() -> None:
         if len(link) > LONGEST:
             st.caption(say("share.long"))
             return
-        st.image(code(link), width=220, alt=say("share.code"))
+        with st.container(horizontal_alignment="center"):
+            st.image(code(link), width=220, alt=say("share.code"))
         if urllib.parse.urlsplit(link).hostname in HERE:
             st.caption(say("share.here"))
 

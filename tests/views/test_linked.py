@@ -238,6 +238,17 @@ def test_a_head_is_looked_at_alone_and_the_last_stays(page) -> None:
     assert in_view(page, "view.cards[0].heads.size") == 3, "once more brings back all"
 
 
+def test_several_heads_are_chosen_by_keys_alone(page) -> None:
+    found = heads(page)
+    several = page.locator(".heads .group").first.get_by_role("button", name="several")
+    for button in (several, found.nth(0), found.nth(1), found.nth(0)):
+        button.press("Enter")
+    assert in_view(page, "[...view.cards[0].heads].sort()") == [0, 2]
+    several.press("Space")
+    found.nth(1).press("Enter")
+    assert in_view(page, "[...view.cards[0].heads]") == [1], "alone again"
+
+
 def overview(page):
     """The drawer of layers and heads, opened and drawn."""
     page.get_by_role("button", name="Layers × heads").click()
@@ -411,6 +422,11 @@ def test_touch_locks(chromium, cards: list, tmp_path) -> None:
     page.wait_for_function("document.querySelector('.note').textContent.includes('row 4, column 4')")
     page.get_by_role("button", name="dog", exact=True).tap()
     page.wait_for_function("document.querySelectorAll('.say')[1].textContent.startsWith('dog looks most')")
+    page.get_by_role("button", name="Heads", exact=True).tap()
+    group = page.locator(".heads .group").first
+    group.get_by_role("button", name="several").tap()
+    group.locator(".head").nth(1).tap()
+    assert in_view(page, "[...view.cards[0].heads].sort()") == [0, 2], "two of three"
     context.close()
 
 
@@ -786,7 +802,10 @@ def test_a_card_is_saved_as_a_figure_with_its_scale_a_caption_and_a_line_to_cite
         assert image.info["dpi"][0] == pytest.approx(96 * times, abs=0.1), "it says how large it is on paper"
     flat = " ".join("".join(f"{text} " for text in texts).split())
     said = " ".join(page.locator(".say").nth(card).inner_text().split())
-    assert said in flat and "8×" in texts
+    note = page.locator(".note").nth(card).inner_text()
+    assert f"{said} {note[0].upper()}{note[1:]}." in flat and "8×" in texts
+    stops, pictures = (list(figure.iter(f"{{http://www.w3.org/2000/svg}}{one}")) for one in ("stop", "image"))
+    assert (len(stops), len(pictures)) == ((0, 2) if card == 0 else (11, 0)), "the scale is lit as photo or words are"
     for told in (WORDS["method_mean"], WORDS["scale_uniform"], "Drawn with Sidelight"):
         assert told in flat
     assert len(list(figure.iter("{http://www.w3.org/2000/svg}path"))) > 1

@@ -180,7 +180,12 @@ def test_a_captioner_is_pinned_by_the_same_renderer_on_any_window(chromium, tmp_
         assert re.match(r"[\d.]+ points of attention moved", told(page))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator(".card:visible").count() == (1 if width < 760 else 3)
+        scales = page.locator(".legend:visible")
         if width < 760:
+            assert scales.count() == 1 and page.locator(".pinbar").bounding_box()["height"] < 50, "one slim line"
+            page.locator(".pinbar .choice button").last.click()
+            page.wait_for_function("!document.querySelector('[data-pane=difference]').hidden")
+            assert scales.count() == 1 and "−63" in scales.inner_text(), "the scale of what is shown"
             page.locator(".pinbar .choice button").first.click()
             page.wait_for_function("!document.querySelector('[data-pane=a]').hidden")
             assert page.locator(".card:visible").get_attribute("data-pane") == "a"

@@ -63,8 +63,6 @@ def show(chosen: Picture, told: run.Told) -> None:
     caption = told.awaited()
     if told.claim:
         _judge(told, caption)
-    else:
-        copyable(caption.text, "caption_text")
     _doubt(chosen, told, caption)
     _open(chosen, told, caption)
     card = linked.card(
@@ -76,6 +74,8 @@ def show(chosen: Picture, told: run.Told) -> None:
         sure=[step.probability for step in caption.steps],
     )
     linked.show([card], f"bridge_{st.session_state.get('moves', 0)}")
+    if not told.claim:
+        copyable(caption.text, "caption_text")
     section = inputs.choose_section("bridge", SECTIONS, "bridge")
     if section == "where":
         where.show(chosen, told)

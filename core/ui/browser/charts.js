@@ -2,10 +2,9 @@
 // below, and as wide as the narrowest column in which its letters can be read.
 
 import { download, svgFile } from "../../views/linked/file.js";
-import { FACE, shape, wrapped } from "../../views/linked/svg.js";
+import { FACE, READ, shape, wrapped } from "../../views/linked/svg.js";
 
 const COLUMNS = [85, 120, 180], // mm, as in the menu of the pictures
-  READ = 7 * (25.4 / 72), // mm: letters of seven points
   LETTERS = 12, // px of a chart's letters
   SIZE = 14, // px of its title
   EDGE = 16, // px around it

@@ -14,11 +14,11 @@ from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
 from core.ui import background, choices
 from core.ui.download import csv_button
-from core.ui.explain import checks, painted, sides, text, verdict
+from core.ui.explain import checks, drawn, painted, sides, text, verdict
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
-from core.views.light import lit_photo, times_even
+from core.views.light import SCALE, lit_photo, times_even
 from core.views.lit_words import LEGEND, lit_words
 from core.views.tables import as_csv
 
@@ -108,11 +108,13 @@ def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, 
             if method.name not in found:
                 st.caption(f"**{say(f'method.{method.name}')}**: {say(f'explain.{refusal(asked, method)}')}")
     with left:
-        side.either(
+        scale = side.either(
             lambda photo: _picture(photo, chosen, found), lambda sentence: _words(sentence, asked, chosen, found)
         )
         _name(chosen)
         verdict.show(told.get(chosen), is_rough)
+        how = [side.name, say(f"method.{chosen}"), side.measured(asked.target)]
+        drawn.offer(f"map_{side.kind}", scale, told.get(chosen), how)
     return chosen
 
 
@@ -130,22 +132,27 @@ def _choose_method(side: Side, found: dict[str, Tensor], told: dict[str, Verdict
     )
 
 
-def _picture(side: PhotoSide, chosen: str, found: dict[str, Tensor]) -> None:
+def _picture(side: PhotoSide, chosen: str, found: dict[str, Tensor]) -> drawn.Scale:
     axis = side.result.axis
     times = times_even(found[chosen][len(axis.prefix) :].reshape(axis.grid))
     left, top, right, bottom = (round(edge) for edge in axis.image_box)
     seen = side.image.crop((left, top, right, bottom))  # finer than what the model gets of it
     alt = say("explain.picture_alt", title=side.title, method=say(f"method.{chosen}"))
-    st.image(side.finished(lit_photo(seen, times, LARGE)), width="stretch", alt=alt)
-    st.caption(say("explain.photo_scale"))
+    with st.container(key="map_photo"):
+        st.image(side.finished(lit_photo(seen, times, LARGE)), width="stretch", alt=alt)
+    st.caption(said := say("explain.photo_scale"))
+    return drawn.Scale(drawn.photo_strip(seen), SCALE["ticktext"], say("view.figure_caption", what=alt, said=said))
 
 
-def _words(side: SentenceSide, asked: Subject, chosen: str, found: dict[str, Tensor]) -> None:
+def _words(side: SentenceSide, asked: Subject, chosen: str, found: dict[str, Tensor]) -> drawn.Scale:
     rows = {name: times_even(per_unit(one, asked.units)) for name, one in found.items()}
     reach = figures.octaves(rows.values())
-    st.html(lit_words(side.unit_names(asked), rows[chosen].tolist(), reach))
-    st.html(LEGEND.format(low=figures.times(-reach), high=figures.times(reach)))
-    st.caption(say("explain.words_scale"))
+    with st.container(key="map_sentence"):
+        st.html(lit_words(side.unit_names(asked), rows[chosen].tolist(), reach))
+    low, high = figures.times(-reach), figures.times(reach)
+    st.html(LEGEND.format(low=low, high=high))
+    st.caption(said := say("explain.words_scale"))
+    return drawn.Scale(drawn.word_strip(), [low, "1×", high], said)
 
 
 def _name(name: str) -> None:

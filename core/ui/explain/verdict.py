@@ -35,6 +35,17 @@ def _colour(found: Verdict) -> str:
     return "green" if told(found) >= 0.95 else "orange" if told(found) > 0.5 else "red"
 
 
+def sentence(found: Verdict) -> str:
+    """The same with its interval, as it stands below a figure."""
+    share, within = _explained(found)
+    return say("explain.better_figure", share=share, within=within)
+
+
+def _explained(found: Verdict) -> tuple[str, str]:
+    text = say("explain.better_most") if found.share > SURE else say("explain.better", share=f"{told(found):.0%}")
+    return text, say("explain.interval", low=f"{found.low:.0%}", high=f"{found.high:.0%}")
+
+
 def show(found: Verdict | None, is_rough: bool) -> None:
     """The same with its interval, and by how much. is_rough: few were measured so far."""
     if found is None:  # as tall as what will stand there
@@ -47,9 +58,7 @@ def show(found: Verdict | None, is_rough: bool) -> None:
         insertion=f"{found.insertion:.3f}",
         deletion=f"{found.deletion:.3f}",
     )
-    share = f"{told(found):.0%}"
-    text = say("explain.better_most") if found.share > SURE else say("explain.better", share=share)
-    within = say("explain.interval", low=f"{found.low:.0%}", high=f"{found.high:.0%}")
+    text, within = _explained(found)
     more = f" {say('explain.rough')}" if is_rough else ""
     st.markdown(f":{_colour(found)}[{text}] {within}{more}", help=f"{numbers}\n\n{say('explain.better_help')}")
     size = {name: f"{getattr(found, name):.2f}" for name in ("whole", "half", "chance")}

@@ -1,13 +1,14 @@
 // A card as a figure for a paper or a talk: SVG with the scale, a caption and a line to cite below. What is drawn is
 // what is seen, on the ground that is asked for.
 
+import { glow } from "./chips.js";
 import { add, fill } from "./dom.js";
-import { FACE, shape, textWidth, wrapped } from "./svg.js";
+import { LESS, MORE, strength } from "./light.js";
+import { FACE, READ, plain, shape, textWidth, wrapped } from "./svg.js";
 
 const EDGE_OF = 20, // px around a figure
   WIDEST = 260, // px of the scale
-  SIZE = 14, // px of the caption
-  READ = 7 * (25.4 / 72); // mm: letters of seven points are the smallest that are read on paper
+  SIZE = 14; // px of the caption
 const COLOURS = {
   light: { card: "#ffffff", ink: "#1a1b1e", line: "#e2ddd3", accent: "#00766b" },
   dark: { card: "#101113", ink: "#f1eee7", line: "#2b2c30", accent: "#57dcc8" },
@@ -77,7 +78,7 @@ export function captionOf(card) {
     { title, model } = card.meta,
     heads = card.chosenHeads.length < card.count ? "" : words.all_heads,
     how = [card.where, heads, words[`method_${method}`], words[turned ? "looked_at" : "looks_at"]],
-    said = [card.say.textContent, card.note.textContent].filter(Boolean).join(" ").replaceAll("。 ", "。"),
+    said = noted(card.say.textContent.trim(), card.note.textContent.trim()),
     date = new Date().toISOString().slice(0, 10);
   return {
     text: fill(words.figure_caption, { what: [title, model].filter(Boolean).join(" · "), said }),
@@ -85,26 +86,23 @@ export function captionOf(card) {
   };
 }
 
-// Colours as every program reads them: of the theme, or of an element.
+// The note as a sentence of its own behind what is said, in the way of its language.
+function noted(said, note) {
+  const stop = said.at(-1) ?? ".",
+    rest = note && note[0].toUpperCase() + note.slice(1) + (note.endsWith(stop) ? "" : stop);
+  return [said, rest].filter(Boolean).join(stop === "。" ? "" : " ");
+}
+
+const solid = (colour) => plain(colour).colour;
+
+// Colours of the theme.
 function penOf(card) {
-  const g = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-  const dot = (colour) => {
-    g.clearRect(0, 0, 1, 1);
-    g.fillStyle = colour;
-    g.fillRect(0, 0, 1, 1);
-    return g.getImageData(0, 0, 1, 1).data;
-  };
-  const plain = (colour) => {
-    const [red, green, blue, opacity] = dot(colour);
-    return opacity ? `rgb(${red},${green},${blue})` : "none";
-  };
-  const opacity = (colour) => dot(colour)[3] / 255;
   const probe = card.root.appendChild(document.createElement("i"));
   const read = (name) => {
     probe.style.color = `var(--${name})`;
-    return plain(getComputedStyle(probe).color);
+    return solid(getComputedStyle(probe).color);
   };
-  const pen = { plain, opacity, ink: read("ink"), quiet: read("quiet"), paper: read("card"), lit: read("lit") };
+  const pen = { ink: read("ink"), quiet: read("quiet"), paper: read("card"), lit: read("lit") };
   probe.remove();
   return pen;
 }
@@ -143,7 +141,7 @@ function wordsOf(reading, origin, pen) {
         style.strokeDasharray === "none" ? {} : { "stroke-dasharray": style.strokeDasharray.replaceAll("px", "") };
     if (one.tagName === "path") {
       const line = {
-        stroke: pen.plain(style.stroke),
+        stroke: solid(style.stroke),
         "stroke-opacity": style.strokeOpacity,
         "stroke-linecap": "round",
       };
@@ -161,7 +159,7 @@ function wordsOf(reading, origin, pen) {
       found.push(
         shape(
           "text",
-          { ...place, "font-size": 12.5, "font-weight": style.fontWeight, fill: pen.plain(style.fill) },
+          { ...place, "font-size": 12.5, "font-weight": style.fontWeight, fill: solid(style.fill) },
           one.textContent,
         ),
       );
@@ -176,13 +174,14 @@ function wordsOf(reading, origin, pen) {
 function wordOf(word, row, i, origin, pen) {
   const { left, top, width, height } = word.getBoundingClientRect(),
     style = getComputedStyle(word),
+    back = plain(style.backgroundColor),
     size = parseFloat(style.fontSize),
     [x, y] = [left - origin.left, top - origin.top],
     asks = word.classList.contains("query"),
     sure = row.sure(i);
-  const edge = asks ? { stroke: pen.plain(getComputedStyle(row.view.root).getPropertyValue("--accent")) } : {},
+  const edge = asks ? { stroke: solid(getComputedStyle(row.view.root).getPropertyValue("--accent")) } : {},
     mark = row.isMark(i) && !asks ? { stroke: pen.quiet, "stroke-opacity": 0.4 } : {};
-  const line = { stroke: pen.plain(style.color), "stroke-width": 2, "stroke-opacity": 0.6 };
+  const line = { stroke: solid(style.color), "stroke-width": 2, "stroke-opacity": 0.6 };
   const under =
     sure === null
       ? ""
@@ -198,8 +197,8 @@ function wordOf(word, row, i, origin, pen) {
       width,
       height,
       rx: row.isMark(i) ? height / 2 : 6,
-      fill: pen.plain(style.backgroundColor),
-      "fill-opacity": pen.opacity(style.backgroundColor),
+      fill: back.colour,
+      "fill-opacity": back.opacity,
       "stroke-width": asks ? 2 : 1,
       ...edge,
       ...mark,
@@ -211,7 +210,7 @@ function wordOf(word, row, i, origin, pen) {
         y: y + height / 2 + size * 0.33,
         "text-anchor": "middle",
         "font-size": size,
-        fill: pen.plain(style.color),
+        fill: solid(style.color),
       },
       row.name(i),
     ) +
@@ -224,7 +223,7 @@ function matrixOf(table, origin, pen) {
     const { left, top, width, height, right, bottom } = cell.getBoundingClientRect(),
       [x, y] = [left - origin.left, top - origin.top];
     if (cell.tagName === "TD")
-      return shape("rect", { x, y, width, height, rx: 3, fill: pen.plain(getComputedStyle(cell).backgroundColor) });
+      return shape("rect", { x, y, width, height, rx: 3, fill: solid(getComputedStyle(cell).backgroundColor) });
     if (!cell.textContent) return "";
     const text = { "font-size": 13, fill: pen.ink };
     if (!cell.classList.contains("top"))
@@ -243,13 +242,27 @@ function matrixOf(table, origin, pen) {
   return found.join("");
 }
 
+// The scale as words are lit, where no photo is.
+function litScale({ name, root, legend: { change } }, place, pen) {
+  const id = `scale-${name}-${root.dataset.pane ?? ""}`,
+    stops = Array.from({ length: 11 }, (_, x) => {
+      const [colour, light] = change ? [x < 5 ? LESS : MORE, strength(Math.abs(x / 5 - 1))] : [pen.lit, glow(x / 10)];
+      return shape("stop", { offset: x / 10, "stop-color": colour, "stop-opacity": light });
+    });
+  const strip = shape("rect", { ...place, fill: `url(#${id})` });
+  return `<linearGradient id="${id}">${stops.join("")}</linearGradient>${strip}`;
+}
+
 // The legend as it stands in the bar, its words so many times as large: { svg, height }.
-function scaleOf({ legend, scaleName: name }, y, pen, larger, width) {
-  const texts = [...legend.ticks.children].map((one) => one.textContent),
+function scaleOf(card, y, pen, larger, width) {
+  const { legend, scaleName: name, axes, reading } = card,
+    texts = [...legend.ticks.children].map((one) => one.textContent),
     size = 12 * larger,
     wide = Math.min(width, WIDEST * larger),
     beside = wide + 12 + textWidth(name, size) <= width;
-  const place = { href: legend.canvas.toDataURL(), x: 0, y, width: wide, height: 12, preserveAspectRatio: "none" };
+  const place = { x: 0, y, width: wide, height: 12 },
+    asWords = !axes.some(({ shape: kind }) => kind === "grid") && reading && !reading.box.hidden,
+    slice = { ...place, href: legend.canvas.toDataURL(), preserveAspectRatio: "none" };
   const ticks = texts.map((text, x) => {
     const anchor = x === 0 ? "start" : x === texts.length - 1 ? "end" : "middle",
       at = { x: (x / (texts.length - 1)) * wide, y: y + 14 + size };
@@ -257,5 +270,6 @@ function scaleOf({ legend, scaleName: name }, y, pen, larger, width) {
   });
   const at = beside ? { x: wide + 12, y: y + 6 + 0.4 * size } : { x: 0, y: y + 14 + 2.3 * size };
   const said = shape("text", { ...at, "font-size": size, fill: pen.quiet }, name);
-  return { svg: shape("image", place) + ticks.join("") + said, height: 14 + (beside ? 1.2 : 2.5) * size };
+  const scale = asWords ? litScale(card, place, pen) : shape("image", slice);
+  return { svg: scale + ticks.join("") + said, height: 14 + (beside ? 1.2 : 2.5) * size };
 }

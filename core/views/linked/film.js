@@ -91,19 +91,20 @@ export class Film {
     this.view.moved(true);
   }
 
-  // The heads of a card: hovering shows one alone, a click leaves it so, once more brings back all; with Shift, or the
-  // box below it, each by itself.
+  // The heads of a card: hovering shows one alone, a click leaves it so, once more brings back all; with Shift, or while
+  // several are chosen, each goes on and off by itself.
   group(card) {
     const { words } = this.view,
       root = add(this.heads, "div", "group", { role: "group" }),
       name = add(root, "h3"),
-      row = add(root, "div", "frames");
+      row = add(root, "div", "frames"),
+      several = this.several(root);
     const all = Array.from({ length: card.count }, (_, h) => {
       const button = add(row, "button", "head", { type: "button", title: words.head_hint }),
         canvas = add(button, "canvas");
       button.append(String(h + 1));
       button.setAttribute("aria-label", fill(words.head, { head: h + 1 }));
-      button.onclick = (e) => (e.shiftKey ? card.toggleHead(h) : card.solo(h));
+      button.onclick = (e) => (e.shiftKey || several.ariaPressed === "true" ? card.toggleHead(h) : card.solo(h));
       button.onpointerenter = (e) => {
         if (e.pointerType !== "touch") this.view.glance({ card, heads: [h] });
       };
@@ -113,6 +114,14 @@ export class Film {
     const every = add(root, "button", "tool all", { type: "button", textContent: words.all_heads });
     every.onclick = () => card.chooseHeads(new Set(Array(card.count).keys()));
     return { card, name, row, all };
+  }
+
+  // A switch for whoever has no Shift to hold.
+  several(root) {
+    const { several, several_long: title } = this.view.words,
+      button = add(root, "button", "tool", { type: "button", textContent: several, title, ariaPressed: "false" });
+    button.onclick = () => (button.ariaPressed = String(button.ariaPressed !== "true"));
+    return button;
   }
 
   fill(room) {

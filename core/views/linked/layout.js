@@ -12,7 +12,8 @@ const WIDE = 760, // px from which cards stand side by side
   LEAST = 220, // px, the height of a picture where the window has no room for one
   LEAST_OF_THREE = 120,
   SMALL = 0.55, // of its column: a photo of three that had to be smaller fills the window, with the words below
-  WORDS = 140; // px of words that stand below photos, at least
+  WORDS = 140, // px of words that stand below photos, at least
+  FIRST = 96; // px of the next card's title and first line, which are seen above the film while something is pinned
 const TRIES = 264; // px less than half of the width: what to try stands there, on the line of the second title
 const SIDE = [0.36, 0.54], // of the width, at least and at most, for a photo beside words
   WISHED = 0.455, // of the window's width, for a photo; and on a phone, which leaves more to the words
@@ -32,6 +33,7 @@ export function arrange(view) {
     width = root.clientWidth;
   if (!width) return;
   const top = topOf(root),
+    larger = Number(getComputedStyle(root).getPropertyValue("--larger")) || 1, // in a talk
     wide = width >= WIDE,
     lone = wide && cards.length === 1,
     photo = gridOf(cards[0]),
@@ -51,7 +53,7 @@ export function arrange(view) {
       ...[...room.querySelectorAll(".picture .chips:not(.corner)")].map((one) => one.offsetHeight),
     ),
     left = window.innerHeight - (top < window.innerHeight / 2 ? top : 16) - 12 - (named && named + 8),
-    size = { width, left, tall: Math.max(LEAST, left - view.foot.offsetHeight - HEADING - TOLD) };
+    size = { width, left, larger, tall: Math.max(LEAST, left - view.foot.offsetHeight - HEADING - larger * TOLD) };
   if (!wide) stack(view, size);
   else if (pin) threes(view, size);
   else if (!lone) pair(view, size);
@@ -60,7 +62,7 @@ export function arrange(view) {
 }
 
 // The film at the foot of the second card, so many pixels wide, or below all (0).
-function aside({ root, foot, bar, film }, width, wide) {
+function aside({ root, foot, bar, film, pin }, width, wide) {
   film.room = 0;
   root.classList.toggle("side", width > 0);
   foot.style.width = width ? `${width}px` : "";
@@ -68,20 +70,22 @@ function aside({ root, foot, bar, film }, width, wide) {
   if (!wide) bar.legend.stand(root, foot);
   else if (width) bar.legend.stand(foot, bar.root);
   else bar.legend.stand(bar.root, bar.sides[0].button.parentElement);
+  pin?.legend.stand(wide ? pin.root : root, wide ? null : foot);
   film.place();
 }
 
 // One below the other; the photo as wide as the page, but so high that what is said of it stands above the film.
-function stack({ all, foot }, { width, left }) {
+function stack({ all, foot, pin, cards }, { width, left }) {
+  const others = pin ? pin.root.offsetHeight + (cards.length > 1 ? FIRST : 0) : 0;
   for (const card of all.filter(({ root }) => !root.hidden)) {
     const photo = gridOf(card),
-      most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW);
+      most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW - others);
     fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0, false);
   }
 }
 
 // A photo and, beside it, what is said and the film, which fills what is left of the column unless a drawer lies there.
-function alone(view, photo, { width, left }) {
+function alone(view, photo, { width, left, larger }) {
   const { film, foot, overview } = view,
     high = Math.max(LEAST, left - HEADING),
     own = Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (high * photo.ratio) / width)));
@@ -89,14 +93,14 @@ function alone(view, photo, { width, left }) {
   photo.fit(own, high);
   if (!overview.open) {
     const others = foot.offsetHeight - film.strip.offsetHeight;
-    film.fill(Math.max(0, photo.height - TOLD - others));
+    film.fill(Math.max(0, photo.height - larger * TOLD - others));
   }
-  const least = HEADING + TOLD + view.foot.offsetHeight; // of the column beside a wide photo
+  const least = HEADING + larger * TOLD + view.foot.offsetHeight; // of the column beside a wide photo
   view.cards[0].root.style.minHeight = `${least}px`;
 }
 
 // Two beside each other.
-function pair(view, { width, left, tall }) {
+function pair(view, { width, left, tall, larger }) {
   const { cards, room, foot } = view,
     grids = cards.slice(0, 2).map(gridOf),
     one = grids.findIndex(Boolean),
@@ -106,7 +110,7 @@ function pair(view, { width, left, tall }) {
   if (!both) {
     const { ratio } = grids[one],
       share = (height) => Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (height * ratio) / width))),
-      beside = left - HEADING - TOLD_ASIDE;
+      beside = left - HEADING - larger * TOLD_ASIDE;
     let own = share(tall);
     if (one === 0 && cards.length === 2 && own < WISHED * window.innerWidth && share(beside) > own) {
       own = share(beside);
@@ -131,7 +135,8 @@ function threes({ foot, room, pin }, { width, left }) {
     free = left - foot.offsetHeight - root.offsetHeight - 14 - panes.length * (HEADING + TOLD_OF_THREE + 14),
     each = (free - WORDS * (panes.length - count)) / Math.max(1, count),
     most = Math.max(0, ...photos.map((photo) => (photo ? column / photo.ratio : 0))),
-    alone = left - foot.offsetHeight - root.offsetHeight - 14 - HEADING - TOLD_OF_THREE,
+    next = panes.length > 1 ? FIRST : 0,
+    alone = left - foot.offsetHeight - root.offsetHeight - 14 - HEADING - TOLD_OF_THREE - next,
     high = Math.max(LEAST_OF_THREE, Math.min(most, each < SMALL * most ? alone : each)),
     words = Math.max(WORDS, Math.min(300, (free - high * count) / Math.max(1, panes.length - count)));
   room.style.gridTemplateColumns = `repeat(3, ${column}px)`;

@@ -63,13 +63,17 @@ export class Pin {
     label.append(words.pin_follow);
     this.follow.onchange = () => this.hold(!this.follow.checked);
     if (!view.header.before) {
-      this.button(words.pin_swap, words.pin_swap_long, () => view.swap());
-      this.button(words.unpin, words.unpin_long, () => view.togglePin());
+      this.button("pin_swap", "⇄", () => view.swap());
+      this.button("unpin", "×", () => view.togglePin());
     }
-    this.legend = new Legend(view, add(root, "div", "legend"), true);
+    this.legend = new Legend(view, add(root, "div", "legend change"), true);
   }
-  button(text, title, run) {
-    add(this.root, "button", "tool", { type: "button", textContent: text, title }).onclick = run;
+  // sign: what stands for the text on a phone.
+  button(name, sign, run) {
+    const { [name]: textContent, [`${name}_long`]: title } = this.view.words,
+      button = add(this.root, "button", "tool", { type: "button", textContent, title });
+    button.dataset.sign = sign;
+    button.onclick = run;
   }
 
   // On a phone one of the three is shown.
@@ -114,6 +118,7 @@ export class Pin {
 
   remove() {
     this.root.remove();
+    this.legend.root.remove();
     for (const { a, b, difference } of this.panes) {
       a.root.remove();
       difference.root.remove();

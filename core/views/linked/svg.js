@@ -4,6 +4,9 @@ export const FACE =
   "'Source Sans', 'Source Sans 3', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Noto Sans SC', " +
   "'Source Han Sans SC', Helvetica, Arial, sans-serif";
 
+// Letters of seven points are the smallest that are read on paper: in millimetres.
+export const READ = 7 * (25.4 / 72);
+
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const attributes = (values) =>
   Object.entries(values)
@@ -14,6 +17,19 @@ const attributes = (values) =>
 // An element with its attributes; text becomes no markup.
 export const shape = (tag, values, text) =>
   `<${tag} ${attributes(values)}${text ? `>${escaped(text)}</${tag}>` : "/>"}`;
+
+// A colour as every program reads it, and its opacity.
+let dot = null;
+export function plain(colour) {
+  dot ??= Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
+    willReadFrequently: true,
+  });
+  dot.clearRect(0, 0, 1, 1);
+  dot.fillStyle = colour;
+  dot.fillRect(0, 0, 1, 1);
+  const [red, green, blue, opacity] = dot.getImageData(0, 0, 1, 1).data;
+  return { colour: opacity ? `rgb(${red},${green},${blue})` : "none", opacity: opacity / 255 };
+}
 
 let ruler = null;
 export function textWidth(text, size) {
