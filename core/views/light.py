@@ -8,9 +8,10 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 LOW, HIGH = -3, 6  # log2 of 1/8 and of 64 times even, as in linked/colour.js
+TICKS = ["⅛×", "1×", "8×", "64×"]
 SCALE = {  # of a colour bar
     "tickvals": [-3, 0, 3, 6],
-    "ticktext": ["⅛×", "1×", "8×", "64×"],
+    "ticktext": TICKS,
     "thickness": 10,
     "outlinewidth": 0,
 }

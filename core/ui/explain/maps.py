@@ -18,7 +18,7 @@ from core.ui.explain import checks, drawn, painted, sides, text, verdict
 from core.ui.explain.sides import Pair, PhotoSide, SentenceSide, Side
 from core.ui.language import say
 from core.views import explain as figures
-from core.views.light import SCALE, lit_photo, times_even
+from core.views.light import TICKS, lit_photo, times_even
 from core.views.lit_words import LEGEND, lit_words
 from core.views.tables import as_csv
 
@@ -141,7 +141,7 @@ def _picture(side: PhotoSide, chosen: str, found: dict[str, Tensor]) -> drawn.Sc
     with st.container(key="map_photo"):
         st.image(side.finished(lit_photo(seen, times, LARGE)), width="stretch", alt=alt)
     st.caption(said := say("explain.photo_scale"))
-    return drawn.Scale(drawn.photo_strip(seen), SCALE["ticktext"], say("view.figure_caption", what=alt, said=said))
+    return drawn.Scale(drawn.photo_strip(seen), TICKS, say("view.figure_caption", what=alt, said=said))
 
 
 def _words(side: SentenceSide, asked: Subject, chosen: str, found: dict[str, Tensor]) -> drawn.Scale:
