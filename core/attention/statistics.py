@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from core.attention.axes import Axis
+from core.attention.parts import PartCall
+from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 
 QUERIES = 400  # up to so many, all queries count; of a longer input at most so many evenly spaced ones
@@ -89,10 +91,7 @@ def _measured(trace: AttentionTrace, layers: Sequence[int] | None = None) -> dic
     chosen = queries(trace.query_axis)
     place = _Place(trace, torch.arange(len(trace.query_axis))[chosen])
     calls = trace.calls if layers is None else [trace.calls[layer] for layer in layers]
-    found = [
-        place.measure(call.weights(chosen, trace.item)[0].cpu(), call.visible(trace.item, chosen).cpu())
-        for call in calls
-    ]
+    found = [place.measure(_rows(call, chosen, trace.item), call.visible(trace.item, chosen).cpu()) for call in calls]
     return {name: torch.stack([layer[name] for layer in found]) for name in found[0]}
 
 
@@ -131,6 +130,12 @@ class _Place:
             "variation": (weights - mean).abs().sum(-1).mean(-1) / 2,
             **{SINK + kind: weights[..., which].sum(-1).mean(-1) for kind, which in self.kinds.items()},
         }
+
+
+def _rows(call: AttentionCall, chosen: slice, item: int) -> Tensor:
+    """(H, q, Nk); of a part of an attention, as shares of what the part gets."""
+    rows = call.weights(chosen, item)[0].cpu()
+    return rows / rows.sum(-1, keepdim=True).clamp_min(1e-12) if isinstance(call, PartCall) else rows
 
 
 def _bits(weights: Tensor) -> Tensor:

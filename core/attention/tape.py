@@ -62,11 +62,18 @@ class AttentionCall:
             return self._computed(items, heads, queries)
 
     def _computed(self, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
+        return self.normalised(self.scores(items, heads, queries), items, heads, queries)
+
+    def normalised(self, scores: Tensor, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
+        """Weights of the scores of these items, heads and queries."""
+        weights = torch.softmax(scores, -1)
+        return weights if self.mask is None and not self.is_causal else weights.nan_to_num(0.0)
+
+    def scores(self, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
+        """q k^T * scale + mask in float32, -inf where a key is not seen: (B, H, queries, Nk)."""
         query = self.query[items, heads, queries].float() * self.scale
         key = for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
         scores = query @ key.transpose(-2, -1)  # (B, H, queries, Nk)
-        if self.mask is None and not self.is_causal:
-            return torch.softmax(scores, -1)
         if self.mask is not None:
             full = (*self.query.shape[:3], self.key.shape[2])
             mask = self.mask.expand(full)[items, heads, queries]
@@ -75,7 +82,7 @@ class AttentionCall:
             positions = torch.arange(self.query.shape[2], device=scores.device)[queries]
             future = torch.arange(scores.shape[-1], device=scores.device) > positions[:, None]
             scores = scores.masked_fill(future, -torch.inf)
-        return torch.softmax(scores, -1).nan_to_num(0.0)
+        return scores
 
     def output(self, queries: Tensor | slice, value: Tensor, item: int | None = None) -> Tensor:
         """The attention output, recomputed: (B, H, queries, dv)."""

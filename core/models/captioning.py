@@ -12,7 +12,7 @@ from transformers import GenerationMixin, StoppingCriteriaList, VisionEncoderDec
 
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.tape import AttentionCall, Tape
-from core.attention.trace import Traces, encoder_decoder_traces
+from core.attention.trace import AttentionTrace, Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import catalogue, eyes, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
@@ -38,7 +38,8 @@ class Caption:
     """source: the patches. target: the output y_1..y_n. decoder_input: the start mark, y_1..y_(n-1); as `Translation`.
 
     traces: "encoder", "decoder" and "cross". Row t of the last two writes y_t and has just read y_(t-1). score: mean
-    log-probability (natural) of a piece. ids: of the decoder's input and the last output.
+    log-probability (natural) of a piece. ids: of the decoder's input and the last output. context: what the rows of
+    "cross" read besides, where one attention reads it all: the prompt, then other pictures of the photo.
     """
 
     text: str
@@ -50,13 +51,15 @@ class Caption:
     score: float
     stopped_by_limit: bool
     traces: Traces
+    context: tuple[AttentionTrace, ...] = ()
 
 
 @dataclass(eq=False)
 class Captioner:
     """module: a vision encoder and a decoder that reads it, in eval mode. look: what makes its input of an upright RGB
     image. languages: the mark that a caption begins with, by language; empty for a model that has one. unsure: a name
-    of less probability (`core.scenes.words.name_chances`) is not to be trusted, where that was measured."""
+    of less probability (`core.scenes.words.name_chances`) is not to be trusted, where that was measured.
+    prompted: whether it is told what to do by a prompt, in place of a language."""
 
     name: str
     module: VisionEncoderDecoderModel
@@ -64,6 +67,7 @@ class Captioner:
     look: Callable[[Image.Image, Fit], Looked]
     languages: Mapping[str, int] = field(default_factory=dict)
     unsure: float | None = None
+    prompted: bool = False
 
     def caption(
         self,

@@ -1,5 +1,5 @@
-"""Captioners by name: the bundled one by its key, others of the hub, `VisionEncoderDecoderModel` such as ViT-GPT2, with
-their own image processor."""
+"""What looks and writes, by name: the bundled captioner by its key, and of the hub, each with its own processor,
+captioners such as ViT-GPT2 (`VisionEncoderDecoderModel`) and vision-language models (`vision_language.py`)."""
 
 from functools import partial
 from pathlib import Path
@@ -7,7 +7,10 @@ from typing import Any
 
 from PIL import Image
 from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
     PreTrainedConfig,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
@@ -17,6 +20,7 @@ from core.errors import SidelightError
 from core.models import catalogue, grids, hub, loading
 from core.models.captioning import Captioner, Looked, load_bundled
 from core.models.images import Fit
+from core.models.vision_language import VisionLanguage, vision_language
 
 
 def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, processor: Any) -> Captioner:
@@ -35,38 +39,61 @@ def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, p
     return Captioner(name, module, tokenizer, look)
 
 
-class _Joined:
-    """The class of the one kind of captioners that is read here, as `loading` asks for it."""
+class _Writes:
+    """The classes of the kinds of models that are read here, as `loading` asks for them."""
 
     @staticmethod
     def config_of(place: str | Path) -> PreTrainedConfig:
         """Raises SidelightError `captioning.other_kind`, before any weights are fetched."""
         config = AutoConfig.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
-        if not isinstance(config, VisionEncoderDecoderConfig):
+        if not isinstance(config, VisionEncoderDecoderConfig) and not _has_image_tokens(config):
             raise SidelightError("captioning.other_kind", kind=config.model_type)
         return config
 
     @staticmethod
-    def from_config(config: PreTrainedConfig, **options: Any) -> VisionEncoderDecoderModel:
-        return VisionEncoderDecoderModel(config=config)
+    def from_config(config: PreTrainedConfig, **options: Any) -> Any:
+        if isinstance(config, VisionEncoderDecoderConfig):
+            return VisionEncoderDecoderModel(config=config)
+        return AutoModelForImageTextToText.from_config(config)
 
     @staticmethod
     def from_pretrained(place: str, **options: Any) -> Any:
-        return VisionEncoderDecoderModel.from_pretrained(place, config=_Joined.config_of(place), **options)
+        config = _Writes.config_of(place)
+        joined = isinstance(config, VisionEncoderDecoderConfig)
+        kind: Any = VisionEncoderDecoderModel if joined else AutoModelForImageTextToText
+        return kind.from_pretrained(place, config=config, **options)
 
 
-def load_captioner(name: str | Path) -> Captioner:
+class _Reader:
+    """What prepares the input of each: a tokenizer and an image processor, or one processor of both."""
+
+    @staticmethod
+    def from_pretrained(place: str, **options: Any) -> Any:
+        if _has_image_tokens(AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)):
+            return AutoProcessor.from_pretrained(place, **options)
+        return loading.BothReaders.from_pretrained(place, **options)
+
+
+def _has_image_tokens(config: PreTrainedConfig) -> bool:
+    """Whether its decoder reads a picture as tokens among others, so that they can be told from words."""
+    known = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    return known and getattr(config, "image_token_id", None) is not None
+
+
+def load_captioner(name: str | Path) -> Captioner | VisionLanguage:
     """The bundled one by its key, or one by its name on the hub or from its folder. Raises SidelightError `model.*`,
     `captioning.other_kind`."""
     if name == catalogue.CAPTIONER.key:
         return load_bundled()
-    module, (tokenizer, processor) = hub.from_hub(name, "captioning", _Joined, loading.BothReaders)
-    return captioner_of(hub.title(name), module, tokenizer, processor)
+    module, found = hub.from_hub(name, "captioning", _Writes, _Reader)
+    if isinstance(module, VisionEncoderDecoderModel):
+        return captioner_of(hub.title(name), module, *found)
+    return vision_language(hub.title(name), module, found)
 
 
 def fetch_captioner(name: str, on_step: hub.OnStep) -> Path:
     """The folder of a model of the hub, fetched where it is not here yet. Raises as `load_captioner`."""
-    check = partial(loading.check_class, loading.check_model_name(name), _Joined)
+    check = partial(loading.check_class, loading.check_model_name(name), _Writes)
     return hub.obtain(name, "captioning", on_step, check=check)
 
 

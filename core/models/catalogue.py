@@ -185,6 +185,7 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "match": ("CLIPModel", "SiglipModel", "Siglip2Model"),
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
 }
+IMAGE_TOKENS = {"image_token_id", "image_token_index"}  # in settings of what reads a picture as tokens among words
 TIMM_CLASSES = ("ForImageClassification",)  # timm's settings name no class; all its models look at pictures
 BEST = ("model_best.pth.tar", "last.pth.tar")  # of timm's own training, without settings beside them: best, latest
 
@@ -202,6 +203,8 @@ def _is_for(task: str, place: Path) -> bool:
     try:
         is_timm = not config.exists() and checkpoint(place) is not None
         values = {"architecture": "in the checkpoint"} if is_timm else json.loads(config.read_text("utf-8"))
+        if IMAGE_TOKENS & values.keys():  # vision-language models of any class
+            return task in ("", "captioning")
         classes = TIMM_CLASSES if "architecture" in values else values.get("architectures") or []
         return not task or any(one.endswith(FOLDER_CLASSES[task]) for one in classes)
     except (OSError, ValueError, AttributeError):

@@ -14,6 +14,7 @@ FOUND = 20  # models of the hub that a search tells
 # What the hub calls a task. What it calls text to text has several names.
 PIPELINES = {
     "vision": "image-classification",
+    "captioning": "image-text-to-text",
     "translation": "translation",
     "summary": "summarization",
     "answer": "question-answering",

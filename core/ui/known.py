@@ -13,7 +13,11 @@ from core.ui import background
 from core.ui.language import language, say, show_error
 from core.ui.plain import plain
 
-PAGES = {"vision": ("vision", "vision_model"), "translation": ("translation", "translation_model")}
+PAGES = {
+    "vision": ("vision", "vision_model"),
+    "captioning": ("bridge", "captioner"),
+    "translation": ("translation", "translation_model"),
+}
 
 
 def titles(task: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The linked view as a Streamlit component: one mount, all of whose movement stays in the browser."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -14,7 +14,7 @@ from core.ui import background, choices, view
 from core.ui.language import language, say
 from core.ui.sentences import target_name
 from core.views.linked import page, payload, state
-from core.views.linked.cards import UNSURE, Card, CardAxis, Lead, Named, card_of
+from core.views.linked.cards import UNSURE, Card, CardAxis, Lead, Named, card_of, reading_card
 from core.views.linked.numbers import as_file, numbers
 from core.views.linked.scores import fits_budget
 
@@ -92,7 +92,8 @@ def _packed(cards: tuple[Card, ...], beside: Beside | None) -> tuple[Hashable, b
     words, old = wording.starting_with("view.", language()), beside.cards if beside else ()
     how = beside is not None and beside.always, beside is not None
     made_of = tuple(
-        card and (card.title, card.note, *map(_made_of, (*card.axes, *card.leads))) for card in (*cards, *old)
+        card and (card.title, card.note, *map(id, card.also), *map(_made_of, (*card.axes, *card.leads)))
+        for card in (*cards, *old)
     )
     key = "packed", made_of, how, language()
     made = background.awaited(key, say("work.view"), lambda _: (payload.pack(cards, words, old, *how), cards, old), ())
@@ -142,13 +143,37 @@ def card(
     if not traces:
         st.info(say("view_page.not_captured"))
         return None
-    for trace in traces.values():
+    _tell(traces.values())
+    own = card_of(traces, title, photo, written, named, marked, sure, unsure)
+    return _noted(own, tuple(_bounded(lead) for lead in own.leads))
+
+
+def parts(
+    read: tuple[AttentionTrace, AttentionTrace, AttentionTrace],
+    also: Sequence[AttentionTrace],
+    title: str,
+    photo: Image.Image,
+    named: Sequence[Named] = (),
+    sure: Sequence[float] = (),
+) -> Card:
+    """The card of words whose one attention reads a photo, a prompt and themselves (`reading_card`). Where a part is
+    beyond the byte budget, all of them are sent one layer at a time: a row of one needs the rows of the others."""
+    _tell(read[:1])  # they are parts of the same calls
+    own = reading_card(*read, also, photo, title, sure, named)
+    whole = all(fits_budget(trace) for trace in (*read, *also))
+    return _noted(own, own.leads if whole else tuple(at_layer(lead, chosen()) for lead in own.leads))
+
+
+def _tell(traces: Iterable[AttentionTrace]) -> None:
+    """What is to be known of how they were captured."""
+    for trace in traces:
         if trace.is_formed:
             st.caption(say("trace.formed", positions=len(trace.query_axis), size=f"{trace.nbytes / 1e6:.1f}"))
         for problem in trace.problems:
             st.warning(say("trace.differs", layer=problem.layer + 1, deviation=f"{problem.deviation:.1%}"))
-    own = card_of(traces, title, photo, written, named, marked, sure, unsure)
-    leads = tuple(_bounded(lead) for lead in own.leads)
+
+
+def _noted(own: Card, leads: tuple[Lead, ...]) -> Card:
     layer = next((lead.layers[0] for lead in leads if lead.layers), None)
     note = "" if layer is None else say("view_page.one_layer", layer=layer + 1)
     return replace(own, leads=leads, note=note)

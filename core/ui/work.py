@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.models.hub import Source
     from core.models.translation import Translation, Translator
     from core.models.vision import VisionModel, VisionResult
+    from core.models.vision_language import VisionLanguage
     from core.tasks import Model
 
 # What pages take where nobody chose otherwise: with the same settings they share one run.
@@ -64,7 +65,7 @@ def translator(name: str) -> Translator:
     return _loaded("translation", name)
 
 
-def captioner(name: str) -> Captioner:
+def captioner(name: str) -> Captioner | VisionLanguage:
     return _loaded("captioning", name)
 
 
@@ -82,7 +83,7 @@ def translator_or_bundled(name: str) -> tuple[str, Translator]:
     return _or_bundled("translation", name)
 
 
-def captioner_or_bundled(name: str) -> tuple[str, Captioner]:
+def captioner_or_bundled(name: str) -> tuple[str, Captioner | VisionLanguage]:
     """As `vision_or_bundled`."""
     return _or_bundled("captioning", name)
 

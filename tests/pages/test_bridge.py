@@ -18,6 +18,7 @@ from core.ui.plain import plain
 from core.views.linked import state
 from tests.models.hub import forget_fetched, lay, offline
 from tests.models.untrained import two_towers, vit_gpt2
+from tests.models.untrained_vlm import vlm
 from tests.pages.test_pages import opened, views, written
 from tests.waiting import until
 
@@ -101,6 +102,27 @@ def test_a_captioner_by_name_tells_and_one_of_another_kind_is_refused(
     test = opened("bridge", {"captioner": "tiny/blip", "bridge": "steps"}, lang="en")
     assert not test.exception and views(test), "the bundled one is shown"
     assert any("of the kind “blip”" in one.value for one in test.text)
+    forget_fetched()
+
+
+def test_a_vision_language_model_by_name_is_asked_and_what_each_word_read_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch, tmp_path)
+    lay(tmp_path, "tiny/smol", *vlm("idefics3"))
+    link = {"captioner": "tiny/smol", "prompt": "the dog", "bridge": "steps"}
+    test = opened("bridge", link, lang="en")
+    assert not test.exception and views(test) and not any("⚠" in one.value for one in test.text)
+    scene = read(samples.scenes()[0], len(every_picture()))
+    own = work.captioner("tiny/smol").caption(render(scene, every_picture()), "the dog")
+    assert written(test) == [own.text] and any("One attention reads the photo" in one.value for one in test.caption)
+    assert not any("Where is" in option for option in test.segmented_control(key="bridge").options), "no method fits it"
+    tiles, whole = test.segmented_control(key="bridge_grid").options
+    assert "6 × 6" in tiles and "2 × 2" in whole
+    test.segmented_control(key="bridge_grid").set_value(1).run()
+    assert not test.exception and views(test) and said(test, "grid") == "2"
+    test.text_input(key="bridge_prompt").set_value("<image>").run()
+    assert not test.exception and any("There is nothing that the model is asked" in one.value for one in test.text)
     forget_fetched()
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 import core.views.linked
 from core.attention.axes import TokenAxis
+from core.attention.parts import part_traces
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Kind
 from core.models.vision.windows import windowed_trace
@@ -65,10 +66,11 @@ def recorded(run: Callable[[], object]) -> list[AttentionTrace]:
     return [alone(call) for call in tape.calls]
 
 
-def alone(call: AttentionCall) -> AttentionTrace:
-    def axis(count: int) -> TokenAxis:
-        return TokenAxis(("a",) * count, tuple(range(count)), (False,) * count)
+def axis(count: int) -> TokenAxis:
+    return TokenAxis(("a",) * count, tuple(range(count)), (False,) * count)
 
+
+def alone(call: AttentionCall) -> AttentionTrace:
     axes = (axis(call.query.shape[2]), axis(call.key.shape[2]))
     return AttentionTrace.from_calls("encoder", [call], *axes, item=len(call.query) - 1)
 
@@ -200,6 +202,37 @@ def by_method(trace: AttentionTrace, maps: Tensor) -> dict[str, Tensor]:
     weighted = (maps * norms[:, None]).mean(0)
     value = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
     return {"mean": maps.mean(0), "max": maps.amax(0), "value": value}
+
+
+PARTS = ([0, 1, 5], [4, 3, 2], [6, 7, 8])  # a prompt, a photo whose patches stand in another order, what is written
+
+
+def test_parts_of_one_attention_are_the_whole_told_apart(tmp_path: Path) -> None:
+    """What the last three positions read: rows and methods of the parts side by side are the whole row's, without the
+    first key too, which one of them has."""
+    (whole,) = called(1, 6, N, N, groups=3, is_causal=True)
+    asked, parts = torch.arange(5, 8), [torch.tensor(part) for part in PARTS]
+    own = part_traces(["cross", "cross", "decoder"], whole.calls, asked, axis(3), parts, [axis(3)] * 3)
+    assert own[2].is_causal
+    arrays, path = Arrays(), tmp_path / "payload.bin"
+    headers = [trace_header(trace, arrays) for trace in own]
+    path.write_bytes(arrays.behind({"traces": headers, "hidden": [[0], [], []]}))
+    found = json.loads(node(HERE / "measure.mjs", path))
+    maps, order = torch.stack([whole.map(0, head) for head in range(6)])[:, asked], [n for part in PARTS for n in part]
+    for without in (False, True):
+        expected = maps.clone()
+        if without:
+            expected[..., 0] = 0
+            expected /= expected.sum(-1, keepdim=True)
+        for x, method in enumerate(METHODS):
+            rows = [one["hidden" if without else "merged"][0][x] for one in found]
+            close(
+                torch.cat([torch.tensor(each) for each in rows], -1).tolist(),
+                by_method(whole, expected)[method][:, order],
+            )
+    together = torch.cat([torch.stack([one.map(0, head) for head in range(6)]) for one in own], -1)
+    torch.testing.assert_close(together, maps[..., order])
+    assert [1 / share for share in found[1]["shares"][0]] == pytest.approx([6, 7, 8]), "all that a query may see"
 
 
 def test_even_shares_are_of_the_keys_that_a_query_may_see(found: dict) -> None:

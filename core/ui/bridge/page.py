@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.attention.trace import AttentionTrace
 from core.models.captioning import Caption, Captioner
+from core.models.vision_language import LONGEST_PROMPT, VisionLanguage
 from core.scenes import LANGUAGES, Language
 from core.scenes.words import name_chances
 from core.ui import choices, inputs, linked, steps, work
@@ -15,6 +17,7 @@ from core.ui.copyable import copyable
 from core.ui.language import language, say
 from core.ui.plain import plain
 from core.views.linked import state
+from core.views.linked.cards import Card
 
 SECTIONS = ("where", "paint", "steps", "match")
 LONGEST = 300  # characters of a caption that is typed
@@ -32,16 +35,27 @@ def choose() -> tuple[Picture, run.Told]:
             beams = st.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
     name, model = work.captioner_or_bundled(name)
     with words:
-        spoken = _language(model)
+        spoken, prompt = (_language(model), "") if not model.prompted else ("en", _prompt())
         with st.popover(say("bridge.claim"), icon=":material/edit_note:", key="bridge_claim"):
             claim = st.text_input(
                 say("bridge.claim_label"), help=say("bridge.claim_help"), **choices.typed("claim", "claim", "", LONGEST)
             )
             st.button(say("bridge.claim_clear"), key="claim_clear", on_click=choices.write, args=("claim", "", ""))
-    return chosen, run.told(name, chosen.image, chosen.fit, spoken, beams, claim.strip())
+    return chosen, run.told(name, chosen.image, chosen.fit, spoken, beams, claim.strip(), prompt)
 
 
-def _language(model: Captioner) -> Language:
+def _prompt() -> str:
+    usual = say("bridge.prompt_usual")
+    typed = st.text_input(
+        say("bridge.prompt"),
+        help=say("bridge.prompt_help"),
+        label_visibility="collapsed",
+        **choices.typed("prompt", "bridge_prompt", usual, LONGEST_PROMPT),
+    )
+    return typed.strip() or usual
+
+
+def _language(model: Captioner | VisionLanguage) -> Language:
     """What it writes, where it can be told; else names of things are looked for in English."""
     offered = [code for code in LANGUAGES if code in model.languages]
     if not offered:
@@ -65,18 +79,13 @@ def show(chosen: Picture, told: run.Told) -> None:
         _judge(told, caption)
     _doubt(chosen, told, caption)
     _open(chosen, told, caption)
-    card = linked.card(
-        caption.traces,
-        linked.photo_title(say("bridge.card", title=chosen.title), caption.source),
-        chosen.image,
-        written=caption.target,
-        named=chosen.boxes,
-        sure=[step.probability for step in caption.steps],
-    )
+    card = _prompted(chosen, told, caption) if caption.context else _told(chosen, caption)
     linked.show([card], f"bridge_{st.session_state.get('moves', 0)}")
     if not told.claim:
         copyable(caption.text, "caption_text")
-    section = inputs.choose_section("bridge", SECTIONS, "bridge")
+    section = inputs.choose_section(
+        "bridge", [one for one in SECTIONS if "encoder" in caption.traces or one != "where"], "bridge"
+    )
     if section == "where":
         where.show(chosen, told)
     elif section == "paint":
@@ -86,6 +95,48 @@ def show(chosen: Picture, told: run.Told) -> None:
     else:
         st.header(say("translation.steps"))
         steps.show(caption.steps)
+
+
+def _told(chosen: Picture, caption: Caption) -> Card | None:
+    return linked.card(
+        caption.traces,
+        linked.photo_title(say("bridge.card", title=chosen.title), caption.source),
+        chosen.image,
+        written=caption.target,
+        named=chosen.boxes,
+        sure=[step.probability for step in caption.steps],
+    )
+
+
+def _prompted(chosen: Picture, told: run.Told, caption: Caption) -> Card:
+    """Of a model whose one attention reads the photo, the prompt and what it writes."""
+    st.caption(say("bridge.prompted_note"))
+    prompt, *others = caption.context
+    grids = [caption.traces["cross"], *others]
+    shown = _grid(grids) if others else grids[0]
+    title = say("bridge.prompted", model=plain(work.captioner(told.name).name), title=chosen.title)
+    return linked.parts(
+        (shown, prompt, caption.traces["decoder"]),
+        [one for one in grids if one is not shown],
+        linked.photo_title(title, shown.key_axis),  # type: ignore[arg-type]
+        chosen.image,
+        named=chosen.boxes,
+        sure=[step.probability for step in caption.steps],
+    )
+
+
+def _grid(grids: list[AttentionTrace]) -> AttentionTrace:
+    """Tiles, or the whole photo small, as the model was given both."""
+    offered = range(len(grids))
+    names = [dict(zip(("rows", "columns"), one.key_axis.grid, strict=True)) for one in grids]
+    number = st.segmented_control(
+        say("bridge.grids"),
+        offered,
+        format_func=lambda n: say("bridge.grid_whole" if n else "bridge.grid_fine", **names[n]),
+        required=True,
+        **choices.widget("grid", "bridge_grid", offered, 0, choices.from_one),
+    )
+    return grids[number]
 
 
 def _judge(told: run.Told, caption: Caption) -> None:

@@ -43,7 +43,7 @@ def show(picture: Picture, told: run.Told) -> None:
         if not chosen:
             st.info(say("bridge.paint_none"))
             return
-        now = run.told(told.name, over, "stretch", told.language, told.beams).awaited()
+        now = told.of(over).awaited()
         _difference(told.caption.text, now.text)
 
 

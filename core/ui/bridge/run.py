@@ -1,6 +1,6 @@
 """The captioner and what it writes, kept for all sessions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -10,6 +10,7 @@ from core.models.caption_subjects import caption_subject
 from core.models.captioning import Caption, Looked
 from core.models.decoding import OnStep
 from core.models.images import Fit
+from core.models.vision_language import Seen
 from core.scenes import Language
 from core.store import store
 from core.ui import background, work
@@ -21,8 +22,8 @@ NAME = catalogue.CAPTIONER.key
 @dataclass(frozen=True, eq=False)
 class Told:
     """A picture as it is told. name: the captioner's. content: the picture's digest. fit: how it becomes the model's
-    input. claim: a caption that a person typed in place of the model's own; empty for its own. Names, no more: see
-    `sides.PhotoSide`."""
+    input. claim: a caption that a person typed in place of the model's own; empty for its own. prompt: of a model that
+    takes one. Names, no more: see `sides.PhotoSide`."""
 
     name: str
     image: Image.Image
@@ -31,10 +32,11 @@ class Told:
     language: Language
     beams: int = 1
     claim: str = ""
+    prompt: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.name, self.content, self.fit, self.language, str(self.beams), self.claim
+        return self.name, self.content, self.fit, self.language, str(self.beams), self.claim, self.prompt
 
     @property
     def caption(self) -> Caption:
@@ -42,23 +44,30 @@ class Told:
         return store().get(("caption", *self.key), self._written, (self.name,))
 
     @property
-    def looked(self) -> Looked:
-        return work.captioner(self.name).look(self.image, self.fit)
+    def looked(self) -> Looked | Seen:
+        model = work.captioner(self.name)
+        return model.look(self.image, self.prompt if model.prompted else self.fit)  # type: ignore[arg-type]
 
     def awaited(self) -> Caption:
         """With progress. Raises SidelightError `captioning.*`."""
         return background.awaited(("caption", *self.key), say("bridge.writing"), self._written, (self.name,))
 
     def subject(self, step: int | None) -> Subject:
-        """What is asked of one written piece, or of all."""
-        return caption_subject(work.captioner(self.name), self.looked, self.caption, step)
+        """What is asked of one written piece, or of all, of a model with an encoder."""
+        return caption_subject(work.captioner(self.name), self.looked, self.caption, step)  # type: ignore[arg-type]
 
     def _written(self, on_step: OnStep | None = None) -> Caption:
         model = work.captioner(self.name)
         if self.claim:
-            return model.judged(self.image, self.claim, self.language, self.fit)
-        return model.caption(self.image, self.language, self.fit, self.beams, on_step=on_step)
+            return model.judged(self.image, self.claim, self.prompt or self.language, self.fit)
+        return model.caption(self.image, self.prompt or self.language, self.fit, self.beams, on_step=on_step)
+
+    def of(self, image: Image.Image) -> "Told":
+        """Another picture, as it is, told in the same way by the model itself."""
+        return replace(self, image=image, content=work.digest(image), fit="stretch", claim="")
 
 
-def told(name: str, image: Image.Image, fit: Fit, language: Language, beams: int = 1, claim: str = "") -> Told:
-    return Told(name, image, work.digest(image), fit, language, beams, claim)
+def told(
+    name: str, image: Image.Image, fit: Fit, language: Language, beams: int = 1, claim: str = "", prompt: str = ""
+) -> Told:
+    return Told(name, image, work.digest(image), fit, language, beams, claim, prompt)

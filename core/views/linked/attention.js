@@ -3,12 +3,14 @@
 
 import { decodeHalf } from "./bytes.js";
 import { changedRow, concerns } from "./edits.js";
+import { elsewhere, leftOf } from "./left.js";
 
 // One layer: how its scores are made. A number in float32 is read as it lies, one in float16 is decoded at first use.
 class Layer {
   constructor(meta, buffer) {
     Object.assign(this, { meta, buffer, width: meta.width, causal: meta.causal });
     for (const name of ["norms", "lse", "flow"]) this[name] = new Float32Array(buffer, ...meta[name]);
+    this.others = meta.others && new Float32Array(buffer, ...meta.others); // keys that a query sees in other parts
   }
 
   read(place) {
@@ -76,6 +78,7 @@ export class Trace {
     this.parts = meta.scores.map((one) => new Layer(one, buffer));
     this.hidden = []; // keys left out, the rest of each row divided by what is left
     this.edits = []; // what a person changed by hand (edits.js)
+    this.kin = [this]; // the traces that one attention was told apart into, whose rows add up to 1
     this.cache = new Map();
   }
 
@@ -117,7 +120,7 @@ export class Trace {
   hide(keys) {
     if (String(keys) === String(this.hidden)) return;
     this.hidden = keys;
-    this.cache.clear();
+    for (const one of this.kin) one.cache.clear();
   }
 
   // Whether a query of a head may see a key at all, by the mask and the flag of the call.
@@ -134,10 +137,10 @@ export class Trace {
     return this.remember(`${l} ${bias?.heads > 1 ? h : 0} counts ${all}`, () =>
       Array.from({ length: this.queries }, (_, i) => {
         if (bias?.count && (all || !this.hidden.length)) return Math.max(1, bias.count(i));
-        let count = 0;
+        let count = elsewhere(this, l, h, i, all);
         if (!bias) {
           const last = causal ? Math.min(i + 1, this.keys) : this.keys;
-          return Math.max(1, last - (all ? 0 : this.hidden.filter((j) => j < last).length));
+          return Math.max(1, count + last - (all ? 0 : this.hidden.filter((j) => j < last).length));
         }
         for (let j = 0; j < this.keys; j++) if (all ? this.open(l, h, i, j) : this.seen(l, h, i, j)) count++;
         return Math.max(1, count);
@@ -177,21 +180,9 @@ export class Trace {
     return even;
   }
 
-  // Of a row, what is left to the keys that are not hidden; with the value method, of weight x value length. Where
-  // that is little, it is summed: a difference of numbers near 1 would have no digits left. A row that was changed is
-  // made where it is needed alone: changes of all queries would make all of them.
+  // Of a row, what is left to the keys that are not hidden (left.js).
   leftOf(l, h, i, byValue = false) {
-    const { flow, norms } = this.parts[l],
-      length = (j) => (byValue ? norms[h * this.keys + j] : 1),
-      whole = byValue ? flow[h * this.queries + i] : 1,
-      isOther = byValue && this.changed(l, h, i) !== null;
-    if (!this.hidden.length && !isOther) return whole;
-    let left = whole;
-    for (const j of this.hidden) left -= this.shown(l, h, i, j) * length(j);
-    if (left > 0.01 * whole && !isOther) return left;
-    left = 0;
-    for (let j = 0; j < this.keys; j++) if (this.seen(l, h, i, j)) left += this.shown(l, h, i, j) * length(j);
-    return left || 1;
+    return leftOf(this, l, h, i, byValue);
   }
   left(l, h, byValue = false) {
     return this.remember(`${l} ${h} left ${byValue}`, () =>
@@ -247,8 +238,10 @@ export class Trace {
       }
     }
     if (method !== "value") return row;
-    const total = row.reduce((a, b) => a + b, 0) || 1;
-    return row.map((w) => w / total);
+    const whole = (h) => this.leftOf(l, h, i, true) / this.leftOf(l, h, i) / heads.length,
+      part = this.kin.length > 1,
+      total = part ? heads.reduce((sum, h) => sum + whole(h), 0) : row.reduce((a, b) => a + b, 0);
+    return row.map((w) => w / (total || 1));
   }
 
   columnOf(l, heads, j, method) {

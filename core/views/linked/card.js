@@ -5,6 +5,7 @@ import { Trace } from "./attention.js";
 import { mixed, hueOf } from "./colour.js";
 import { Grid } from "./grid.js";
 import { Objects } from "./objects.js";
+import { related } from "./left.js";
 import { Lead, leading, lit } from "./pointing.js";
 import { Pooled } from "./pooled.js";
 import { Reading } from "./reading.js";
@@ -39,7 +40,7 @@ export class Card {
     this.heard = add(told, "p", "heard", { ariaLive: "polite" });
   }
 
-  addAxes({ axes, leads }, buffer) {
+  addAxes({ axes, leads, also }, buffer) {
     const rows = axes.map((one, x) => (one.shape === "row" ? x : -1)).filter((x) => x >= 0),
       joins = leads.findIndex(({ queries: q, keys: k }) => q !== k && rows.includes(q) && rows.includes(k)),
       sides = joins < 0 ? {} : { [leads[joins].keys]: "source", [leads[joins].queries]: "target" };
@@ -50,6 +51,7 @@ export class Card {
     });
     if (this.reading) this.room.append(this.reading.box); // words after the photo that they are about
     this.leads = leads.map((one) => new Lead(one, new Trace(one.trace, buffer), this.axes));
+    related([...this.leads.map(({ trace }) => trace), ...also.map((one) => new Trace(one, buffer))]);
     this.reading?.join(
       rows.map((x) => this.axes[x]),
       this.leads[joins],

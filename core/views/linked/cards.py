@@ -113,12 +113,13 @@ class Lead:
 @dataclass(frozen=True)
 class Card:
     """A link calls a position by the key of its axis and its number there: "57", "s3", "t0". Axes of one key count on,
-    one after the other."""
+    one after the other. also: what no axis of the card shows of an attention that its leads are parts of."""
 
     axes: tuple[CardAxis, ...]
     leads: tuple[Lead, ...]
     title: str
     note: str = ""
+    also: tuple[AttentionTrace, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -210,6 +211,26 @@ def _lead(trace: AttentionTrace, written: bool) -> Lead:
         return Lead(trace)
     own = trace.kind == "decoder"
     return Lead(trace, 1, int(own), written, int(own and written))
+
+
+def reading_card(
+    photo: AttentionTrace,
+    prompt: AttentionTrace,
+    own: AttentionTrace,
+    also: Sequence[AttentionTrace],
+    image: Image.Image,
+    title: str,
+    sure: Sequence[float] = (),
+    named: Sequence[Named] = (),
+) -> Card:
+    """The card of words whose one attention reads a photo, a prompt and themselves. photo, prompt, own: its parts,
+    whose rows write the words. also: parts that are not shown. Raises ValueError for axes of other kinds."""
+    patches, asked, words = photo.key_axis, prompt.key_axis, own.key_axis
+    if not isinstance(patches, PatchAxis) or not isinstance(asked, TokenAxis) or not isinstance(words, TokenAxis):
+        raise ValueError("a photo, a prompt and words are needed")
+    axes = (Grid(image, patches, tuple(named)), Row(asked, key="s"), Row(words, key="t", sure=tuple(sure)))
+    leads = tuple(Lead(trace, 2, keys, written=True) for keys, trace in enumerate((photo, prompt, own)))
+    return Card(axes, leads, title, also=tuple(also))
 
 
 def names_of(cards: Sequence[Card]) -> list[str]:

@@ -43,7 +43,9 @@ def _card(card: Card, name: str, arrays: Arrays) -> dict[str, Any]:
         }
         for lead in card.leads
     ]
-    return own | {"axes": axes, "leads": leads}
+    layers = card.leads[0].layers
+    also = [trace_header(trace, arrays, layers) for trace in card.also]
+    return own | {"axes": axes, "leads": leads, "also": also}
 
 
 def _axis(one: CardAxis, arrays: Arrays) -> dict[str, Any]:

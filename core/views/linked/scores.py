@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from core.attention.parts import PartCall
 from core.attention.statistics import head_statistics
 from core.attention.tape import NEVER, AttentionCall
 from core.attention.trace import AttentionTrace
@@ -35,13 +36,15 @@ class Scores:
     """What one layer's scores are made of: q . k + bias.
 
     query: (H, Nq, d), times the scale. key: (H, Nk, d). bias: (1 or H, 1 or Nq, Nk) or None. causal: whether keys j > i
-    are left out on top. No width (d = 0): the bias is the logarithm of finished weights.
+    are left out on top. No width (d = 0): the bias is the logarithm of finished weights. lse: (H, Nq), where the keys
+    are a part of what the queries read.
     """
 
     query: Tensor
     key: Tensor
     bias: Tensor | None
     causal: bool
+    lse: Tensor | None = None
 
     @property
     def are_finished(self) -> bool:
@@ -50,7 +53,14 @@ class Scores:
     def rounded(self) -> "Scores":
         """As float16 holds them."""
         bias = None if self.bias is None else self.bias.half().float()
-        return Scores(self.query.half().float(), self.key.half().float(), bias, self.causal)
+        return Scores(self.query.half().float(), self.key.half().float(), bias, self.causal, self.lse)
+
+    def weights(self, queries: Tensor) -> Tensor:
+        """(H, n, Nk), as `rows`."""
+        rows = self.rows(queries)
+        if self.lse is None:
+            return torch.softmax(rows, -1).nan_to_num(0)
+        return (rows - self.lse.gather(1, queries.expand(len(self.query), -1))[..., None]).exp()
 
     def rows(self, queries: Tensor) -> Tensor:
         """Scores (H, n, Nk) of queries by their numbers, (n,) for all heads or (H, n); -inf where a key is not seen."""
@@ -121,6 +131,9 @@ def _layer(call: AttentionCall, item: int, arrays: Arrays, places: dict[tuple, d
         scores = scores.rounded()
     norms = _norms(call, item)
     lse, flow = _row_sums(scores, norms)
+    others = None
+    if isinstance(call, PartCall):
+        flow, others = call.flow[item].cpu(), arrays.single(call.others.float().cpu())
     put = arrays.half if half else arrays.single
     place = None
     if scores.bias is not None and (source := call.explicit if call.is_formed else call.mask) is not None:
@@ -138,6 +151,7 @@ def _layer(call: AttentionCall, item: int, arrays: Arrays, places: dict[tuple, d
         "norms": arrays.single(norms),
         "lse": arrays.single(lse),
         "flow": arrays.single(flow),
+        "others": others,
     }
 
 
@@ -156,8 +170,14 @@ def scores_of(call: AttentionCall, item: int) -> Scores:
         return Scores(call.query[item].float().cpu(), call.key[item].float().cpu(), bias, False)
     query = (call.query[item].float() * call.scale).cpu()
     key = call.key[item].repeat_interleave(call.query.shape[1] // call.key.shape[1], 0).float().cpu()
-    key = key - key.mean(1, keepdim=True)
+    shift = key.mean(1, keepdim=True)
+    key = key - shift
     mask = call.mask_of(item)
+    if isinstance(call, PartCall):
+        lse = call.lse[item].float().cpu() - (query @ shift.transpose(-2, -1))[..., 0]
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape).masked_fill(~mask.cpu(), -torch.inf)
+        return Scores(query, key, None if mask is None else mask.float().cpu(), False, lse)
     if mask is None:
         return Scores(query, key, None, call.is_causal)
     if mask.dtype == torch.bool:
@@ -189,11 +209,10 @@ def _error(exact: Scores, rounded: Scores) -> float:
     """The largest difference of a weight over the largest weight of its row, on the queries that are judged."""
     count = min(JUDGED, exact.query.shape[1])
     queries = exact.query.norm(dim=-1).topk(count, -1).indices  # (H, n)
-    weights = torch.softmax(exact.rows(queries), -1).nan_to_num(0)
-    found = rounded.rows(queries)
+    weights, found = exact.weights(queries), rounded.rows(queries)
     if bool(found.isnan().any() | (found == torch.inf).any()):
         return float("inf")
-    off = (torch.softmax(found, -1).nan_to_num(0) - weights).abs().amax(-1)
+    off = (rounded.weights(queries) - weights).abs().amax(-1)
     return float((off / weights.amax(-1).clamp_min(1e-9)).max())
 
 
@@ -202,17 +221,21 @@ def _norms(call: AttentionCall, item: int) -> Tensor:
     if call.value is None:
         return torch.ones(call.query.shape[1], call.key.shape[2])
     norms = call.value[item].float().norm(dim=-1)
-    groups = call.query.shape[1] // call.key.shape[1]
-    return (norms / norms.mean(-1, keepdim=True).clamp_min(1e-9)).repeat_interleave(groups, 0).cpu()
+    groups = call.query.shape[1] // norms.shape[0]
+    mean = 1 if isinstance(call, PartCall) else norms.mean(-1, keepdim=True).clamp_min(1e-9)
+    return (norms / mean).repeat_interleave(groups, 0).cpu()
 
 
 def _row_sums(scores: Scores, norms: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each row, (H, Nq) both: the log-sum-exp of its scores, infinite where no key is seen, so that its weights are
-    0; and the sum of weight x value length (the total that the method `value` divides by)."""
+    """Of each row, (H, Nq) both: the log-sum-exp of its scores, or of all those that they are a part of, infinite where
+    no key is seen, so that its weights are 0; and the sum of weight x value length (the total that the method `value`
+    divides by)."""
     blocks, flows = [], []
     for queries in torch.arange(scores.query.shape[1]).split(ROWS):
         rows = scores.rows(queries)  # (H, n, Nk)
         lse = torch.logsumexp(rows, -1)
+        if scores.lse is not None:
+            lse = scores.lse[:, queries]
         none = lse == -torch.inf
         blocks.append((torch.zeros_like(lse) if scores.are_finished else lse).masked_fill(none, torch.inf))
         weights = rows.sub_(blocks[-1][..., None]).exp_()

@@ -94,13 +94,30 @@ function beside(card, lights, first, { axis, i }) {
     found.push(fill(words.target_future, { count: axis.groups.length - 1 - i }));
   if (first && !first.lead.crosses && first.forward && !axis.special[axis.groups[i][0]] && first.weights[i] > 0)
     found.push(fill(words.on_itself, { share: percent(first.weights[i]) }));
-  if (first?.forward && !hide && first.axis.special.includes(true)) {
-    const { special, groups, shape, markNames } = first.axis,
-      share = groups.reduce((sum, group, x) => sum + (special[group[0]] ? first.weights[x] : 0), 0);
+  found.push(...ofParts(card, lights, first));
+  const marked = lights.find((one) => one?.forward && isKin(one, first) && one.axis.special.includes(true));
+  if (first?.forward && !hide && marked) {
+    const { special, groups, shape, markNames } = marked.axis,
+      share = groups.reduce((sum, group, x) => sum + (special[group[0]] ? marked.weights[x] : 0), 0);
     const text = shape === "grid" ? words.image_prefix : words.text_marks;
     found.push(fill(text, { share: percent(share), names: markNames }));
   }
   return found;
+}
+
+const isKin = (one, first) => first?.lead.trace.kin.includes(one.lead.trace);
+
+// Of one attention over several things, what each of them gets.
+function ofParts({ view: { words, method }, leads }, lights, first) {
+  const parts = lights.filter((one) => one?.forward && isKin(one, first) && one.lead.trace.kin.length > 1);
+  if (parts.length < 2 || method === "max") return [];
+  const shares = parts.map(({ weights }) => weights.reduce((sum, w) => sum + w, 0)),
+    name = ({ axis, lead }) => (axis.shape === "grid" ? "photo" : lead.crosses ? "prompt" : "written"),
+    list = parts.map((one, x) => fill(words[`part_${name(one)}`], { share: percent(shares[x]) })),
+    rest = 1 - shares.reduce((sum, share) => sum + share, 0);
+  if (first.lead.trace.kin.some((trace) => !leads.some((lead) => lead.trace === trace)))
+    list.push(fill(words.part_other, { share: percent(Math.max(0, rest)) }));
+  return [fill(words.parts, { list: list.join(words.comma) })];
 }
 
 // What was changed about the numbers.
@@ -113,7 +130,9 @@ function changed(card, first, { axis, i }) {
   if (leads.some(({ written }) => written)) {
     if (view.reading === "input") found.push(words.reading_input_note);
   } else if (leads.some(({ trace, keys }) => trace.causal && keys.shape === "row")) found.push(words.causal_note);
-  const { keys, trace } = first?.lead ?? leads[0];
+  const shown = first?.lead ?? leads[0],
+    { keys, trace } =
+      leads.find((one) => shown.trace.kin.includes(one.trace) && one.keys.special.includes(true)) ?? shown;
   if (view.hide && keys.special.includes(true)) {
     const [row] = first?.forward ? first.lead.rows(axis.groups[i], view.reading) : [],
       share = row === undefined ? "–" : percent(trace.hiddenShare(trace.at(card.depth), card.headsOf(trace), row));
