@@ -28,6 +28,7 @@ from core.models.images import Fit
 from core.models.pieces import clean, text_axis
 
 LONGEST_PROMPT = 400  # characters
+LARGEST = 1024  # px of a photo's longer side: some processors make tokens of every patch, however many there are
 SAME = 0.05  # natural log-probability: how far what is read again may be off what was written
 
 
@@ -67,13 +68,15 @@ class VisionLanguage:
         return self.processor.tokenizer
 
     def look(self, image: Image.Image, prompt: str) -> Seen:
-        """The whole photo, as the processor resizes and cuts it. Raises SidelightError `vision_language.empty`,
+        """The photo, at most `LARGEST` px long, as the processor resizes and cuts it. Raises SidelightError `vision_language.empty`,
         `vision_language.too_long`, `vision_language.not_placed`."""
         prompt = self._without_marks(clean(prompt))
         if not prompt:
             raise SidelightError("vision_language.empty")
         if len(prompt) > LONGEST_PROMPT:
             raise SidelightError("vision_language.too_long", letters=len(prompt), limit=LONGEST_PROMPT)
+        image = image.copy()
+        image.thumbnail((LARGEST, LARGEST))
         inputs = self._prepared(image, prompt)
         ids = inputs["input_ids"][0]
         is_image = ids == self.module.config.image_token_id
