@@ -68,8 +68,8 @@ class VisionLanguage:
         return self.processor.tokenizer
 
     def look(self, image: Image.Image, prompt: str) -> Seen:
-        """The photo, at most `LARGEST` px long, as the processor resizes and cuts it. Raises SidelightError `vision_language.empty`,
-        `vision_language.too_long`, `vision_language.not_placed`."""
+        """The photo, at most `LARGEST` px long, as the processor resizes and cuts it. Raises SidelightError
+        `vision_language.empty`, `vision_language.too_long`, `vision_language.not_placed`."""
         prompt = self._without_marks(clean(prompt))
         if not prompt:
             raise SidelightError("vision_language.empty")
@@ -167,11 +167,14 @@ class VisionLanguage:
         nothing = torch.zeros(1, 1, dtype=torch.long)
         no_loops = NoLoops(nothing, torch.ones_like(nothing))
         with torch.inference_mode():
-            found = cast(GenerationMixin, self.module).generate(
+            found = cast(
+                GenerationMixin, self.module
+            ).generate(
                 **seen.inputs,
                 do_sample=False,
                 num_beams=1,
                 max_new_tokens=LONGEST,
+                suppress_tokens=[self.module.config.image_token_id],  # it would be read as one more patch
                 logits_processor=[lambda ids, scores: no_loops(ids[:, start:], scores)],
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, LONGEST)] if on_step else []),
                 return_dict_in_generate=True,
