@@ -9,7 +9,7 @@ import { daylight, strength } from "./light.js";
 import { ASK } from "./marked.js";
 import { placed, points, signed } from "./moved.js";
 
-const MANY = 3; // names of marks that a sentence tells
+const MARKS_TOLD = 3; // names of marks that a sentence tells
 const WARM = 0.25; // of the lamp, from which letters are as far from it as they can be
 const GREY = [16, 17, 19],
   INK = [241, 238, 231],
@@ -73,7 +73,7 @@ export class Row extends Axis {
     const marks = [...this.meta.pieces.keys()].filter((x) => this.special[x]);
     const names = [...new Set(marks.map((x) => this.kindName(x)))],
       { and, comma } = this.view.words;
-    return names.length > MANY ? [...names.slice(0, MANY), "…"].join(comma) : names.join(and);
+    return names.length > MARKS_TOLD ? [...names.slice(0, MARKS_TOLD), "…"].join(comma) : names.join(and);
   }
   called(i) {
     return this.isMark(i) ? this.kindName(this.groups[i][0]) : this.name(i);
