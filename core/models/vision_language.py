@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import GenerationMixin, StoppingCriteriaList
 
-from core.attention.axes import PatchAxis, TokenAxis
+from core.attention.axes import Axis, PatchAxis, TokenAxis
 from core.attention.parts import part_traces
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Kind
@@ -233,7 +233,7 @@ class VisionLanguage:
             raise SidelightError("vision_language.not_captured", name=self.name)
         written = torch.arange(len(seen.ids), count)
         parts = [written, seen.prompt.cpu(), *(seen.image.cpu()[grid.order] for grid in seen.grids)]
-        axes = [target, seen.prompt_axis, *(grid.axis for grid in seen.grids)]
+        axes: list[Axis] = [target, seen.prompt_axis, *(grid.axis for grid in seen.grids)]
         kinds: list[Kind] = ["decoder", *["cross"] * (len(parts) - 1)]  # type: ignore[list-item]
         return part_traces(kinds, found, asks, target, parts, axes)
 
