@@ -59,24 +59,17 @@ class AttentionCall:
         if self.is_formed:
             return self.explicit[items, heads, queries].float()
         with torch._C.DisableTorchFunction():  # a tape around this one would take it for the model's own
-            return self._computed(items, heads, queries)
-
-    def _computed(self, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
-        return self.normalised(self.scores(items, heads, queries), items, heads, queries)
+            return self.normalised(self.scores(items, heads, queries), items, heads, queries)
 
     def normalised(self, scores: Tensor, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
-        """Weights of the scores of these items, heads and queries."""
-        weights = torch.softmax(scores, -1)
-        return weights if self.mask is None and not self.is_causal else weights.nan_to_num(0.0)
+        return torch.softmax(scores, -1).nan_to_num(0.0)
 
     def scores(self, items: slice, heads: slice, queries: Tensor | slice) -> Tensor:
         """q k^T * scale + mask in float32, -inf where a key is not seen: (B, H, queries, Nk)."""
         query = self.query[items, heads, queries].float() * self.scale
-        key = for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float()
-        scores = query @ key.transpose(-2, -1)  # (B, H, queries, Nk)
+        scores = query @ for_each_query_head(self.key[items], self.query.shape[1])[:, heads].float().transpose(-2, -1)
         if self.mask is not None:
-            full = (*self.query.shape[:3], self.key.shape[2])
-            mask = self.mask.expand(full)[items, heads, queries]
+            mask = self.mask.expand(*self.query.shape[:3], self.key.shape[2])[items, heads, queries]
             scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask.float()
         if self.is_causal:
             positions = torch.arange(self.query.shape[2], device=scores.device)[queries]
