@@ -79,7 +79,7 @@ CAPTIONER = ModelCard(
     title="Captioner of scenes, English, German, French, Chinese",
     source="decoder trained for this project on scenes of CIFAR-10 cut-outs, on the classifier above",
     licence="MIT, Apache-2.0 (the model that it looks with); CIFAR-10 (Krizhevsky 2009)",
-    sha256="7c7ad56d8da073e3bacdb28afec1ff3669f33767b123d771cc2f9ea1e44bf66d",
+    sha256="538f575d676244a1bf1a8dd4abf302760010f4353cef6641e5aa15df07c1380e",
     base="vision-cifar10",
 )
 

@@ -3,9 +3,12 @@ is learnt is the truth of the scenes."""
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 
 from core.finetune import caption_task
 from core.finetune.caption import vocabulary
@@ -15,8 +18,9 @@ from core.finetune.loop import Run, Settings
 from core.finetune.scene_parts import parts
 from core.finetune.thing_task import GROUND, IGNORED, labels
 from core.models import eyes
-from core.scenes import Ground, Layout, Thing, draw_layout
-from core.scenes.grammar import NAMES
+from core.scenes import Ground, Layout, Thing, caption, draw_layout, facts
+from core.scenes.grammar import NAMES, WORDS
+from core.scenes.pointing import cover
 from tests.finetune.models import tiny_vision
 
 LAYOUT = Layout((Thing("dog", 800, 14, 28, 84), Thing("cat", 500, 84, 28, 84)), Ground("gradient", 1))
@@ -73,9 +77,38 @@ def test_what_was_seen_once_is_not_looked_at_again(task: CaptionTask, tmp_path: 
     assert again.states([2]).shape == (1, 1 + 28 * 28, vision.width + eyes.PLACE)
 
 
+def test_what_tells_how_things_lie_weighs_more_in_training_alone(task: CaptionTask, monkeypatch) -> None:
+    monkeypatch.setattr(caption_task, "GUIDED", 0.0)
+    heavy = task.tokenizer.convert_ids_to_tokens((task.weights > 1).nonzero()[:, 0].tolist())
+    assert {"▁left", "▁right", "▁larger", "▁links", "▁dessous", "左边"} <= {*heavy}
+    assert not {"▁to", "▁the", "▁of", "▁dog", "</s>"} & {*heavy}, "nor what two directions share"
+    found = []
+    for weight in (1.0, 3.0):
+        task.weights = torch.full((len(task.tokenizer),), weight)
+        torch.manual_seed(1)
+        loss, _ = task.loss(task.module.eval(), [0, 1, 2, 3])
+        found.append((float(loss.detach()), task.evaluate(task.module)["loss"]))
+    (plain, before), (weighed, after) = found
+    assert weighed == pytest.approx(3 * plain) and after == before
+
+
+def share_on_its_thing(task: CaptionTask, module: Any, item: int) -> float:
+    """Of the last layer's cross-attention, mean over heads, where the scene's one thing is named first."""
+    layout = task.train.layouts[item]
+    ids = [task.tags["en"], *task.tokenizer(caption(facts(layout, Random(0)), "en")).input_ids]
+    seen = BaseModelOutput(task.train.states([item]))
+    with torch.inference_mode():
+        read = module(encoder_outputs=seen, decoder_input_ids=torch.tensor([ids]), output_attentions=True)
+    step = task.tokenizer.convert_ids_to_tokens(ids[1:]).index("▁" + WORDS[layout.things[0].name]["en"][0])
+    covered = cover(layout, layout.things[0].name, task.train.grid)
+    return float(read.cross_attentions[-1][0].mean(0)[step, 1:] @ covered)
+
+
 def test_it_learns_to_tell_four_scenes(task: CaptionTask, tmp_path: Path) -> None:
     before = task.evaluate(task.module.eval())
     run = Run(task, Settings(steps=150, rate=1e-2, warmup=10, every=150), tmp_path / "run")
     *_, last = run.train()
     assert last.metrics["loss"] < before["loss"] / 20
     assert last.metrics["f1"] == last.metrics["told"] == 1
+    shares = [share_on_its_thing(task, run.learnt, item) for item in range(4)]
+    assert min(shares) > 0.5, "where it writes a name it was taught to look at the thing"
