@@ -314,6 +314,7 @@ def test_matrix_and_input_reading(page) -> None:
     display(page).get_by_label("Sentences as").select_option("matrix")
     page.wait_for_selector(".matrix td")
     assert page.locator(".matrix tbody tr").count() == 3
+    assert page.locator(".matrix td").first.bounding_box()["width"] > 40, "as large as there is room for"
     assert in_view(page, "view.cards[1].leads[2].rows([0], view.reading)") == [0]
     page.locator("select").filter(has_text="what was just read").select_option("input")
     page.wait_for_function("document.querySelectorAll('.note')[1].textContent.includes('just read')")

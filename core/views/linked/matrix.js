@@ -4,6 +4,9 @@
 import { add, percent } from "./dom.js";
 import { colourAt, scaled, topMass } from "./colour.js";
 
+const LABELS = 110, // px for the words beside the cells and above them
+  SQUARE = [23, 42]; // px, at least and at most
+
 export class Matrix {
   // lead: the trace that joins the rows. map() -> of each word that reads, weights and even shares of what it reads.
   constructor(card, lead, map) {
@@ -13,6 +16,13 @@ export class Matrix {
     this.box.onkeydown = (e) => this.move(e);
     this.box.onpointerleave = () => this.point(null);
     this.told = add(card.room, "p", "matrixnote", { hidden: true, ariaLive: "polite" });
+  }
+
+  // Cells as large as there is room for; where they are smallest, the table scrolls.
+  fit(width, height) {
+    const { queries, keys } = this.lead,
+      side = Math.min((width - LABELS) / keys.groups.length, (height - LABELS) / queries.groups.length) - 1;
+    this.box.style.setProperty("--cell", `${Math.max(SQUARE[0], Math.min(SQUARE[1], Math.floor(side)))}px`);
   }
 
   // cell: [row, column], or null.

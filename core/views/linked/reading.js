@@ -56,6 +56,7 @@ export class Reading {
     const set = (name, value) => this.box.style.setProperty(`--${name}`, `${value}px`),
       lines = this.rows.map((row) => row.box);
     if (!lines.length || !width) return;
+    this.matrix?.fit(width, height);
     set("type", TRIED);
     const widest = Math.max(
       ...lines.map((line) => [...line.children].reduce((sum, one) => sum + one.offsetWidth + 1, 8)),
