@@ -19,7 +19,8 @@ function figureOf({ place, strip, ticks, caption, cite }) {
     high = (image ?? room.querySelector("p")).getBoundingClientRect().bottom - top,
     whole = width + 2 * EDGE,
     size = Math.max(14, (READ * whole) / WIDE),
-    lines = [...wrapped(caption, width, size), ...wrapped(cite, width, size)],
+    last = wrapped(cite, width, size),
+    lines = [...wrapped(caption, width, size), ...last],
     tall = high + 24 + STRIP[1] + (lines.length + 2.2) * 1.36 * size,
     write = (text, x, y, more) => shape("text", { x, y, fill: page.color, "font-size": size, ...more }, text);
   const drawn = image ? photoIn(image, left, top) : words.map((word) => wordIn(word, left, top)).join(""),
@@ -29,7 +30,10 @@ function figureOf({ place, strip, ticks, caption, cite }) {
     const anchor = i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle";
     return write(text, (i / (ticks.length - 1)) * STRIP[0], below, { "text-anchor": anchor });
   });
-  const said = lines.map((line, i) => write(line, 0, below + (i + 1.4) * 1.36 * size)),
+  const said = lines.map((line, i) => {
+      const pale = i < lines.length - last.length ? 1 : 0.7;
+      return write(line, 0, below + (i + 1.4) * 1.36 * size, { "fill-opacity": pale });
+    }),
     box = [-EDGE, -EDGE, whole, tall + EDGE],
     back = shape("rect", { x: -EDGE, y: -EDGE, width: whole, height: tall + EDGE, fill: page.backgroundColor }),
     area = `width="${whole}" height="${tall + EDGE}" viewBox="${box.join(" ")}"`,

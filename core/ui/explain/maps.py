@@ -114,7 +114,7 @@ def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, 
         _name(chosen)
         verdict.show(told.get(chosen), is_rough)
         how = [side.name, say(f"method.{chosen}"), side.measured(asked.target)]
-        drawn.offer(f"map_{side.kind}", scale, told.get(chosen), how)
+        drawn.offer(f"map_{side.kind}", scale, None if is_rough else told.get(chosen), how)
     return chosen
 
 
