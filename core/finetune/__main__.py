@@ -19,8 +19,8 @@ from accelerate import PartialState
 
 from core.errors import SidelightError
 from core.finetune import data, onnx_parts, options, outside, rates, sweeping, worker
-from core.finetune.data import PairData, PictureData, dataset
-from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
+from core.finetune.data import PairData, PictureData, dataset, grouping
+from core.finetune.job import Job, ask, new_run, read_job, set_status, status, write_json
 from core.finetune.processes import check_whole
 from core.finetune.sides import side
 from core.models import catalogue
@@ -63,8 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _find_rate(given: Given) -> None:
     """Print the loss at each rate, and the suggestion."""
     try:
-        found, title = _data(given)
-        test = rates.find(options.new_job(given, title), found)
+        test = rates.find(*_job(given))
     except SidelightError as error:
         sys.exit(str(error))
     for rate, loss, average in zip(test.rates, test.losses, test.smoothed, strict=True):
@@ -77,7 +76,7 @@ def _find_rate(given: Given) -> None:
 def _sweep(given: Given) -> None:
     """Begin a sweep, or go on with one, and print each run as it ends, then what methods and rates came to."""
     try:
-        found = sweeping.resumed(given.sweep) if given.sweep else sweeping.begun(given, *_data(given))
+        found = sweeping.resumed(given.sweep) if given.sweep else sweeping.begun(given, *_job(given))
         sweeping.watch(found)
     except SidelightError as error:
         sys.exit(str(error))
@@ -85,12 +84,20 @@ def _sweep(given: Given) -> None:
         sys.exit("stopped; what is finished is kept, and so is the last checkpoint")
 
 
-def _data(given: Given) -> tuple[PictureData | PairData, str]:
-    """What is to be learnt, and its title; what was understood of it is printed."""
+def _job(given: Given) -> tuple[Job, PictureData | PairData]:
+    """What is asked for, and what is to be learnt; what was understood of it is printed. Near duplicates are kept on
+    one side where they can be, unless that is refused."""
     found, title = side(given.task).read(given.data, given.language, given.seed or 0)
+    together = given.ungrouped is None and grouping.is_offered(found)
+    if together:
+        try:
+            found = grouping.grouped(found)
+        except SidelightError as error:
+            print(error.sentence(), flush=True)
+            together = False
     for sentence in (*found.report.understood, *found.report.warnings):
         print(sentence.sentence(), flush=True)
-    return found, title
+    return options.new_job(given, title, together), found
 
 
 def _folder(given: Given) -> Path:
@@ -98,8 +105,7 @@ def _folder(given: Given) -> Path:
     if options.is_run(given.run):
         _check_again(given)
         return given.run
-    found, title = _data(given)
-    job = options.new_job(given, title)
+    job, found = _job(given)
     if given.run:
         given.run.mkdir(parents=True, exist_ok=True)
         write_json(given.run / "job.json", asdict(job))
@@ -124,6 +130,7 @@ def _check_again(given: Given) -> None:
     options.check_same(given, job)
     if given.data:
         found, _ = side(job.task).read(given.data, given.language, job.seed)
+        found = grouping.grouped(found) if job.grouped else found
         if found.digest != dataset.load(given.run / "data").digest:
             raise SidelightError("training.other_options", run=given.run.name, options="other data")
 

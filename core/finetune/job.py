@@ -29,9 +29,9 @@ class Job:
     """What is to be learnt, from which base, and how. The data lies beside it, in `data/`.
 
     title: of the data, as a person would name it. batch: pictures or sentence pairs. even: whether each class counts
-    alike, however few pictures it has. side: of a picture, px. probe: the sentence that is translated on the way (of a
-    picture task the probe is `film/probe.png`). owner: who asked for it. sweep: the name that the runs of a sweep share
-    (`sweep.py`), or empty.
+    alike, however few pictures it has. grouped: whether near duplicates were brought to one side of the split. side: of
+    a picture, px. probe: the sentence that is translated on the way (of a picture task the probe is `film/probe.png`).
+    owner: who asked for it. sweep: the name that the runs of a sweep share (`sweep.py`), or empty.
     """
 
     task: TaskName
@@ -45,6 +45,7 @@ class Job:
     smoothing: float = 0.1
     varied: bool = True
     even: bool = False
+    grouped: bool = False
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
     patience: int = 0

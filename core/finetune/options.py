@@ -22,6 +22,7 @@ OF_JOB = {  # option -> field of the job
     "smoothing": "smoothing",
     "plain": "varied",
     "even": "even",
+    "ungrouped": "grouped",
     "seed": "seed",
     "precision": "precision",
     "patience": "patience",
@@ -29,6 +30,7 @@ OF_JOB = {  # option -> field of the job
     "side": "side",
     "probe": "probe",
 }
+SWITCHED = {"plain": "augmentation", "ungrouped": "near duplicates on one side"}  # option -> what it ends
 
 
 def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -50,6 +52,7 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add("--smoothing", type=_number(0, 0.999), help=f"of the labels, 0 up to 1; {Job.smoothing}")
     add("--plain", action="store_false", default=None, help="no augmentation")
     add("--even", action="store_true", default=None, help="each class counts alike, however few pictures it has")
+    add("--ungrouped", action="store_false", default=None, help="near duplicates stay on both sides of the split")
     add("--seed", type=_whole(0), help=f"{Job.seed}")
     add("--precision", choices=("no", "bf16", "fp16"), help="by default the best that this machine has")
     add("--patience", type=_whole(0), help="evaluations without a lower loss before it ends; 0 (default): never")
@@ -90,8 +93,8 @@ def told(options: argparse.Namespace) -> dict[str, Any]:
     return {field: value for field, value in values.items() if value is not None}
 
 
-def new_job(options: argparse.Namespace, title: str) -> Job:
-    return default_job(**{"method": "lora", "title": title[:60]} | told(options))
+def new_job(options: argparse.Namespace, title: str, grouped: bool = False) -> Job:
+    return default_job(**{"method": "lora", "title": title[:60], "grouped": grouped} | told(options))
 
 
 def check_same(options: argparse.Namespace, job: Job) -> None:
@@ -99,8 +102,7 @@ def check_same(options: argparse.Namespace, job: Job) -> None:
     begun = {option: getattr(job, field) for option, field in OF_JOB.items() if field in told(options)}
     other = {option: value for option, value in begun.items() if value != getattr(options, option)}
     if other:
-        said = ", ".join(f"--{option} {value}" for option, value in other.items() if option != "plain")
-        said = ", ".join(part for part in (said, "augmentation" if "plain" in other else "") if part)
+        said = ", ".join(SWITCHED.get(option, f"--{option} {value}") for option, value in other.items())
         raise SidelightError("training.other_options", run=options.run.name, options=said)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import SidelightError
 from core.finetune import data as sets
-from core.finetune import estimate, options, sweep, worker
+from core.finetune import estimate, sweep, worker
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.job import MOVING, Job
 from core.finetune.sweep import Row, Sweep
@@ -16,9 +16,8 @@ from core.tasks import TASKS
 GLANCE = 0.5  # seconds between two looks
 
 
-def begun(given: argparse.Namespace, found: PictureData | PairData, title: str) -> Sweep:
+def begun(given: argparse.Namespace, job: Job, found: PictureData | PairData) -> Sweep:
     """A new sweep in the queue; how long it will take is printed before. Raises SidelightError."""
-    job = options.new_job(given, title)
     methods = given.methods or [job.method]
     rates = dict.fromkeys(methods, given.rates) if given.rates else sweep.rates_of(job, methods, given.times or [1.0])
     jobs = sweep.grid(job, rates, given.seeds or [job.seed])

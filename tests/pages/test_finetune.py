@@ -145,6 +145,18 @@ def test_a_good_table_gets_a_report_and_a_button() -> None:
     assert say("split", train=24, held_out=6) in said(test)
 
 
+def test_near_duplicates_are_kept_on_one_side_unless_a_person_refuses(runs: Path) -> None:
+    test = page(finetune_task="translation", data_translation="own")
+    text = "\n".join(f"{' '.join(name * n for n in range(1, 9))} {end},Satz" for name in "abcdefghij" for end in "xyz")
+    test.file_uploader(key="data_table").upload("mine.csv", text.encode(), "text/csv").run()
+    assert not test.exception and "near duplicates in" in said(test) and "so the measured quality" not in said(test)
+    test.toggle(key="data_grouped").set_value(False).run()
+    assert "near duplicates in" not in said(test) and "so the measured quality" in said(test)
+    test.toggle(key="data_grouped").set_value(True).run()
+    next(button for button in test.button if button.label == say("start")).click().run()
+    assert not test.exception and read_job(worker.runs()[0]).grouped
+
+
 def test_what_was_understood_of_a_table_is_shown_and_may_be_changed() -> None:
     test = page(finetune_task="translation", data_translation="own")
     text = "id,English,German,note\n" + "".join(f"{n},Sentence {n},Satz {n},Bemerkung {n}\n" for n in range(30))

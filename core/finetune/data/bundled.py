@@ -10,15 +10,8 @@ from functools import cache
 import torch
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import (
-    PairData,
-    PictureData,
-    Report,
-    pair_digest,
-    picture_digest,
-    shuffled,
-    warnings_for,
-)
+from core.finetune.data.dataset import PairData, PictureData, Report, pair_digest, picture_digest, shuffled
+from core.finetune.data.enough import warnings_for
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures, read_pictures
 from core.wording import ASSETS

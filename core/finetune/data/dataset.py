@@ -22,12 +22,12 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import SidelightError
 from core.finetune import parallel
+from core.finetune.data.enough import few_pairs, warnings_for
+from core.finetune.data.near import Near, near_pictures, near_sentences
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures
 
-FEW_TRAINING, FEW_VALIDATION = 10, 20  # items of a class, items in all: below, a warning
 HIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-UNEVEN = 5  # times as many training items as another class: above, a warning
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class Report:
     understood: tuple[SidelightError, ...] = ()
     choices: tuple[str, ...] = ()
     chosen: tuple[int, ...] = ()
+
+    def divided(
+        self, counts: dict[str, tuple[int, int]], before: Sequence[SidelightError], now: Sequence[SidelightError]
+    ) -> "Report":
+        """The same of other parts. before, now: what was and is to be warned of their sizes."""
+        old = {warning.code for warning in before}
+        rest = [warning for warning in self.warnings if warning.code not in old]
+        return replace(self, counts=counts, warnings=(*now, *rest))
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,29 @@ class PictureData:
         save_file(tensors, folder / ".unfinished")
         os.replace(folder / ".unfinished", folder / "pictures.safetensors")
         return {"kind": "pictures", "classes": self.train.classes}
+
+    def kinds(self) -> tuple[str, ...]:
+        """What each item is of, training items first: each kind has its share in both parts."""
+        return tuple(self.train.classes[n] for part in (self.train, self.held_out) for n in part.labels.tolist())
+
+    def near(self) -> Near:
+        """The items that are near each item, training items first."""
+        images = torch.cat([self.train.images, self.held_out.images])
+        return near_pictures(images, images)
+
+    def divided(self, train: Sequence[int], held_out: Sequence[int]) -> "PictureData":
+        """The same items in other parts, by their numbers, training items first."""
+        images, labels = (
+            torch.cat([getattr(part, name) for part in (self.train, self.held_out)]) for name in ("images", "labels")
+        )
+        classes = self.train.classes
+        parts = [Pictures(images[list(n)], labels[list(n)], classes, "") for n in (train, held_out)]
+        digest = picture_digest(*parts)
+        first, second = (replace(part, digest=digest) for part in parts)
+        sizes = [[int((part.labels == n).sum()) for part in parts] for n in range(len(classes))]
+        counts = {name: (size[0], size[1]) for name, size in zip(classes, sizes, strict=True)}
+        before, now = warnings_for(self.report.counts), warnings_for(counts)
+        return PictureData(first, second, self.report.divided(counts, before, now), digest)
 
     def mended(self, right: Mapping[int, str]) -> "PictureData":
         """The same with other classes for some of the held-out pictures, by their numbers."""
@@ -103,6 +134,21 @@ class PairData:
         _write(folder / "pairs.tsv", text.getvalue())
         return {"kind": "pairs"}
 
+    def kinds(self) -> tuple[str, ...]:
+        """As of pictures: all of one kind."""
+        return (self.language,) * (len(self.train) + len(self.held_out))
+
+    def near(self) -> Near:
+        sources = [pair.source for pair in (*self.train, *self.held_out)]
+        return near_sentences(sources, sources)
+
+    def divided(self, train: Sequence[int], held_out: Sequence[int]) -> "PairData":
+        every = (*self.train, *self.held_out)
+        first, second = (tuple(every[n] for n in numbers) for numbers in (train, held_out))
+        before, now = few_pairs(len(self.train), len(self.held_out)), few_pairs(len(first), len(second))
+        report = self.report.divided({self.language: (len(first), len(second))}, before, now)
+        return PairData(first, second, report, pair_digest(first, second))
+
     def mended(self, right: Mapping[int, str]) -> "PairData":
         """The same with other targets for some of the held-out pairs, by their numbers."""
         held_out = tuple(
@@ -131,24 +177,6 @@ def picture_digest(train: Pictures, held_out: Pictures) -> str:
 
 def pair_digest(train: Sequence[Pair], held_out: Sequence[Pair]) -> str:
     return hashlib.sha256(f"{parallel.digest(train)} {parallel.digest(held_out)}".encode()).hexdigest()
-
-
-def warnings_for(counts: dict[str, tuple[int, int]]) -> tuple[SidelightError, ...]:
-    """What a person should know about the sizes of the parts before waiting for a training."""
-    found = [
-        SidelightError("data.warn_few", name=name, count=training, advised=FEW_TRAINING)
-        for name, (training, _) in counts.items()
-        if training < FEW_TRAINING
-    ]
-    largest = max(counts, key=lambda name: counts[name][0])
-    smallest = min(counts, key=lambda name: counts[name][0])
-    most, least = counts[largest][0], counts[smallest][0]
-    if most > UNEVEN * least:
-        found.append(SidelightError("data.warn_uneven", largest=largest, most=most, smallest=smallest, least=least))
-    validation = sum(held_out for _, held_out in counts.values())
-    if validation < FEW_VALIDATION:
-        found.append(SidelightError("data.warn_validation", count=validation, advised=FEW_VALIDATION))
-    return tuple(found)
 
 
 def is_uneven(folder: Path) -> bool:

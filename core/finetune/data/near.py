@@ -1,9 +1,9 @@
-"""Held-out items that nearly stand in the training part: whoever has learnt the one knows the other, so that the
-measured quality says little about new items."""
+"""Items that are nearly the same: whoever has learnt the one knows the other. Where one is held out and the other
+trains, the measured quality says little about new items (`grouping.py` keeps them on one side)."""
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,49 +14,64 @@ from core.errors import SidelightError
 
 SIDE, APART = 16, 8 / 255  # pictures are compared so small; root mean square difference of near ones, 0 to 1
 ALIKE = 0.8  # Jaccard index of near sentences' words
-BLOCK = 500  # held-out pictures at once
+BLOCK = 500  # pictures that are asked for at once
 WORD = re.compile(r"[\u4e00-\u9fff]|\d+|(?:(?![\u4e00-\u9fff])[^\W\d_])+")
 
+Near = Iterator[np.ndarray]  # for each item that is asked for, the numbers of the known ones that are near it
 
-def near_pictures(train: Tensor, held_out: Tensor) -> int:
-    """How many of the held-out pictures have a near one, or its mirror image, in training: uint8 (N, 3, S, S). Plain
-    ones, in which there is nothing to compare, do not count."""
-    known = _small(train)
-    known = torch.cat([known, known.flip(-1)]).flatten(1)  # (2N, 3 * 16 * 16)
-    limit, count = APART * known.shape[1] ** 0.5, 0
-    asked = _small(held_out)
-    asked = asked[asked.std((2, 3)).amax(1) > APART]
-    for part in asked.flatten(1).split(BLOCK):
-        count += int((torch.cdist(part, known).min(1).values <= limit).sum())
-    return count
+
+def near_pictures(known: Tensor, asked: Tensor) -> Near:
+    """The known pictures that are near each asked one, or near its mirror image: uint8 (N, 3, S, S). Plain ones, in
+    which there is nothing to compare, are near none."""
+    small, count = _small(known), len(known)
+    both = torch.cat([small, small.flip(-1)]).flatten(1)  # (2N, 3 * 16 * 16)
+    limit = APART * both.shape[1] ** 0.5
+    for part in _small(asked).split(BLOCK):
+        near = torch.cdist(part.flatten(1), both) <= limit  # (B, 2N)
+        near &= (part.std((2, 3)).amax(1) > APART)[:, None]
+        yield from map(np.flatnonzero, (near[:, :count] | near[:, count:]).numpy())
 
 
 def _small(images: Tensor) -> Tensor:
     return interpolate(images.float() / 255, (SIDE, SIDE), mode="area")
 
 
-def near_sentences(train: Sequence[str], held_out: Sequence[str]) -> int:
-    """How many of the held-out sentences share at least 80% of their words with one in training."""
-    sizes = np.array([len(_words(text)) for text in train])
-    places: dict[str, list[int]] = defaultdict(list)  # word -> the training sentences that hold it
-    for number, text in enumerate(train):
+def near_sentences(known: Sequence[str], asked: Sequence[str]) -> Near:
+    """The known sentences that share at least 80% of their words with each asked one."""
+    sizes = np.array([len(_words(text)) for text in known])
+    places: dict[str, list[int]] = defaultdict(list)  # word -> the known sentences that hold it
+    for number, text in enumerate(known):
         for word in _words(text):
             places[word].append(number)
     where = {word: np.array(numbers) for word, numbers in places.items()}
-    count = 0
-    for text in held_out:
+    for text in asked:
         words = _words(text)
         found = [where[word] for word in words if word in where]
-        if found:
-            shared = np.bincount(np.concatenate(found), minlength=len(train))
-            count += bool((shared / (sizes + len(words) - shared)).max() >= ALIKE)
-    return count
+        shared = np.bincount(np.concatenate(found), minlength=len(known)) if found else np.zeros(len(known))
+        either = np.maximum(sizes + len(words) - shared, 1)  # none where both are without words
+        yield np.flatnonzero(shared >= ALIKE * either)
 
 
 def _words(text: str) -> set[str]:
     return set(WORD.findall(text.casefold()))
 
 
-def warn_near(kind: str, count: int, total: int) -> tuple[SidelightError, ...]:
-    """kind: "pictures" or "sentences"."""
-    return (SidelightError(f"data.warn_near_{kind}", count=count, total=total),) if count else ()
+def groups(near: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """A number for each of `count` items, (count,): the same for those that are near each other, directly or by way of
+    others. near: of every item."""
+    found = np.arange(count)
+    for item, others in enumerate(near):
+        numbers = np.unique(found[np.append(others, item)])
+        if len(numbers) > 1:
+            found[np.isin(found, numbers)] = numbers[0]
+    return found
+
+
+def warn_near(kind: str, near: Iterable[np.ndarray]) -> tuple[SidelightError, ...]:
+    """kind: "pictures" or "sentences". near: the training items that are near each held-out one."""
+    found = [len(one) > 0 for one in near]
+    return (SidelightError(f"data.warn_near_{kind}", count=sum(found), total=len(found)),) if any(found) else ()
+
+
+def is_near(warning: SidelightError) -> bool:
+    return warning.code.startswith("data.warn_near_")

@@ -14,14 +14,14 @@ from core.finetune.data import columns as columns_of
 from core.finetune.data import records
 from core.finetune.data.archives import UPLOAD, shown, zip_files
 from core.finetune.data.columns import Columns
-from core.finetune.data.dataset import FEW_VALIDATION, PairData, Report, cut, pair_digest, shuffled
+from core.finetune.data.dataset import PairData, Report, cut, pair_digest, shuffled
+from core.finetune.data.enough import few_pairs
 from core.finetune.data.formats import SIZE, Row, Table, read_lines, text_of
 from core.finetune.data.near import near_sentences, warn_near
 from core.finetune.parallel import TAGS, Pair
 
 LONGEST = 400  # characters of a side
 LEAST = 10  # different sentences
-ADVISED = 50  # training pairs; below, a warning
 READ = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".json", ".tmx")
 
 Chosen = tuple[int, int] | None  # columns of the sources and of the targets, where a person chose them
@@ -175,13 +175,8 @@ def _understood(columns: Columns) -> tuple[SidelightError, ...]:
 
 
 def _warnings(train: Sequence[Pair], held_out: Sequence[Pair], columns: Columns) -> tuple[SidelightError, ...]:
-    found = []
-    if len(train) < ADVISED:
-        found.append(SidelightError("data.warn_few_pairs", count=len(train), advised=ADVISED))
-    if len(held_out) < FEW_VALIDATION:
-        found.append(SidelightError("data.warn_validation", count=len(held_out), advised=FEW_VALIDATION))
-    sentences = near_sentences([pair.source for pair in train], [pair.source for pair in held_out])
-    found += warn_near("sentences", sentences, len(held_out))
+    found = list(few_pairs(len(train), len(held_out)))
+    found += warn_near("sentences", near_sentences([pair.source for pair in train], [pair.source for pair in held_out]))
     if columns.left_out:
         left = ", ".join(f"“{name}”" for name in columns.left_out[:8]) + (" …" if len(columns.left_out) > 8 else "")
         source, target = columns.names[columns.source], columns.names[columns.target]

@@ -14,7 +14,8 @@ from PIL import Image
 from core.errors import SidelightError
 from core.finetune.data import layouts, listings
 from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
-from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled, warnings_for
+from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled
+from core.finetune.data.enough import TRAINING, warnings_for
 from core.finetune.data.formats import SIZE
 from core.finetune.data.near import near_pictures, warn_near
 from core.finetune.pictures import Pictures
@@ -24,7 +25,6 @@ from core.models.images import fit_image, open_image
 SIDE = 224  # px that are kept of a picture; fewer if all are smaller
 LABEL = 60  # characters of a class's name
 CLASSES = 100
-TRAINING = 2  # pictures of a class, at least; and one to validate
 BEGINNING = 1 << 16  # bytes of each end of a file of settings that are looked at
 PIXELS = 4_000_000_000  # decoded in all, so that small files of huge pictures do not keep the machine busy for an hour
 
@@ -103,7 +103,7 @@ def _checked(
     counts = {
         name: (int((train.labels == i).sum()), int((held_out.labels == i).sum())) for i, name in enumerate(classes)
     }
-    near = warn_near("pictures", near_pictures(train.images, held_out.images), len(held_out))
+    near = warn_near("pictures", near_pictures(train.images, held_out.images))
     report = Report(
         counts,
         duplicates,

@@ -21,6 +21,7 @@ SETTINGS = (
     "schedule",
     "smoothing",
     "varied",
+    "grouped",
     "seed",
     "precision",
     "patience",

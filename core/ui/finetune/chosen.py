@@ -26,10 +26,11 @@ Data = TypeVar("Data", PictureData, PairData)
 
 @dataclass(frozen=True)
 class Chosen:
-    """title: what a person would call it."""
+    """title: what a person would call it. grouped: whether near duplicates were brought to one side of the split."""
 
     data: PictureData | PairData
     title: str
+    grouped: bool = False
 
 
 @dataclass(frozen=True)

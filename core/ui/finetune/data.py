@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune.data import PairData, PictureData, Report
-from core.ui.finetune.chosen import Chosen
+from core.finetune.data import PairData, PictureData, Report, grouping
+from core.ui.finetune.chosen import Chosen, checked
 from core.ui.finetune.side import Side
 from core.ui.language import language, say, show_error
 
@@ -28,9 +28,23 @@ def choose(side: Side[Any, Any], targets: tuple[str, ...], seed: int) -> Chosen 
     except SidelightError as error:
         show_error(error)
         return None
+    if chosen and grouping.is_offered(chosen.data):
+        chosen = _grouped(chosen)
     if chosen:
         report(side, chosen.data)
     return chosen
+
+
+def _grouped(chosen: Chosen) -> Chosen:
+    """With near duplicates on one side of the split, unless a person refuses, or there is no such split (said)."""
+    data, title = chosen.data, chosen.title
+    if not st.toggle(say("finetune.grouped"), True, key="data_grouped", help=say("finetune.grouped_help")):
+        return chosen
+    try:
+        return Chosen(checked(lambda: grouping.grouped(data), "grouped", data.digest), title, grouped=True)
+    except SidelightError as error:
+        show_error(error)
+        return chosen
 
 
 def report(side: Side[Any, Any], data: PictureData | PairData) -> None:

@@ -54,6 +54,7 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
         help=say("finetune.batch_help"),
     )
     job = Job(task, method, base, chosen.title[:60], epochs, rate, batch, seed=seed, owner=visitor.owner())
+    job = replace(job, grouped=chosen.grouped)
     with st.expander(say("finetune.more"), icon=":material/tune:"):
         return _more(side, job, model, chosen)
 
