@@ -94,7 +94,8 @@ def told(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def new_job(options: argparse.Namespace, title: str, grouped: bool = False) -> Job:
-    return default_job(**{"method": "lora", "title": title[:60], "grouped": grouped} | told(options))
+    usual: dict[str, Any] = {"method": "lora", "title": title[:60], "grouped": grouped}
+    return default_job(**usual | told(options))
 
 
 def check_same(options: argparse.Namespace, job: Job) -> None:

@@ -4,17 +4,16 @@ new to whoever learnt the rest."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from core.errors import SidelightError
 from core.finetune.data.dataset import PairData, PictureData
 from core.finetune.data.enough import TRAINING
 from core.finetune.data.near import groups, is_near
 
-Data = TypeVar("Data", PictureData, PairData)
+Data = PictureData | PairData
 
 
-def is_offered(data: PictureData | PairData) -> bool:
+def is_offered(data: Data) -> bool:
     """Whether near duplicates were found on both sides of a split that is not the person's own."""
     own = any(sentence.code == "data.read_split" for sentence in data.report.understood)
     return any(map(is_near, data.report.warnings)) and not own

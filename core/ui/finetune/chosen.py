@@ -21,7 +21,7 @@ from core.views.charts import QUIET
 
 PREVIEW = 6  # items that are shown
 
-Data = TypeVar("Data", PictureData, PairData)
+Data = TypeVar("Data", bound=PictureData | PairData)
 
 
 @dataclass(frozen=True)
