@@ -5,13 +5,14 @@ way to learn."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.models.catalogue import ModelCard, TaskName
+from core.models.catalogue import ModelCard, TaskName, default
+from core.models.classification import Classifier, fetch_text_model, load_classifier_card, load_text_model
 from core.models.hub import Source
 from core.models.loading import check_model_name
 from core.models.translation import Translator, fetch_translator, load_translator, load_translator_card
 from core.models.vision import VisionModel, fetch_vision, hub_repository, load_vision, load_vision_card
 
-Model = VisionModel | Translator
+Model = VisionModel | Translator | Classifier
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Metric:
 @dataclass(frozen=True)
 class Task(Source):
     """key: its name in cards, jobs, links and wording. metrics: the main one first. does: what a model trained for it
-    is chosen for. pages: those that show such a model.
+    is chosen for. pages: those that show such a model. choice: what a link calls the model that is chosen for it;
+    beside: what else a link to it says. bases: the cards' tasks whose models can learn it, the usual one first.
 
     load_card: a model of the catalogue; raises SidelightError. batch: items of a step of training. interim: held-out
     items that are judged while it goes on; all are after it.
@@ -43,13 +45,21 @@ class Task(Source):
     metrics: tuple[Metric, ...]
     does: str
     pages: tuple[str, ...]
+    choice: str
+    bases: tuple[str, ...]
     load_card: Callable[[ModelCard], Model]
     batch: int
     interim: int
+    beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def main(self) -> Metric:
         return self.metrics[0]
+
+    @property
+    def base(self) -> str:
+        """The bundled model that begins where none is named."""
+        return default(self.bases[0]).key
 
 
 TASKS: dict[str, Task] = {
@@ -59,7 +69,9 @@ TASKS: dict[str, Task] = {
             key="vision",
             metrics=(Metric("accuracy", True), Metric("macro_f1", True)),
             does="classify",
-            pages=("vision", "compare"),
+            pages=("vision", "compare", "explain"),
+            choice="vision_model",
+            bases=("vision",),
             load=load_vision,
             load_card=load_vision_card,
             repository=hub_repository,
@@ -71,13 +83,30 @@ TASKS: dict[str, Task] = {
             key="translation",
             metrics=(Metric("chrf", False), Metric("bleu", False)),
             does="translate",
-            pages=("translation", "compare"),
+            pages=("translation", "compare", "explain"),
+            choice="translation_model",
+            bases=("translation",),
             load=load_translator,
             load_card=load_translator_card,
             repository=check_model_name,
             fetch=fetch_translator,
             batch=16,
             interim=40,
+        ),
+        Task(
+            key="classify",
+            metrics=(Metric("accuracy", True), Metric("macro_f1", True)),
+            does="judge",
+            pages=("explain", "differences"),
+            choice="hub_classify",
+            bases=("fill", "classify"),
+            load=load_text_model,
+            load_card=load_classifier_card,
+            repository=check_model_name,
+            fetch=fetch_text_model,
+            batch=32,
+            interim=90,
+            beside=(("text_side", "classify"), ("section", "task"), ("hub_task", "classify")),
         ),
     )
 }

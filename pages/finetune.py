@@ -34,7 +34,7 @@ if folder is None:
         left, right = st.columns(2, gap="large")
         with left:
             st.header(say("finetune.what"))
-            name = inputs.choose_model(task, f"{task}_base")
+            name = inputs.choose_base(task)
             seed = int(
                 st.number_input(say("finetune.seed"), 0, 9999, 0, key="finetune_seed", help=say("finetune.seed_help"))
             )

@@ -161,10 +161,10 @@ def _train(root: Path) -> Path:
     few, pairs = pictures.held_out.part(torch.arange(0, 100, 4)), recipes.held_out[::4]
     counts = {name: (10, int((few.labels == label).sum())) for label, name in enumerate(few.classes)}
     pictures = dataset.PictureData(
-        pictures.train, few, dataset.Report(counts), dataset.picture_digest(pictures.train, few)
+        pictures.train, few, data.Report(counts), dataset.picture_digest(pictures.train, few)
     )
     recipes = dataset.PairData(
-        recipes.train, pairs, dataset.Report({"de": (12, len(pairs))}), dataset.pair_digest(recipes.train, pairs)
+        recipes.train, pairs, data.Report({"de": (12, len(pairs))}), dataset.pair_digest(recipes.train, pairs)
     )
     for job, found in (
         (Job("vision", "head", default("vision").key, "cat, ship", epochs=5, rate=1e-2, varied=False), pictures),

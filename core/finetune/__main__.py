@@ -19,7 +19,7 @@ from accelerate import PartialState
 
 from core.errors import SidelightError
 from core.finetune import data, onnx_parts, options, outside, rates, sweeping, worker
-from core.finetune.data import PairData, PictureData, dataset, grouping
+from core.finetune.data import Data, dataset, grouping
 from core.finetune.job import Job, ask, new_run, read_job, set_status, status, write_json
 from core.finetune.processes import check_whole
 from core.finetune.sides import side
@@ -84,7 +84,7 @@ def _sweep(given: Given) -> None:
         sys.exit("stopped; what is finished is kept, and so is the last checkpoint")
 
 
-def _job(given: Given) -> tuple[Job, PictureData | PairData]:
+def _job(given: Given) -> tuple[Job, Data]:
     """What is asked for, and what is to be learnt; what was understood of it is printed. Near duplicates are kept on
     one side where they can be, unless that is refused."""
     found, title = side(given.task).read(given.data, given.language, given.seed or 0)

@@ -1,10 +1,15 @@
 """Probabilities that mean what they say (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.finetune.pictures import Pictures
+from core.finetune.texts import Texts
+
+Part = TypeVar("Part", Pictures, Texts)
 
 MOST = 20.0  # a temperature: its answers are as good as evenly likely; without it, one that learnt nothing has none
 
@@ -16,8 +21,8 @@ def calibration_order(count: int, seed: int) -> tuple[Tensor, Tensor]:
     return order[:half], order[half:]
 
 
-def calibration_parts(held_out: Pictures, seed: int) -> tuple[Pictures, Pictures]:
-    """The halves themselves."""
+def calibration_parts(held_out: Part, seed: int) -> tuple[Part, Part]:
+    """The halves themselves, of labelled items."""
     fitted, judged = calibration_order(len(held_out), seed)
     return held_out.part(fitted), held_out.part(judged)
 

@@ -1,6 +1,9 @@
-"""What a classifier learns from: varied pictures in, the cross-entropy of their classes out."""
+"""What a classifier learns from: varied pictures in, the cross-entropy of their classes out; and what a classifier of
+anything shares with it (`LabelTask`)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +18,60 @@ SIDES = (98, 112, 112, 140)  # px, one drawn for each batch
 SIDE = 112  # px, for the evaluation
 
 
-class ClassTask:
-    """Cross-entropy of the class of varied pictures. module: a classifier of pictures (`vision.heads`).
+class LabelTask(ABC):
+    """Cross-entropy of the class of each item. Those that derive say what an item is and how a module reads it.
+
+    module: a classifier. train, held_out: with `labels` (N,), and `classes`. weights: of each class in the loss
+    (`class_weights`), None for 1. sample: training items whose loss is measured as that of the held-out ones. answers:
+    the logits (N, classes) that the last evaluation gave for the held-out items.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        train: Any,
+        held_out: Any,
+        seed: int,
+        batch: int,
+        smoothing: float,
+        sample: Any = None,
+        weights: Tensor | None = None,
+    ) -> None:
+        self.module, self.train, self.held_out = module, train, held_out
+        self.seed, self.batch, self.smoothing, self.sample, self.weights = seed, batch, smoothing, sample, weights
+        self.answers: Tensor | None = None
+
+    @abstractmethod
+    def seen(self, module: nn.Module, items: Sequence[int]) -> Tensor:
+        """Logits (B, classes) of these training items as a step sees them."""
+
+    @abstractmethod
+    def judged(self, module: nn.Module, part: Any) -> Tensor:
+        """Logits (N, classes) of items as they are, on the CPU."""
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
+
+    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+        logits = self.seen(module, items).float()
+        labels = self.train.labels[items].to(logits.device)
+        weights = None if self.weights is None else self.weights.to(logits.device)
+        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        self.answers = self.judged(module, self.held_out)
+        found = quality(self.answers, self.held_out.labels)
+        if self.sample is not None:
+            known = self.judged(module, self.sample)
+            found["training_loss"] = float(cross_entropy(known, self.sample.labels))
+        return found
+
+
+class ClassTask(LabelTask):
+    """Of varied pictures. module: a classifier of pictures (`vision.heads`).
 
     variation: strength of `pictures.vary`, None for pictures as they are. sides: px, one drawn for each batch. side:
-    px, for the evaluation. weights: of each class in the loss (`class_weights`), None for 1. sample: training pictures
-    whose loss is measured as that of the held-out ones. answers: the logits (N, classes) that the last evaluation gave
-    for the held-out pictures.
+    px, for the evaluation.
     """
 
     def __init__(
@@ -40,34 +90,20 @@ class ClassTask:
         sample: Pictures | None = None,
         weights: Tensor | None = None,
     ) -> None:
-        self.module, self.train, self.held_out = module, train, held_out
-        self.mean, self.std, self.seed, self.batch, self.smoothing = mean, std, seed, batch, smoothing
-        self.variation, self.sides, self.side, self.sample = variation, sides, side, sample
-        self.answers: Tensor | None = None
-        self.weights = weights
+        super().__init__(module, train, held_out, seed, batch, smoothing, sample, weights)
+        self.mean, self.std, self.variation, self.sides, self.side = mean, std, variation, sides, side
 
-    def batches(self, epoch: int) -> list[list[int]]:
-        return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
-
-    def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
+    def seen(self, module: nn.Module, items: Sequence[int]) -> Tensor:
         side = self.sides[int(torch.randint(len(self.sides), ()))]
         images = self.train.images[items]
         seen = enlarge(images, side) if self.variation is None else vary(images, side, self.variation)
         seen = normalize(seen, self.mean, self.std)
         device = next(module.parameters()).device
-        labels = self.train.labels[items].to(device)
         with fused(module, device.type != "cpu"):  # there the fused backward pass takes a third longer
-            logits = answers(module, seen.to(device)).float()
-        weights = None if self.weights is None else self.weights.to(device)
-        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
+            return answers(module, seen.to(device))
 
-    def evaluate(self, module: nn.Module) -> dict[str, float]:
-        self.answers = class_logits(module, self.held_out, self.mean, self.std, self.side)
-        found = quality(self.answers, self.held_out.labels)
-        if self.sample is not None:
-            known = class_logits(module, self.sample, self.mean, self.std, self.side)
-            found["training_loss"] = float(cross_entropy(known, self.sample.labels))
-        return found
+    def judged(self, module: nn.Module, part: Pictures) -> Tensor:
+        return class_logits(module, part, self.mean, self.std, self.side)
 
 
 def shuffled(count: int, batch: int, seed: int) -> list[list[int]]:

@@ -13,16 +13,15 @@ import torch
 from torch import nn
 
 from core.finetune import methods
-from core.finetune.data.dataset import PairData, PictureData
+from core.finetune.data.dataset import Data
 from core.finetune.job import EVALUATIONS, Job, write_json
 from core.finetune.learning import Judged
 from core.finetune.methods import METHODS, Count
 from core.finetune.sides import side
 from core.models.catalogue import TaskName
 from core.models.loading import mixed
-from core.models.translation import Translator
-from core.models.vision import VisionModel
 from core.models.vision.heads import without_memory
+from core.tasks import Model
 
 MEASURED = 8  # items in a measured step
 STEPS, ENOUGH = (3, 12), 1.0  # at least and at most so many are timed, until they took so many seconds together
@@ -56,7 +55,7 @@ def counts(module: nn.Module, task: TaskName, classes: int, rank: int) -> dict[s
     return found
 
 
-def measure(model: VisionModel | Translator, job: Job, data: PictureData | PairData) -> Cost:
+def measure(model: Model, job: Job, data: Data) -> Cost:
     """Training steps and evaluations of a few items, after one of each that is not measured."""
     task = side(job.task).trial(model, job, data, MEASURED)
     items = task.batches(0)[0]
@@ -108,7 +107,7 @@ class Seconds:
     steps: int
 
 
-def seconds(cost: Cost, job: Job, data: PictureData | PairData) -> Seconds:
+def seconds(cost: Cost, job: Job, data: Data) -> Seconds:
     """Of the whole job: the steps, the evaluations between them, what is measured before and after."""
     training, evaluated = side(job.task).passes(job, len(data.train), len(data.held_out), EVALUATIONS)
     moving = cost.training * training + cost.evaluating * evaluated

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from torchvision.transforms.functional import normalize as normalize_pixels
 
-from core.finetune.class_task import class_logits, quality, shuffled
+from core.finetune.class_task import quality, shuffled
 from core.finetune.looking import looking
-from core.finetune.pictures import Pictures, enlarge
+from core.finetune.pictures import enlarge
 from core.models.vision import VisionModel
-from core.models.vision.heads import head_of
 
 NEIGHBOURS = 10
 
@@ -32,14 +31,14 @@ def features(
 
 
 @torch.no_grad()
-def read_by_head(model: VisionModel, images: Tensor, side: int) -> Tensor:
-    """What the linear head of a classifier is given of uint8 pictures (N, 3, S, S), whatever stands before it: (N, D),
-    on the CPU."""
+def read_by_head(module: nn.Module, head: nn.Module, run: Callable[[], object]) -> Tensor:
+    """What the linear head of a classifier is given, whatever stands before it, while `run` has the module answer:
+    (N, D), on the CPU."""
     found: list[Tensor] = []
-    watching = head_of(model.module).register_forward_pre_hook(lambda _, given: found.append(given[0].float().cpu()))
+    watching = head.register_forward_pre_hook(lambda _, given: found.append(given[0].float().cpu()))
     try:
-        with looking(model.module):
-            class_logits(model.module, Pictures(images, torch.zeros(len(images)), (), ""), model.mean, model.std, side)
+        with looking(module):
+            run()
     finally:
         watching.remove()
     return torch.cat(found)

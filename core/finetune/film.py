@@ -1,7 +1,7 @@
 """A probe watched while a model learns: the attention of one photo or sentence, a frame every few steps.
 
 Vision: what CLS looks at, of every layer and head. Translation: cross-attention, teacher-forced over the translation
-that the model gave before it learnt, so that all frames have the same words.
+that the model gave before it learnt, so that all frames have the same words. Texts with classes: self-attention.
 """
 
 import json
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.finetune.job import write_json
+from core.models.classification import Classifier
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel
 
@@ -68,6 +69,21 @@ class SentenceFilm:
         calls = [call.weights()[0] for call in found.traces["cross"].calls]
         _write(self.folder, step, torch.stack(calls))  # (L, H, Nq, Nk)
         return found
+
+
+class TextFilm:
+    """probe: a text that the model accepts. Its attention to itself, of every layer and head."""
+
+    def __init__(self, folder: Path, model: Classifier, probe: str) -> None:
+        self.folder, self.model, self.probe = folder / "film", model, probe
+        self.folder.mkdir(exist_ok=True)
+
+    def take(self, step: int, module: nn.Module) -> None:
+        learnt: Any = module.get_base_model() if isinstance(module, PeftModel) else module
+        found = replace(self.model, module=learnt).read(self.probe)
+        pieces, (trace,) = found.axis.pieces, found.traces.values()
+        write_json(self.folder / "axis.json", {"type": "sentence", "source": pieces, "target": pieces})
+        _write(self.folder, step, torch.stack([call.weights()[0] for call in trace.calls]))  # (L, H, N, N)
 
 
 def _write(folder: Path, step: int, attention: Tensor) -> None:

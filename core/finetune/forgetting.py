@@ -3,13 +3,17 @@
 import random
 import statistics
 from collections.abc import Iterator
+from typing import Any
 
+import torch
 from PIL import Image
 
 from core import samples
+from core.errors import SidelightError
 from core.finetune.data import COLLECTIONS, bundled_pairs
 from core.finetune.parallel import TAGS
 from core.finetune.score import scores, translate_all
+from core.models.filling import load_filler
 from core.models.foreground import cls_attention
 from core.models.images import open_image
 from core.models.translation import Translator
@@ -64,6 +68,28 @@ def caption_quality(translator: Translator, count: int = 40) -> dict[str, float]
         pairs = bundled_pairs("captions", language, 10).held_out[:share]
         found.append(scores(translate_all(translator.module, translator.tokenizer, pairs), pairs))
     return {name: statistics.mean(one[name] for one in found) for name in ("bleu", "chrf")}
+
+
+def pieces_filled(base: str, trunk: Any, count: int = 40) -> float | None:
+    """How many of every fifth piece of `count` held-out captions, hidden, are filled right, 0 to 1, by the head of
+    `base` on the encoder of `trunk`, a classifier that was made of it or the encoder itself. None where the base fills
+    no blanks."""
+    try:
+        filler = load_filler(base)
+    except SidelightError:  # it was made for something else
+        return None
+    filler.module.base_model.load_state_dict(trunk.base_model.state_dict(), strict=False)  # all but the pooler
+    right, hidden = 0, 0
+    for pair in bundled_pairs("captions", "de", 10).held_out[:count]:
+        ids = filler.inputs(pair.source)["input_ids"]
+        places = torch.arange(3, ids.shape[1] - 1, 5)
+        rows = ids.repeat(len(places), 1)
+        rows[torch.arange(len(places)), places] = filler.tokenizer.mask_token_id
+        if len(places):
+            with torch.inference_mode():
+                found = filler.module(input_ids=rows).logits[torch.arange(len(places)), places].argmax(-1)
+            right, hidden = right + int((found == ids[0, places]).sum()), hidden + len(places)
+    return right / hidden
 
 
 def _scenes(count: int) -> Iterator[tuple[Image.Image, tuple[int, int, int, int]]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.finetune.methods import METHODS
-from core.models.catalogue import TaskName, default
+from core.models.catalogue import TaskName
 from core.models.loading import precisions
 from core.tasks import TASKS
 
@@ -28,10 +28,10 @@ EVALUATIONS = 6  # of a run, about
 class Job:
     """What is to be learnt, from which base, and how. The data lies beside it, in `data/`.
 
-    title: of the data, as a person would name it. batch: pictures or sentence pairs. even: whether each class counts
-    alike, however few pictures it has. grouped: whether near duplicates were brought to one side of the split. side: of
-    a picture, px. probe: the sentence that is translated on the way (of a picture task the probe is `film/probe.png`).
-    owner: who asked for it. sweep: the name that the runs of a sweep share (`sweep.py`), or empty.
+    title: of the data, as a person would name it. batch: pictures, sentence pairs or texts. even: whether each class
+    counts alike, however few items it has. grouped: whether near duplicates were brought to one side of the split.
+    side: of a picture, px. probe: the sentence that is read on the way (of a picture task the probe is
+    `film/probe.png`). owner: who asked for it. sweep: the name that the runs of a sweep share (`sweep.py`), or empty.
     """
 
     task: TaskName
@@ -60,7 +60,7 @@ def default_job(task: TaskName, method: str, seed: int = 0, **changes: Any) -> J
     """The bundled model of the task, with the settings that suit the method and this machine."""
     kind = METHODS[method]
     settings: dict[str, Any] = {
-        "base": default(task).key,
+        "base": TASKS[task].base,
         "title": task,
         "epochs": kind.epochs[task],
         "rate": kind.rate[task],

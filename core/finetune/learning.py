@@ -1,8 +1,8 @@
 """What fine-tuning is for each modality: the task to train, what was known before, what is watched, what is left of it.
 
-`PictureLearning` and `SentenceLearning` answer the same calls, so that training, the command and the page need not know
-which it is. An instance is one run, on a model of its own, never on one that is shared; what is known of a task without
-a run is asked of the class (`sides.side`).
+`PictureLearning`, `TextLearning` and `SentenceLearning` answer the same calls, so that training, the command and the
+page need not know which it is. An instance is one run, on a model of its own, never on one that is shared; what is
+known of a task without a run is asked of the class (`sides.side`).
 """
 
 from abc import ABC, abstractmethod
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from core.finetune import loop, methods
 from core.finetune.answers import Answer
-from core.finetune.data.dataset import PairData, PictureData
-from core.finetune.film import PhotoFilm, SentenceFilm
+from core.finetune.data.dataset import PairData, PictureData, TextData
+from core.finetune.film import PhotoFilm, SentenceFilm, TextFilm
 from core.finetune.job import Job
 from core.finetune.onnx_parts import Part
+from core.models.classification import Classifier
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.tasks import TASKS
@@ -25,8 +26,8 @@ from core.tasks import TASKS
 Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
 SHOWN = 6  # interim items whose answers are shown
-Data = TypeVar("Data", PictureData, PairData)
-Model = TypeVar("Model", VisionModel, Translator)
+Data = TypeVar("Data", PictureData, PairData, TextData)
+Model = TypeVar("Model", VisionModel, Translator, Classifier)
 
 
 class Judged(loop.Task, Protocol):
@@ -47,7 +48,7 @@ class Learning(ABC, Generic[Data, Model]):
     base: Model
     whole: nn.Module
     task: Judged
-    film: PhotoFilm | SentenceFilm
+    film: PhotoFilm | SentenceFilm | TextFilm
     interim: int
     target: str = ""
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.finetune import targets
+from core.models import text_heads
 from core.models.catalogue import TaskName
 from core.models.prompts import add_prompts
 from core.models.vision.heads import add_registers, head_name, head_of
@@ -35,26 +36,35 @@ class Method:
     link: str = ""
 
 
-def _by_task(vision: float, translation: float) -> dict[TaskName, Any]:
-    return {"vision": vision, "translation": translation}
+def _by_task(vision: float, translation: float, classify: float) -> dict[TaskName, Any]:
+    return {"vision": vision, "translation": translation, "classify": classify}
 
 
 METHODS = {
     method.key: method
     for method in (
-        Method("full", _by_task(5e-5, 3e-4), _by_task(4, 6)),
-        Method("head", _by_task(1e-2, 5e-4), _by_task(20, 6)),
-        Method("lora", _by_task(3e-4, 2e-3), _by_task(4, 8), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"),
+        Method("full", _by_task(5e-5, 3e-4, 1e-4), _by_task(4, 6, 4)),
+        Method("head", _by_task(1e-2, 5e-4, 1e-2), _by_task(20, 6, 20)),
         Method(
-            "adalora", _by_task(2e-3, 5e-3), _by_task(4, 8), "Zhang et al. 2023", "https://arxiv.org/abs/2303.10512"
+            "lora", _by_task(3e-4, 2e-3, 1e-3), _by_task(4, 8, 4), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"
         ),
-        Method("prompt", _by_task(2e-3, 3e-2), _by_task(4, 10)),
-        Method("ia3", _by_task(3e-3, 1e-2), _by_task(4, 8), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"),
+        Method(
+            "adalora",
+            _by_task(2e-3, 5e-3, 5e-3),
+            _by_task(4, 8, 4),
+            "Zhang et al. 2023",
+            "https://arxiv.org/abs/2303.10512",
+        ),
+        Method("prompt", _by_task(2e-3, 3e-2, 1e-2), _by_task(4, 10, 6)),
+        Method(
+            "ia3", _by_task(3e-3, 1e-2, 1e-2), _by_task(4, 8, 6), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"
+        ),
     )
 }
 PROMPT_PAPERS = {
     "vision": ("Jia et al. 2022 (visual prompt tuning, shallow)", "https://arxiv.org/abs/2203.12119"),
     "translation": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
+    "classify": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
 }
 
 
@@ -80,14 +90,24 @@ def _registers(module: Any) -> None:
     _head(module)
 
 
+def _text_head(module: Any) -> None:
+    text_heads.head_of(module).requires_grad_(True)
+
+
+def _none(module: Any) -> None:
+    raise ValueError("a place for learnt positions is known of translators and of timm's models alone")
+
+
 # By task the methods that need no peft, each with what makes its part learn in a frozen module; what peft is told.
 OWN: dict[TaskName, dict[str, Callable[[Any], object]]] = {
     "vision": {"head": _head, "prompt": _registers},
     "translation": {"head": _decoder, "prompt": lambda module: add_prompts(module, PROMPTS)},
+    "classify": {"head": _text_head, "prompt": _none},
 }
 PEFT: dict[TaskName, Callable[[nn.Module], dict[str, Any]]] = {
     "vision": lambda module: {"modules_to_save": [head_name(module)]},
     "translation": lambda module: {"task_type": "SEQ_2_SEQ_LM"},
+    "classify": lambda module: {"modules_to_save": text_heads.head_parts(module)},
 }
 
 
@@ -95,8 +115,9 @@ def adapt(module: nn.Module, task: TaskName, method: str, steps: int, rank: int 
     """The module to train, with everything frozen that `method` leaves alone. It works in place.
 
     vision: a classifier of timm or transformers with its new head, which every method trains. translation: a
-    transformers encoder-decoder. steps: of the whole run (AdaLoRA plans its ranks over them). Raises KeyError for an
-    unknown method, ValueError for a model that lacks what it changes.
+    transformers encoder-decoder. classify: a transformers classifier of texts with its new head. steps: of the whole
+    run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method, ValueError for a model
+    that lacks what it changes.
     """
     if method == "full":
         return module

@@ -39,6 +39,17 @@ class Logits(nn.Module):
         return answers(self.module, pixel_values)
 
 
+class TextLogits(nn.Module):
+    """A classifier of texts of transformers, as a function of ids and mask (B, n) to logits (B, classes)."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.module(input_ids=input_ids, attention_mask=attention_mask).logits
+
+
 class Encoder(nn.Module):
     """Of an encoder-decoder of transformers: ids and mask (B, n) to states (B, n, D)."""
 

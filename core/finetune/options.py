@@ -41,17 +41,21 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add = parser.add_argument
     add("--task", choices=tuple(TASKS), required=True)
     add("--method", choices=tuple(methods.METHODS), help="lora where none is named")
-    add("--data", type=Path, help="class folders (folder, .zip, .tar.gz) or sentence pairs (.csv, .tsv)")
+    add(
+        "--data",
+        type=Path,
+        help="class folders (folder, .zip, .tar.gz), sentence pairs or texts with labels (.csv, ...)",
+    )
     add("--language", default="de", help="of the sentence pairs' target: de, fr, cs, zh; '' for a model without tags")
     add("--base", help="model to start from; by default the bundled one")
     add("--run", type=Path, help="folder of the run; one that was stopped goes on")
     add("--epochs", type=_whole(1), help="by default the method's own")
     add("--rate", type=_number(0, 100, above=True), help="peak learning rate; by default the method's own")
-    add("--batch", type=_whole(1), help="pictures or sentence pairs")
+    add("--batch", type=_whole(1), help="pictures, sentence pairs or texts")
     add("--schedule", choices=("cosine", "linear", "constant_with_warmup"), help=f"{Job.schedule}")
     add("--smoothing", type=_number(0, 0.999), help=f"of the labels, 0 up to 1; {Job.smoothing}")
     add("--plain", action="store_false", default=None, help="no augmentation")
-    add("--even", action="store_true", default=None, help="each class counts alike, however few pictures it has")
+    add("--even", action="store_true", default=None, help="each class counts alike, however few items it has")
     add("--ungrouped", action="store_false", default=None, help="near duplicates stay on both sides of the split")
     add("--seed", type=_whole(0), help=f"{Job.seed}")
     add("--precision", choices=("no", "bf16", "fp16"), help="by default the best that this machine has")

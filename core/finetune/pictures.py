@@ -32,6 +32,10 @@ class Pictures:
     def part(self, chosen: Tensor) -> "Pictures":
         return Pictures(self.images[chosen], self.labels[chosen], self.classes, self.digest)
 
+    def joined(self, other: "Pictures") -> "Pictures":
+        images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
+        return Pictures(images, labels, self.classes, "")
+
     def by_class(self) -> dict[str, list[int]]:
         """The numbers of each class's pictures."""
         return {name: (self.labels == at).nonzero()[:, 0].tolist() for at, name in enumerate(self.classes)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch.optim.lr_scheduler import ExponentialLR
 
 from core.finetune import methods
-from core.finetune.data.dataset import PairData, PictureData
+from core.finetune.data.dataset import Data
 from core.finetune.job import Job
 from core.finetune.looking import drawing_apart
 from core.finetune.loop import NotFinite, Run, Settings
@@ -67,7 +67,7 @@ class RangeTest:
         return None if self.lowest is None else self.rates[self.lowest] / 10
 
 
-def find(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, steps: None) -> RangeTest:
+def find(job: Job, data: Data, on_step: OnStep = lambda done, steps: None) -> RangeTest:
     """The test of a job on its data; the job's own rate and epochs do not matter. It works on a model of its own and in
     a folder that goes with it, and leaves the generators as they were. Raises SidelightError as `open_learning`.
 

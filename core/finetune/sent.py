@@ -117,7 +117,7 @@ class SentClasses(Record):
 
 @dataclass(frozen=True)
 class Sent:
-    """weights: of the file `file`, as they came. tensors: the same, read. classes: of a picture task, else None."""
+    """weights: of the file `file`, as they came. tensors: the same, read. classes: of a task that names some."""
 
     card: SentCard
     job: SentJob
@@ -192,11 +192,12 @@ def _weights_of(base: str, task: TaskName) -> int:
     """Bytes of the model that all began with: bundled, a folder of this machine, or fetched from the hub. Raises
     SidelightError `result.no_base` where it, or what was made from it, is not here."""
     name, seen = base, set[str]()
-    while (card := catalogue.card(name)) and card.task == task and card.base and name not in seen:
+    tasks = (task, *TASKS[task].bases)
+    while (card := catalogue.card(name)) and card.task in tasks and card.base and name not in seen:
         seen.add(name)
         name = card.base
     if card:
-        files = [Path(card.weights)] if card.task == task else []
+        files = [Path(card.weights)] if card.task in tasks else []
     else:
         files = list(_folder(name, task).glob("*.safetensors"))
     if not files:

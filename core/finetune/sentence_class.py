@@ -10,7 +10,6 @@ with a new head on the first position. A run that was killed goes on with the sa
 import argparse
 import json
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,11 +23,11 @@ from transformers import BertForSequenceClassification, RobertaTokenizer
 from core.finetune.calibration import calibration_error
 from core.finetune.loop import Run, Settings
 from core.finetune.parallel import batches
+from core.finetune.texts import asks, unmarked
 from core.finetune.twins import read_english
 from core.models.catalogue import named
 
 CLASSES = ("question", "caption")
-MARKS = re.compile(r"[^\w\s'’-]+")  # all but letters, digits and what stands within words
 TESTS = ("val", "test_2016_flickr")
 
 
@@ -45,20 +44,11 @@ def labelled(parts: dict[str, list[str]], each: int = 0, seed: int = 0) -> list[
     at most, 0 for all. parts: by origin, as `read_english` gives them. One that asks and goes on is in no kind."""
     draw, found = random.Random(seed), []
     for origin, caption in (("multi30k", True), ("tatoeba", False)):
-        for asks in (False, True):
-            same = [line for line in parts.get(origin, ()) if _asks(line) is asks]
+        for wanted in (False, True):
+            same = [line for line in parts.get(origin, ()) if asks(line) is wanted]
             texts = dict.fromkeys(filter(None, map(unmarked, same)))
-            found.append([Labelled(text, (asks, caption)) for text in texts])
+            found.append([Labelled(text, (wanted, caption)) for text in texts])
     return [one for kind in found for one in (draw.sample(kind, min(each, len(kind))) if each else kind)]
-
-
-def unmarked(line: str) -> str:
-    return " ".join(MARKS.sub(" ", line).split())
-
-
-def _asks(line: str) -> bool | None:
-    """None where only a part of it is a question."""
-    return False if "?" not in line else True if line.endswith("?") and not re.search(r"[.!?].+", line[:-1]) else None
 
 
 class SentenceTask:

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import SidelightError
 from core.finetune import data as sets
 from core.finetune import estimate, sweep, worker
-from core.finetune.data.dataset import PairData, PictureData
+from core.finetune.data.dataset import Data
 from core.finetune.job import MOVING, Job
 from core.finetune.sweep import Row, Sweep
 from core.tasks import TASKS
@@ -16,7 +16,7 @@ from core.tasks import TASKS
 GLANCE = 0.5  # seconds between two looks
 
 
-def begun(given: argparse.Namespace, job: Job, found: PictureData | PairData) -> Sweep:
+def begun(given: argparse.Namespace, job: Job, found: Data) -> Sweep:
     """A new sweep in the queue; how long it will take is printed before. Raises SidelightError."""
     methods = given.methods or [job.method]
     rates = dict.fromkeys(methods, given.rates) if given.rates else sweep.rates_of(job, methods, given.times or [1.0])
@@ -25,7 +25,7 @@ def begun(given: argparse.Namespace, job: Job, found: PictureData | PairData) ->
     return sweep.start(jobs, lambda folder: sets.save(found, folder / "data"))
 
 
-def estimated(jobs: list[Job], found: PictureData | PairData) -> float:
+def estimated(jobs: list[Job], found: Data) -> float:
     """Seconds that all will take one after another, from a step of each method measured here."""
     model = TASKS[jobs[0].task].load(jobs[0].base)
     costs = {job.method: job for job in jobs}

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from core.settings import setting
 from core.wording import ASSETS
 
-TaskName = Literal["vision", "translation"]  # what differs between them: core/tasks.py
+TaskName = Literal["vision", "translation", "classify"]  # what differs between them: core/tasks.py
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModelCard:
     what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
-    task: TaskName | Literal["captioning", "generate", "fill", "classify"]
+    task: TaskName | Literal["captioning", "generate", "fill"]
     title: str
     source: str
     licence: str
@@ -129,7 +129,7 @@ def title(card: ModelCard, language: str) -> str:
 
 def default(task: str) -> ModelCard:
     """The bundled model of a task that is used where none is named."""
-    return next(card for card in (*BUNDLED, CAPTIONER) if card.task == task)
+    return next(card for card in SHIPPED if card.task == task)
 
 
 def runs_folder() -> Path:
@@ -164,12 +164,12 @@ def card_from(values: dict[str, Any]) -> ModelCard:
 
 def cards(task: str) -> list[ModelCard]:
     """All models of a task that are here, the bundled ones first."""
-    return [card for card in (*BUNDLED, CAPTIONER, *trained()) if card.task == task]
+    return [card for card in (*SHIPPED, *trained()) if card.task == task]
 
 
 def card(key: str) -> ModelCard | None:
     """The model of that name that is on this machine, or None."""
-    return next((card for card in (*BUNDLED, CAPTIONER, *trained()) if card.key == key), None)
+    return next((card for card in (*SHIPPED, *trained()) if card.key == key), None)
 
 
 FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what it is for

@@ -28,10 +28,7 @@ def classification_subject(
     def logits(given: dict[str, Tensor]) -> Tensor:
         return model.module(**given).logits.float()
 
-    def chances(values: Tensor) -> Tensor:
-        return values.softmax(-1) if found.exclusive else values.sigmoid()
-
-    return _subject(model, inputs, trace, target, against, logits, chances, _reader(model.module, inputs))
+    return _subject(model, inputs, trace, target, against, logits, model.probabilities, _reader(model.module, inputs))
 
 
 def filling_subject(model: Filler, text: str, position: int, against: int | None = None) -> Subject:

@@ -76,6 +76,21 @@ def choose_model(task: str, key: str, label: str = "", default: str = "") -> str
     return choose_named(key, titles, default or bundled(task), label, say(f"input.model_help_{task}"))
 
 
+def choose_base(task: str) -> str:
+    """What a model of the task can begin with, by its key, as `choose_model`."""
+    from core.tasks import TASKS  # it takes torch along, which what is drawn first does without
+
+    bases = TASKS[task].bases
+    titles = {key: title for one in bases for key, title in model_titles(one).items()}
+    titles |= {key: title for one in bases for key, title in known.titles(one).items()}
+    return choose_named(f"{task}_base", titles, TASKS[task].base, say("input.model"), say(f"input.model_help_{task}"))
+
+
+def offered(task: str) -> dict[str, str]:
+    """Models of a task of *Task* by name: those that are here, and those of the list."""
+    return model_titles(task) | known.titles(task)
+
+
 def choose_named(key: str, titles: Mapping[str, str], default: str, label: str, help: str) -> str:
     """One of these by its title, or any other name that is typed; the link carries the name under `key`."""
     now = choices.remembered(key) or default

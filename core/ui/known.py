@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.errors import SidelightError
-from core.models import catalogue, known
+from core.models import known
 from core.models.known import Known
 from core.ui import background
 from core.ui.language import language, say, show_error
@@ -23,14 +23,6 @@ PAGES = {
 def titles(task: str) -> dict[str, str]:
     """Names of models of a task, with their size, for a menu."""
     return {one.name: say("known.title", name=one.name, size=size(one)) for one in known.of(task)}
-
-
-def offered(task: str) -> dict[str, str]:
-    """What a menu of a task's models shows, by name: the bundled ones, those of the list, the folders of this machine.
-
-    Only of tasks that have no table of their own (core/tasks.py)."""
-    bundled = {card.key: catalogue.title(card, language()) for card in catalogue.named(task)}
-    return bundled | titles(task) | {name: folder.name for name, folder in catalogue.folders(task).items()}
 
 
 def size(one: Known) -> str:

@@ -24,6 +24,7 @@ from core.ui.plain import plain
 
 if TYPE_CHECKING:
     from core.models.captioning import Captioner
+    from core.models.classification import Classifier
     from core.models.decoding import OnStep
     from core.models.hub import Source
     from core.models.translation import Translation, Translator
@@ -63,6 +64,10 @@ def vision_model(name: str) -> VisionModel:
 
 def translator(name: str) -> Translator:
     return _loaded("translation", name)
+
+
+def classifier(name: str) -> Classifier:
+    return _loaded("classify", name)
 
 
 def captioner(name: str) -> Captioner | VisionLanguage:
@@ -151,11 +156,14 @@ def hub_answer(
     """What `use` makes of such a model and what it is `given`: once Start was pressed, as it may have to be fetched; at
     once where it is bundled. None until then. Raises SidelightError."""
 
+    if not visitor.sees_model(name):
+        raise SidelightError("model.others" if visitor.is_others_model(name) else "model.run_gone", name=name)
+
     def fetch_and_use(on_step: background.OnStep) -> Any:
         return use(hub_model(task, name, on_step), on_step)
 
     key, title = hub_key(task, name, given), say("lesson_hub.run", name=plain(name))
-    return background.result(key, title, fetch_and_use, (name,), wait=catalogue.language_model(name) is None)
+    return background.result(key, title, fetch_and_use, (name,), wait=catalogue.card(name) is None)
 
 
 def hub_key(task: str, name: str, given: tuple[Hashable, ...]) -> Hashable:

@@ -1,4 +1,4 @@
-"""Two tiny models in place of the bundled ones, and tiny data that they can learn: a whole job takes about a second.
+"""Three tiny models in place of the bundled ones, and tiny data that they can learn: a whole job takes about a second.
 
 The models are random, but always the same. `in_place` puts them where fine-tuning loads its base, in this process only.
 """
@@ -13,23 +13,26 @@ import pytest
 import timm
 import torch
 from torch import nn
-from transformers import AutoTokenizer, MarianConfig, MarianMTModel
+from transformers import AutoTokenizer, BertConfig, BertModel, MarianConfig, MarianMTModel
 
-from core.finetune import picture_learning, sentence_learning
+from core.finetune import picture_learning, sentence_learning, text_learning
 from core.finetune.data import dataset
-from core.finetune.data.dataset import PairData, PictureData, Report, pair_digest, picture_digest
+from core.finetune.data.dataset import Data, PairData, PictureData, TextData, pair_digest, picture_digest
+from core.finetune.data.report import Report
 from core.finetune.job import Job, new_run
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures
-from core.models import catalogue, translation, vision
+from core.finetune.texts import Texts
+from core.models import catalogue, classification, translation, vision
 from core.models.catalogue import ModelCard
+from core.models.classification import Classifier
 from core.models.translation import Translator
 from core.models.vision import VisionModel
-from core.tasks import TASKS
+from core.tasks import TASKS, Model
 from tests.finetune.test_translation import NOUNS, VERBS
 
 WIDTH, LAYERS, HIDDEN = {"vision": 48, "translation": 32}, {"vision": 3, "translation": 1}, 64
-DROPOUT = 0.0  # of the translator; tests of what draws turn it on
+DROPOUT = 0.0  # of the models of language; tests of what draws turn it on
 END_BIAS = 2.0  # of the end mark: what a random translator writes would be 128 pieces long
 
 
@@ -82,8 +85,36 @@ def tiny_translator(name: str = "tiny") -> Translator:
     return Translator(name, deepcopy(_translation_module(DROPOUT)), tokenizer(), ("ces", "cmn_Hans", "deu", "fra"))
 
 
-def base(task: str) -> VisionModel | Translator:
-    return tiny_vision() if task == "vision" else tiny_translator()
+@cache
+def text_tokenizer():
+    return AutoTokenizer.from_pretrained(catalogue.default("fill").folder)
+
+
+@cache
+def _text_module(dropout: float) -> BertModel:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": HIDDEN}
+    config = BertConfig.from_pretrained(catalogue.default("fill").folder, **sizes)
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    config._attn_implementation = "sdpa"
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        module = BertModel(config)
+        for parameter in module.parameters():
+            parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    nn.init.eye_(module.pooler.dense.weight)  # as a model is opened whose pooler nobody trained
+    return module.float().eval()
+
+
+def tiny_text(name: str = "tiny") -> Classifier:
+    """Two layers of two heads without classes, with the vocabulary of the bundled twins."""
+    return Classifier(name, deepcopy(_text_module(DROPOUT)), text_tokenizer())
+
+
+BASES = {"vision": tiny_vision, "translation": tiny_translator, "classify": tiny_text}
+
+
+def base(task: str) -> Model:
+    return BASES[task]()
 
 
 def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
@@ -93,9 +124,12 @@ def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
         patch.setattr(module, "load_vision", tiny_vision)
     for module in (sentence_learning, translation):
         patch.setattr(module, "load_translator", tiny_translator)
+    for module in (text_learning, classification):
+        patch.setattr(module, "load_text_model", tiny_text)
+    patch.setattr(text_learning, "pieces_filled", lambda *_: None)
     patch.setattr(picture_learning, "SCENES", 1)
     patch.setattr(sentence_learning, "CAPTIONS", 1)
-    for task, few in {"vision": 24, "translation": 8}.items():
+    for task, few in {"vision": 24, "translation": 8, "classify": 12}.items():
         judged_on(patch, task, few)
 
 
@@ -104,7 +138,7 @@ def judged_on(patch: pytest.MonkeyPatch, task: str, few: int) -> None:
     patch.setitem(TASKS, task, replace(TASKS[task], interim=few))
 
 
-def loaded(task: str, place: Path) -> VisionModel | Translator:
+def loaded(task: str, place: Path) -> Model:
     """What an export in `place` is as a model of its own, through the way that every page loads it."""
     card = ModelCard("exported", task, "exported", "", "", "", base="tiny", place=place)
     card = replace(card, sha256=dataset.hashlib.sha256(card.weights.read_bytes()).hexdigest())
@@ -147,8 +181,20 @@ def pairs(count: int = 18) -> PairData:
     return PairData(train, held_out, Report({"de": (count, len(held_out))}), pair_digest(train, held_out))
 
 
-def data_of(task: str) -> PictureData | PairData:
-    return pictures() if task == "vision" else pairs()
+def texts(count: int = 16) -> TextData:
+    """Sentences of two words, whose class is the noun's first letter or another."""
+    every = [(f"The {noun} {verb}.", noun) for noun in NOUNS for verb in VERBS]
+    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(3)).tolist()
+    names, half = ("early", "late"), sorted(NOUNS)[len(NOUNS) // 2]
+    train, held_out = (
+        Texts(tuple(every[i][0] for i in part), torch.tensor([int(every[i][1] >= half) for i in part]), names)
+        for part in (order[:count], order[count:])
+    )
+    return TextData.of(train, held_out, Report({}))
+
+
+def data_of(task: str) -> Data:
+    return {"vision": pictures, "translation": pairs, "classify": texts}[task]()
 
 
 def job(task: str, method: str, **changes: object) -> Job:
@@ -157,7 +203,7 @@ def job(task: str, method: str, **changes: object) -> Job:
     return Job(task, method, "tiny", "toy", **{**given, **changes})
 
 
-def run_of(root: Path, wanted: Job, data: PictureData | PairData | None = None) -> Path:
+def run_of(root: Path, wanted: Job, data: Data | None = None) -> Path:
     """A new run's folder with its data in it, not yet queued."""
     folder = new_run(root, wanted)
     dataset.save(data or data_of(wanted.task), folder / "data")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import SidelightError
-from core.finetune import film, picture_learning, results, sentence_learning, train
+from core.finetune import class_learning, film, picture_learning, results, sentence_learning, train
 from core.finetune.job import Job, ask, status
 from core.finetune.log import read_log
 from core.finetune.looking import looking
@@ -29,6 +29,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 METHODS_OF = [(task, method) for task in ("vision", "translation") for method in METHODS]
+METHODS_OF += [("classify", method) for method in METHODS if method != "prompt"]
 MOMENTS = [("vision", "adalora", 5), ("vision", "adalora", 10)]  # while ranks move; after that
 MOMENTS += [(task, method, random.Random(f"{task} {method}").randrange(1, 6)) for task, method in METHODS_OF]
 
@@ -184,7 +185,7 @@ def test_what_stops_early_ships_its_best_weights(
     wanted = job(task, method, epochs=4 if task == "vision" else 8)
     early, short = run_of(tmp_path, replace(wanted, patience=2)), run_of(tmp_path, replace(wanted, patience=6))
     every = train.settings_of(wanted, 4 if task == "vision" else 2).every
-    for kind in (picture_learning.ClassTask, picture_learning.HeadTask, sentence_learning.ScoredTask):
+    for kind in (picture_learning.ClassTask, class_learning.HeadTask, sentence_learning.ScoredTask):
         monkeypatch.setattr(kind, "evaluate", best_the_second_time(kind.evaluate))
     list(train.train(early))
     for event in train.train(short):

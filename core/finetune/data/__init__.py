@@ -1,6 +1,7 @@
-"""All ways to data to train on, in one place: the bundled sets, a person's pictures, a person's sentence pairs.
+"""All ways to data to train on, in one place: the bundled sets, a person's pictures, sentence pairs, labelled texts.
 
-Each gives a `PictureData` or a `PairData` with a report, or raises a SidelightError; nothing is half-loaded.
+Each gives a `PictureData`, a `PairData` or a `TextData` with a report, or raises a SidelightError; nothing is
+half-loaded.
 """
 
 from core.finetune.data.bundled import (
@@ -8,12 +9,18 @@ from core.finetune.data.bundled import (
     COUNT_LEAST,
     EACH_LEAST,
     EACH_LIMIT,
+    TEXT_KINDS,
+    TEXT_LEAST,
     Collection,
     bundled_classes,
     bundled_pairs,
     bundled_pictures,
+    bundled_texts,
+    most_texts,
 )
-from core.finetune.data.dataset import PairData, PictureData, Report, load, save
+from core.finetune.data.dataset import Data, PairData, PictureData, TextData, load, save
+from core.finetune.data.labels import texts_from_files, texts_from_path
+from core.finetune.data.report import Report
 from core.finetune.data.tables import pairs_from_files, pairs_from_path, pairs_from_table
 from core.finetune.data.uploads import pictures_from_files, pictures_from_path, pictures_from_zip
 
@@ -22,14 +29,20 @@ __all__ = [
     "COUNT_LEAST",
     "EACH_LEAST",
     "EACH_LIMIT",
+    "TEXT_KINDS",
+    "TEXT_LEAST",
     "Collection",
+    "Data",
     "PairData",
     "PictureData",
     "Report",
+    "TextData",
     "bundled_classes",
     "bundled_pairs",
     "bundled_pictures",
+    "bundled_texts",
     "load",
+    "most_texts",
     "pairs_from_files",
     "pairs_from_path",
     "pairs_from_table",
@@ -37,4 +50,6 @@ __all__ = [
     "pictures_from_path",
     "pictures_from_zip",
     "save",
+    "texts_from_files",
+    "texts_from_path",
 ]

@@ -10,10 +10,19 @@ from functools import cache
 import torch
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import PairData, PictureData, Report, pair_digest, picture_digest, shuffled
+from core.finetune.data.dataset import (
+    PairData,
+    PictureData,
+    TextData,
+    pair_digest,
+    picture_digest,
+    shuffled,
+)
 from core.finetune.data.enough import warnings_for
+from core.finetune.data.report import Report
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures, read_pictures
+from core.finetune.texts import Texts, unmarked
 from core.wording import ASSETS
 
 FOLDER = ASSETS / "data"
@@ -106,3 +115,63 @@ def bundled_pairs(collection: str, language: str, count: int, seed: int = 0) -> 
     train, held_out = tuple(pairs[offer.held_out : offer.held_out + count]), tuple(pairs[: offer.held_out])
     report = Report({language: (len(train), len(held_out))})
     return PairData(train, held_out, report, pair_digest(train, held_out))
+
+
+def texts_of(kind: str) -> dict[str, list[str]]:
+    """The texts of each class of a bundled set: what is to be told apart is in the texts themselves. Which line a class
+    has is never another's, so that no sentence stands beside its translation.
+
+    Raises SidelightError `data.unknown_collection`.
+    """
+    if kind not in TEXT_KINDS:
+        raise SidelightError("data.unknown_collection", name=kind, known=", ".join(TEXT_KINDS))
+    return TEXT_KINDS[kind]()
+
+
+def _questions() -> dict[str, list[str]]:
+    """Without marks, so that words and their order alone tell."""
+    lines = [line["en"] for line in _lines("everyday.tsv")]
+    asked = [line.endswith("?") for line in lines]
+    return {
+        name: [unmarked(line) for line, one in zip(lines, asked, strict=True) if one is asks]
+        for name, asks in (("question", True), ("statement", False))
+    }
+
+
+def _kinds() -> dict[str, list[str]]:
+    sources = {"caption": "captions.tsv.gz", "everyday": "everyday.tsv", "recipe": "recipes.tsv"}
+    return {name: [line["en"] for line in _lines(file)] for name, file in sources.items()}
+
+
+def _tongues() -> dict[str, list[str]]:
+    lines, codes = _lines("captions.tsv.gz"), COLLECTIONS["captions"].languages
+    return {code: [line[code] for line in lines[n :: len(codes) + 1]] for n, code in enumerate(("en", *codes))}
+
+
+TEXT_KINDS = {"kind": _kinds, "question": _questions, "language": _tongues}
+TEXT_LEAST, TEXT_HELD_OUT = 5, 40  # texts of a class: to train on at least; to validate
+
+
+def most_texts(kind: str) -> int:
+    """How many of a class can be trained on."""
+    return min(map(len, texts_of(kind).values())) - TEXT_HELD_OUT
+
+
+def bundled_texts(kind: str, each: int, seed: int = 0) -> TextData:
+    """`each` training texts of every class, and the same 40 others of it to validate whatever `each` is.
+
+    Raises SidelightError `data.unknown_collection`, `data.each_limit`.
+    """
+    groups = {name: list(dict.fromkeys(texts)) for name, texts in texts_of(kind).items()}
+    if not TEXT_LEAST <= each <= most_texts(kind):
+        raise SidelightError("data.each_limit", each=each, least=TEXT_LEAST, limit=most_texts(kind))
+    parts: tuple[list[str], list[str]] = ([], [])
+    for number, texts in enumerate(groups.values()):
+        chosen = [texts[i] for i in shuffled(len(texts), seed * len(groups) + number)]
+        parts[0].extend(chosen[TEXT_HELD_OUT : TEXT_HELD_OUT + each])
+        parts[1].extend(chosen[:TEXT_HELD_OUT])
+    train, held_out = (
+        Texts(tuple(part), torch.arange(len(groups)).repeat_interleave(len(part) // len(groups)), tuple(groups))
+        for part in parts
+    )
+    return TextData.of(train, held_out, Report({}))

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
@@ -24,46 +24,69 @@ from core.errors import SidelightError
 from core.finetune import parallel
 from core.finetune.data.enough import few_pairs, warnings_for
 from core.finetune.data.near import Near, near_pictures, near_sentences
+from core.finetune.data.report import Report, report_from_json, report_to_json
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures
+from core.finetune.texts import Texts
 
 HIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
+class Labelled:
+    """What data of labelled items have in common. Two parts can be `joined`, and one gives a `part` of itself."""
+
+    train: Any
+    held_out: Any
+    report: Report
+    digest: str
+
+    @classmethod
+    def of(cls, train: Any, held_out: Any, report: Report) -> Self:
+        """The counts of the report are those of the parts."""
+        sizes = [torch.bincount(part.labels, minlength=len(train.classes)).tolist() for part in (train, held_out)]
+        counts = {name: (sizes[0][n], sizes[1][n]) for n, name in enumerate(train.classes)}
+        return cls(train, held_out, replace(report, counts=counts), cls.digest_of(train, held_out))  # type: ignore[call-arg]
+
+    def warned(self, warnings: tuple[SidelightError, ...]) -> Self:
+        """With these warnings in its report."""
+        return self.of(self.train, self.held_out, replace(self.report, warnings=warnings))
+
+    @staticmethod
+    def digest_of(train: Any, held_out: Any) -> str:
+        """SHA-256 of both parts."""
+        raise NotImplementedError
+
+    def kinds(self) -> tuple[str, ...]:
+        """What each item is of, training items first: each kind has its share in both parts."""
+        return tuple(self.train.classes[n] for part in (self.train, self.held_out) for n in part.labels.tolist())
+
+    def divided(self, train: Sequence[int], held_out: Sequence[int]) -> Self:
+        """The same items in other parts, by their numbers, training items first."""
+        every = self.train.joined(self.held_out)
+        found = self.of(*(every.part(torch.tensor(numbers)) for numbers in (train, held_out)), self.report)
+        before, now = warnings_for(self.report.counts), warnings_for(found.report.counts)
+        return replace(found, report=self.report.divided(found.report.counts, before, now))  # type: ignore[type-var]
+
+    def mended(self, right: Mapping[int, str]) -> Self:
+        """The same with other classes for some of the held-out items, by their numbers."""
+        labels, classes = self.held_out.labels.clone(), self.train.classes
+        for item, name in right.items():
+            labels[item] = classes.index(name)
+        return self.of(self.train, replace(self.held_out, labels=labels), self.report)
+
+
 @dataclass(frozen=True)
-class Report:
-    """counts: class (or language) -> (training, validation) items. duplicates: names (or numbers of lines) left out
-    because the same content came before. conflicts: the same content under two labels, left out everywhere.
-    unreadable: file (or number of a line) that was left out, and why. warnings: what is used, but may disappoint.
-    understood: how the files were read, in sentences, so that a wrong guess is seen. choices: the columns of a table,
-    or the levels of folders that could be the classes. chosen: the numbers of the two columns, or of the level."""
-
-    counts: dict[str, tuple[int, int]]
-    duplicates: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
-    unreadable: tuple[tuple[str, SidelightError], ...] = ()
-    warnings: tuple[SidelightError, ...] = ()
-    understood: tuple[SidelightError, ...] = ()
-    choices: tuple[str, ...] = ()
-    chosen: tuple[int, ...] = ()
-
-    def divided(
-        self, counts: dict[str, tuple[int, int]], before: Sequence[SidelightError], now: Sequence[SidelightError]
-    ) -> "Report":
-        """The same of other parts. before, now: what was and is to be warned of their sizes."""
-        old = {warning.code for warning in before}
-        rest = [warning for warning in self.warnings if warning.code not in old]
-        return replace(self, counts=counts, warnings=(*now, *rest))
-
-
-@dataclass(frozen=True)
-class PictureData:
+class PictureData(Labelled):
     """digest: SHA-256 of both parts (`picture_digest`)."""
 
     train: Pictures
     held_out: Pictures
     report: Report
     digest: str
+
+    @staticmethod
+    def digest_of(train: Pictures, held_out: Pictures) -> str:
+        return picture_digest(train, held_out)
 
     def write(self, folder: Path) -> dict[str, object]:
         """`pictures.safetensors`, and what else `data.json` says."""
@@ -76,40 +99,36 @@ class PictureData:
         os.replace(folder / ".unfinished", folder / "pictures.safetensors")
         return {"kind": "pictures", "classes": self.train.classes}
 
-    def kinds(self) -> tuple[str, ...]:
-        """What each item is of, training items first: each kind has its share in both parts."""
-        return tuple(self.train.classes[n] for part in (self.train, self.held_out) for n in part.labels.tolist())
-
     def near(self) -> Near:
         """The items that are near each item, training items first."""
         images = torch.cat([self.train.images, self.held_out.images])
         return near_pictures(images, images)
 
-    def divided(self, train: Sequence[int], held_out: Sequence[int]) -> "PictureData":
-        """The same items in other parts, by their numbers, training items first."""
-        images, labels = (
-            torch.cat([getattr(part, name) for part in (self.train, self.held_out)]) for name in ("images", "labels")
-        )
-        classes = self.train.classes
-        parts = [Pictures(images[list(n)], labels[list(n)], classes, "") for n in (train, held_out)]
-        digest = picture_digest(*parts)
-        first, second = (replace(part, digest=digest) for part in parts)
-        sizes = [[int((part.labels == n).sum()) for part in parts] for n in range(len(classes))]
-        counts = {name: (size[0], size[1]) for name, size in zip(classes, sizes, strict=True)}
-        before, now = warnings_for(self.report.counts), warnings_for(counts)
-        return PictureData(first, second, self.report.divided(counts, before, now), digest)
 
-    def mended(self, right: Mapping[int, str]) -> "PictureData":
-        """The same with other classes for some of the held-out pictures, by their numbers."""
-        labels, classes = self.held_out.labels.clone(), self.train.classes
-        for item, name in right.items():
-            labels[item] = classes.index(name)
-        held_out = replace(self.held_out, labels=labels)
-        counts = {
-            name: (self.report.counts[name][0], int((labels == label).sum())) for label, name in enumerate(classes)
-        }
-        digest = picture_digest(self.train, held_out)
-        return PictureData(self.train, held_out, replace(self.report, counts=counts), digest)
+@dataclass(frozen=True)
+class TextData(Labelled):
+    """digest: SHA-256 of both parts."""
+
+    train: Texts
+    held_out: Texts
+    report: Report
+    digest: str
+
+    @staticmethod
+    def digest_of(train: Texts, held_out: Texts) -> str:
+        parts = [[part.classes, part.texts, part.labels.tolist()] for part in (train, held_out)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def write(self, folder: Path) -> dict[str, object]:
+        """`texts.json`, and what else `data.json` says."""
+        named = (("train", self.train), ("held_out", self.held_out))
+        parts = {name: [part.texts, part.labels.tolist()] for name, part in named}
+        _write(folder / "texts.json", json.dumps(parts, ensure_ascii=False))
+        return {"kind": "texts", "classes": self.train.classes}
+
+    def near(self) -> Near:
+        texts = (*self.train.texts, *self.held_out.texts)
+        return near_sentences(texts, texts)
 
 
 @dataclass(frozen=True)
@@ -189,16 +208,19 @@ def is_uneven(folder: Path) -> bool:
     return max(sizes) > 2 * min(sizes)
 
 
-def save(data: PictureData | PairData, folder: Path) -> None:
-    """Write `pictures.safetensors` or `pairs.tsv`, and `data.json` last: without it nothing is loaded."""
+Data = PictureData | PairData | TextData
+
+
+def save(data: Data, folder: Path) -> None:
+    """Write `pictures.safetensors`, `pairs.tsv` or `texts.json`, and `data.json` last: without it nothing is loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data.json").unlink(missing_ok=True)
     kind = data.write(folder)
-    head = {"digest": data.digest, "report": _report_to_json(data.report), **kind}
+    head = {"digest": data.digest, "report": report_to_json(data.report), **kind}
     _write(folder / "data.json", json.dumps(head, indent=1) + "\n")
 
 
-def load(folder: Path) -> PictureData | PairData:
+def load(folder: Path) -> Data:
     """What `save` wrote. Raises SidelightError `data.saved_damaged` where a file is missing or was changed."""
     try:
         head = json.loads((folder / "data.json").read_text("utf-8"))
@@ -216,7 +238,7 @@ def _load_pictures(folder: Path, head: dict) -> PictureData:
         Pictures(tensors[f"{part}_images"], tensors[f"{part}_labels"], classes, head["digest"])
         for part in ("train", "held_out")
     )
-    return PictureData(train, held_out, _report_from_json(head["report"]), picture_digest(train, held_out))
+    return PictureData(train, held_out, report_from_json(head["report"]), picture_digest(train, held_out))
 
 
 def _load_pairs(folder: Path, head: dict) -> PairData:
@@ -225,12 +247,20 @@ def _load_pairs(folder: Path, head: dict) -> PairData:
         for part, origin, language, source, target in csv.reader(file, "excel-tab"):
             parts[part].append(Pair(source, target, language, origin))
     train, held_out = tuple(parts["train"]), tuple(parts["held_out"])
-    return PairData(train, held_out, _report_from_json(head["report"]), pair_digest(train, held_out))
+    return PairData(train, held_out, report_from_json(head["report"]), pair_digest(train, held_out))
 
 
-KINDS: dict[str, Callable[[Path, dict[str, Any]], PictureData | PairData]] = {
+def _load_texts(folder: Path, head: dict) -> TextData:
+    found, classes = json.loads((folder / "texts.json").read_text("utf-8")), tuple(head["classes"])
+    parts = ((tuple(texts), torch.tensor(labels)) for texts, labels in (found["train"], found["held_out"]))
+    train, held_out = (Texts(texts, labels, classes) for texts, labels in parts)
+    return TextData.of(train, held_out, report_from_json(head["report"]))
+
+
+KINDS: dict[str, Callable[[Path, dict[str, Any]], Data]] = {
     "pictures": _load_pictures,
     "pairs": _load_pairs,
+    "texts": _load_texts,
 }
 
 
@@ -238,32 +268,6 @@ def _write(path: Path, text: str) -> None:
     unfinished = path.with_name(".unfinished")
     unfinished.write_text(text, "utf-8", newline="")
     os.replace(unfinished, path)
-
-
-def _report_to_json(report: Report) -> dict[str, object]:
-    return {
-        "counts": report.counts,
-        "duplicates": report.duplicates,
-        "conflicts": report.conflicts,
-        "unreadable": [(name, error.code, error.values) for name, error in report.unreadable],
-        "warnings": [(error.code, error.values) for error in report.warnings],
-        "understood": [(error.code, error.values) for error in report.understood],
-        "choices": report.choices,
-        "chosen": report.chosen,
-    }
-
-
-def _report_from_json(found: dict) -> Report:
-    return Report(
-        {name: (training, held_out) for name, (training, held_out) in found["counts"].items()},
-        tuple(found["duplicates"]),
-        tuple(found["conflicts"]),
-        tuple((name, SidelightError(code, **values)) for name, code, values in found["unreadable"]),
-        tuple(SidelightError(code, **values) for code, values in found["warnings"]),
-        tuple(SidelightError(code, **values) for code, values in found.get("understood", ())),
-        tuple(found.get("choices", ())),
-        tuple(found.get("chosen", ())),
-    )
 
 
 def cut(total: int, share: float, least_training: int) -> int:

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import PairData, PictureData
+from core.finetune.data.dataset import Data
 from core.finetune.data.enough import TRAINING
 from core.finetune.data.near import groups, is_near
-
-Data = PictureData | PairData
 
 
 def is_offered(data: Data) -> bool:

@@ -14,10 +14,11 @@ from core.finetune.data import columns as columns_of
 from core.finetune.data import records
 from core.finetune.data.archives import UPLOAD, shown, zip_files
 from core.finetune.data.columns import Columns
-from core.finetune.data.dataset import PairData, Report, cut, pair_digest, shuffled
+from core.finetune.data.dataset import PairData, cut, pair_digest, shuffled
 from core.finetune.data.enough import few_pairs
 from core.finetune.data.formats import SIZE, Row, Table, read_lines, text_of
 from core.finetune.data.near import near_sentences, warn_near
+from core.finetune.data.report import Report
 from core.finetune.parallel import TAGS, Pair
 
 LONGEST = 400  # characters of a side
@@ -38,7 +39,7 @@ def pairs_from_table(
     """
     if language and language not in TAGS:
         raise SidelightError("data.language", language=language, known=", ".join(TAGS))
-    return _checked(_table(name, data), language, seed, share, columns)
+    return _checked(table_of(name, data), language, seed, share, columns)
 
 
 def pairs_from_files(
@@ -48,14 +49,14 @@ def pairs_from_files(
     ("corpus.en" and "corpus.de"). Raises SidelightError `data.several_tables` where it is not clear which is meant."""
     if language and language not in TAGS:
         raise SidelightError("data.language", language=language, known=", ".join(TAGS))
-    found = [one for name, data in files for one in _unpacked(name, data)]
+    found = [one for name, data in files for one in unpacked(name, data)]
     if moses := records.moses_names([name for name, _ in found], language):
         english, other = (next((name, data) for name, data in found if name == one) for one in moses)
         return _checked(records.read_moses(english, other), language, seed, share, columns)
     tables = [(name, data) for name, data in found if name.lower().endswith(READ)] if len(found) > 1 else found
     if len(tables) != 1:
         raise SidelightError("data.several_tables", count=len(tables))
-    return _checked(_table(*tables[0]), language, seed, share, columns)
+    return _checked(table_of(*tables[0]), language, seed, share, columns)
 
 
 def pairs_from_path(path: Path, language: str, seed: int = 0, share: float = 0.2) -> PairData:
@@ -67,7 +68,7 @@ def pairs_from_path(path: Path, language: str, seed: int = 0, share: float = 0.2
     if not paths:
         raise SidelightError("data.path_missing", path=str(path))
     try:
-        return pairs_from_files([(one.name, _beginning(one)) for one in paths], language, seed, share)
+        return pairs_from_files([(one.name, beginning(one)) for one in paths], language, seed, share)
     except OSError as error:
         raise SidelightError("data.not_archive", name=path.name) from error
 
@@ -80,13 +81,13 @@ def _beside(path: Path, code: str) -> Path | None:
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
-def _beginning(path: Path) -> bytes:
+def beginning(path: Path) -> bytes:
     """Its content, no further than what is refused."""
     with path.open("rb") as file:
         return file.read(UPLOAD.size + 1 if path.suffix == ".zip" else SIZE + 1)
 
 
-def _unpacked(name: str, data: bytes) -> list[tuple[str, bytes]]:
+def unpacked(name: str, data: bytes) -> list[tuple[str, bytes]]:
     """The file itself, or what is packed in it. Raises SidelightError `data.not_archive` and as `zip_files` does."""
     if name.lower().endswith(".gz"):
         try:
@@ -104,10 +105,10 @@ def _gunzipped(name: str, data: bytes) -> list[tuple[str, bytes]]:
     """Inside a ZIP a file may be packed once more, but holds no further ZIP."""
     kept = name.lower().removesuffix(".gz")
     wanted = kept.endswith(READ) or columns_of.language_of(PurePath(kept).suffix[1:])
-    return _unpacked(name, data) if wanted else []
+    return unpacked(name, data) if wanted else []
 
 
-def _table(name: str, data: bytes) -> Table:
+def table_of(name: str, data: bytes) -> Table:
     if records.is_tmx(name, data):
         return records.read_tmx(data)
     text = text_of(data)

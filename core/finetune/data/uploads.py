@@ -14,10 +14,12 @@ from PIL import Image
 from core.errors import SidelightError
 from core.finetune.data import layouts, listings
 from core.finetune.data.archives import LOCAL, UPLOAD, File, folder_files, shown, tar_files, zip_files
-from core.finetune.data.dataset import PictureData, Report, clean, cut, picture_digest, shuffled
-from core.finetune.data.enough import TRAINING, warnings_for
+from core.finetune.data.classes import check_classes, split
+from core.finetune.data.dataset import PictureData, clean, picture_digest
+from core.finetune.data.enough import warnings_for
 from core.finetune.data.formats import SIZE
 from core.finetune.data.near import near_pictures, warn_near
+from core.finetune.data.report import Report
 from core.finetune.pictures import Pictures
 from core.models.deep import was_brightened
 from core.models.images import fit_image, open_image
@@ -95,8 +97,11 @@ def _checked(
         raise SidelightError("data.nothing_readable", count=len(failed), name=failed[0])
     kept, duplicates, conflicts = _distinct([item for item in read.found if item.path in labels], labels)
     classes = tuple(sorted(set(labels.values())))
-    _check_classes({name: [item for item in kept if labels[item.path] == name] for name in classes})
-    parts = _split(kept, labels, classes, layout.parts, seed, share)
+    groups = {
+        name: [(item, layout.parts.get(item.path)) for item in kept if labels[item.path] == name] for name in classes
+    }
+    check_classes(groups, CLASSES)
+    parts = split(groups, seed, share)
     train, held_out = (_pictures(part, labels, classes) for part in parts)
     digest = picture_digest(train, held_out)
     train, held_out = (Pictures(p.images, p.labels, p.classes, digest) for p in (train, held_out))
@@ -225,47 +230,6 @@ def _distinct(
             kept.append(group[0])
             duplicates += [item.name for item in group[1:]]
     return kept, tuple(duplicates), tuple(conflicts)
-
-
-def _check_classes(by_class: Mapping[str, Sequence[_Found]]) -> None:
-    if len(by_class) < 2:
-        raise SidelightError("data.few_classes", found=len(by_class))
-    if len(by_class) > CLASSES:
-        raise SidelightError("data.many_classes", found=len(by_class), limit=CLASSES)
-    short = [f"{label} ({len(group)})" for label, group in by_class.items() if len(group) <= TRAINING]
-    if short:
-        more = " …" if len(short) > 5 else ""
-        raise SidelightError("data.too_few", names=", ".join(short[:5]) + more, least=TRAINING + 1)
-
-
-def _split(
-    kept: Sequence[_Found],
-    labels: Mapping[layouts.Path, str],
-    classes: Sequence[str],
-    own: Mapping[layouts.Path, layouts.Part],
-    seed: int,
-    share: float,
-) -> tuple[list[_Found], list[_Found]]:
-    """(training, validation): the person's own parts, or a share of each class. Raises SidelightError
-    `data.split_few` where a class lacks one of the person's parts."""
-    train: list[_Found] = []
-    held_out: list[_Found] = []
-    for number, label in enumerate(classes):
-        group = [item for item in kept if labels[item.path] == label]
-        if own:
-            first = [item for item in group if own[item.path] == "train"]
-            second = [item for item in group if own[item.path] == "held_out"]
-            if len(first) < TRAINING or not second:
-                raise SidelightError(
-                    "data.split_few", name=label, train=len(first), held_out=len(second), least=TRAINING
-                )
-        else:
-            order = shuffled(len(group), seed * CLASSES + number)
-            count = cut(len(group), share, TRAINING)
-            first, second = [group[i] for i in order[count:]], [group[i] for i in order[:count]]
-        train += first
-        held_out += second
-    return train, held_out
 
 
 def _pictures(items: Sequence[_Found], labels: Mapping[layouts.Path, str], classes: tuple[str, ...]) -> Pictures:

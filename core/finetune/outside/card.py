@@ -13,7 +13,11 @@ from core.models import catalogue
 from core.models.evidence import wilson
 from core.tasks import TASKS, Metric
 
-KINDS = {"vision": "image-classification", "translation": "translation"}  # what the hub calls them
+KINDS = {  # what the hub calls them
+    "vision": "image-classification",
+    "translation": "translation",
+    "classify": "text-classification",
+}
 SETTINGS = (
     "epochs",
     "batch",
@@ -131,7 +135,7 @@ def _limits(result: Result, base: catalogue.ModelCard | None) -> str:
             "## Limits",
             "",
             "It was judged on items like those that it learnt from; of anything else nothing was measured. A",
-            "classifier names one of its classes for every picture, whatever it shows.",
+            "classifier names one of its classes for every input, whatever it is.",
             "",
             f"Licence: that of its base ({base.licence if base else 'see its page'}) and of its data.",
         ]

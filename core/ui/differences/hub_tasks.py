@@ -12,7 +12,7 @@ from core.models.classification import Classification
 from core.models.detection import Detection
 from core.models.segmentation import Segmentation
 from core.models.translation import Translation
-from core.ui import choices, inputs, known, linked, work
+from core.ui import choices, inputs, linked, work
 from core.ui.copyable import copyable
 from core.ui.differences import hub_words
 from core.ui.differences.hub_words import typed
@@ -46,7 +46,7 @@ def show(lesson: Lesson) -> None:
 
 def _choose(task: str) -> str:
     """A model's name; none where nothing is offered, as the twins are two that are here."""
-    if not (offered := known.offered(task)):
+    if not (offered := inputs.offered(task)):
         return ""
     first = next(iter(offered))
     return inputs.choose_named(f"hub_{task}", offered, first, say("lesson_hub.model"), say("lesson_hub.model_help"))

@@ -11,7 +11,7 @@ from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models.text_subjects import classification_subject, filling_subject
 from core.store import store
-from core.ui import choices, inputs, known, work
+from core.ui import choices, inputs, work
 from core.ui.explain.sides import Pair, SentenceSide
 from core.ui.language import say, show_error
 from core.ui.plain import piece_text
@@ -130,7 +130,7 @@ def choose(pair: Pair) -> Pair:
     )
     if chosen not in SIDES or pair.sentence is None:
         return pair
-    titles = known.offered(chosen)
+    titles = inputs.offered(chosen)
     name = inputs.choose_named(
         f"hub_{chosen}", titles, next(iter(titles)), say("lesson_hub.model"), say("lesson_hub.model_help")
     )

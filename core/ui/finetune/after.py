@@ -55,7 +55,7 @@ def _carry(folder: Path, job: Job) -> None:
     """Whoever opens a result goes on with its model on the other pages, by their menu too, until another is chosen."""
     if st.session_state.get("carried") != folder.name:
         st.session_state.carried = folder.name
-        choices.write(f"{job.task}_model", folder.name)
+        choices.write(TASKS[job.task].choice, folder.name)
 
 
 def _errors(folder: Path, job: Job) -> tuple[Any, int] | None:
@@ -153,8 +153,9 @@ def _forgetting(job: Job, result: Result) -> str:
 
 def _take_away(folder: Path, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        for page in (*TASKS[job.task].pages, "explain"):
-            chosen = {f"{job.task}_model": folder.name}
+        task = TASKS[job.task]
+        for page in task.pages:
+            chosen = {task.choice: folder.name, **dict(task.beside)}
             label = say("after.open", page=say(f"page.{page}"))
             st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)
         if not visitor.handles(folder):

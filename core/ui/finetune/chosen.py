@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
-from core.finetune.data import PairData, PictureData
+from core.finetune import data as sets
 from core.finetune.data.dataset import is_uneven
 from core.finetune.job import Job
 from core.tasks import TASKS, Metric
@@ -21,14 +21,14 @@ from core.views.charts import QUIET
 
 PREVIEW = 6  # items that are shown
 
-Data = TypeVar("Data", bound=PictureData | PairData)
+Data = TypeVar("Data", bound=sets.Data)
 
 
 @dataclass(frozen=True)
 class Chosen:
     """title: what a person would call it. grouped: whether near duplicates were brought to one side of the split."""
 
-    data: PictureData | PairData
+    data: sets.Data
     title: str
     grouped: bool = False
 

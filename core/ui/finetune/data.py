@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SidelightError
-from core.finetune.data import PairData, PictureData, Report, grouping
+from core.finetune.data import Data, Report, grouping
 from core.ui.finetune.chosen import Chosen, checked
 from core.ui.finetune.side import Side
 from core.ui.language import language, say, show_error
@@ -47,7 +47,7 @@ def _grouped(chosen: Chosen) -> Chosen:
         return chosen
 
 
-def report(side: Side[Any, Any], data: PictureData | PairData) -> None:
+def report(side: Side[Any, Any], data: Data) -> None:
     """What was found: counts, a few items, and whatever was left out and why."""
     found = data.report
     with st.container(border=True):

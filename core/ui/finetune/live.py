@@ -243,7 +243,7 @@ def _gap(events: list[Event]) -> str:
     return " " + say("finetune.loss_gap", training=known, validation=new)
 
 
-def data_of(folder: str) -> dataset.PictureData | dataset.PairData:
+def data_of(folder: str) -> dataset.Data:
     """What a run learns from, kept. Raises SidelightError `data.saved_damaged`."""
     return store().get(("data", folder), lambda: dataset.load(Path(folder) / "data"), (Path(folder).name,))
 

@@ -20,18 +20,18 @@ from core.models.vision.heads import check_can_learn
 from core.ui import evidence, linked, photos, work
 from core.ui.explain.heads import say_sampled
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest, plot
-from core.ui.finetune.side import Frames, Side
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
+from core.ui.finetune.classes import ClassSide, taken, told
+from core.ui.finetune.side import Frames
 from core.ui.language import class_name, say
 from core.ui.plain import plain
 from core.views.film import Film, film_photo
-from core.views.finetune import confusion
 
 SIDE, LARGEST = 112, uploads.SIDE  # px: the usual one, of models that take it, and the largest that is offered
 MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
-class PictureSide(Side[PictureData, VisionModel]):
+class PictureSide(ClassSide[PictureData, VisionModel]):
     task, card, width, error_width = "vision", "image", 2, 132
 
     def bundled(self, targets: tuple[str, ...], seed: int) -> Chosen | None:
@@ -73,9 +73,6 @@ class PictureSide(Side[PictureData, VisionModel]):
             left.text(f"{class_name(name)}\n{train} + {held_out}")
             right.image(images, width=48, alt=[class_name(name)] * len(images))
 
-    def classes(self, data: PictureData) -> int:
-        return len(data.train.classes)
-
     def check(self, model: VisionModel) -> None:
         check_can_learn(model)
 
@@ -92,8 +89,7 @@ class PictureSide(Side[PictureData, VisionModel]):
             key="side",
             help=say("finetune.side_help"),
         )
-        even = place.toggle(say("finetune.even"), False, key="even", help=say("finetune.even_help"))
-        return replace(job, side=side, even=even)
+        return super().settings(replace(job, side=side), model, place)
 
     def varied(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         for name, images in zip(("as_it_is", "as_seen"), zip(*pairs, strict=True), strict=True):
@@ -124,43 +120,22 @@ class PictureSide(Side[PictureData, VisionModel]):
         st.image(image, width=96, alt=class_name(data.train.classes[label]))
         return Probe(photo=image)
 
-    def answers(self, folder: Path, job: Job, data: PictureData, history: list[dict[str, Any]]) -> None:
-        """Fixed samples, at the first evaluation and at the last, and the confusion of the classes."""
-        left, right = st.columns([3, 2])
-        samples, pictures = history[-1]["samples"], interim_pictures(data, job.seed)
-        with left:
-            row = st.container(horizontal=True)
-            for then, sample in zip(history[0]["samples"], samples, strict=True):
-                place, image = row.container(width=104), _picture(pictures.images[sample["input"]])
-                place.image(image.resize((96, 96)), width=96, alt=class_name(sample["reference"]))
-                place.caption(_answer(sample) if len(history) == 1 else f"{_answer(then)} → {_answer(sample)}")
-            if len(history) > 1:
-                st.caption(say("finetune.answers_pictures", first=history[0]["step"], last=history[-1]["step"]))
-        names = [class_name(name) for name in data.train.classes]
-        figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
-        plot(right, figure, f"confusion_{folder.name}")
-        judged, count = len(pictures), len(data.held_out)
-        if judged < count:
-            right.caption(say("finetune.confusion_some", count=f"{judged:,}", all=f"{count:,}"))
+    def samples(self, job: Job, data: PictureData, history: list[dict[str, Any]]) -> None:
+        pictures = interim_pictures(data, job.seed)
+        row = st.container(horizontal=True)
+        for then, sample in zip(history[0]["samples"], history[-1]["samples"], strict=True):
+            place, image = row.container(width=104), _picture(pictures.images[sample["input"]])
+            place.image(image.resize((96, 96)), width=96, alt=class_name(sample["reference"]))
+            place.caption(told(sample) if len(history) == 1 else f"{told(then)} → {told(sample)}")
 
     def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
         rows, columns = axis["grid"]
         return film_photo(Image.open(folder / "film" / "probe.png"), frames, (rows, columns), words)
 
-    def names(self, data: PictureData) -> dict[str, str]:
-        return {name: class_name(name) for name in data.train.classes}
-
     def error(self, data: PictureData, answer: Answer) -> None:
-        true, said = (plain(class_name(name)) for name in (answer.reference, answer.output))
         image = _picture(data.held_out.images[answer.item]).resize((96, 96))
         st.image(image, width=96, alt=class_name(answer.reference))
-        st.caption(say("errors.picture", true=true, said=said, share=f"{answer.fault:.0%}"))
-
-    def mend(self, data: PictureData, answer: Answer, now: str) -> str:
-        classes = data.train.classes
-        key = f"mend_{data.digest}_{answer.item}"
-        label = say("errors.mend_vision", item=answer.item + 1)
-        return st.selectbox(label, classes, classes.index(now), format_func=class_name, key=key, width=280)
+        st.caption(taken(answer))
 
     def change(self, folder: Path, job: Job, held_out: tuple[PictureData, int] | None) -> None:
         fit: Fit
@@ -195,11 +170,6 @@ class PictureSide(Side[PictureData, VisionModel]):
 def _picture(pixels: Tensor) -> Image.Image:
     """pixels: (3, height, width)."""
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
-
-
-def _answer(sample: dict[str, Any]) -> str:
-    mark = "✓" if sample["output"] == sample["reference"] else "✗"
-    return f"{mark} {plain(class_name(sample['output']))} {sample['probability']:.0%}"
 
 
 def _zip(seed: int) -> Chosen | None:

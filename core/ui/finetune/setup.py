@@ -15,9 +15,7 @@ from core.finetune.methods import METHODS, Count
 from core.finetune.sides import side as learning_of
 from core.models.catalogue import TaskName, runs_folder
 from core.models.loading import precisions
-from core.models.translation import Translator
-from core.models.vision import VisionModel
-from core.tasks import TASKS
+from core.tasks import TASKS, Model
 from core.ui import background, visitor
 from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, duration
 from core.ui.finetune.side import Side
@@ -30,7 +28,7 @@ Precision = Literal["no", "bf16", "fp16"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
 
-def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, chosen: Chosen, seed: int) -> Job:
+def choose(side: Side[Any, Any], base: str, model: Model, chosen: Chosen, seed: int) -> Job:
     """Draw the controls."""
     side.warn(model, chosen.data)
     task = side.task
@@ -59,7 +57,7 @@ def choose(side: Side[Any, Any], base: str, model: VisionModel | Translator, cho
         return _more(side, job, model, chosen)
 
 
-def _method(side: Side[Any, Any], base: str, model: VisionModel | Translator, chosen: Chosen) -> str:
+def _method(side: Side[Any, Any], base: str, model: Model, chosen: Chosen) -> str:
     task = side.task
     found = counts(base, side, model, chosen)
     method = st.segmented_control(
@@ -96,7 +94,7 @@ def method_name(method: str, task: TaskName) -> str:
     return say(f"finetune.method_{method}_{task}" if method in ("head", "prompt") else f"finetune.method_{method}")
 
 
-def counts(base: str, side: Side[Any, Any], model: VisionModel | Translator, chosen: Chosen) -> dict[str, Count]:
+def counts(base: str, side: Side[Any, Any], model: Model, chosen: Chosen) -> dict[str, Count]:
     """What each method trains, without those that do not fit the model."""
     classes = side.classes(chosen.data)
 
@@ -106,7 +104,7 @@ def counts(base: str, side: Side[Any, Any], model: VisionModel | Translator, cho
     return background.awaited(("counts", base, side.task, classes), say("finetune.measuring"), count, (base,))
 
 
-def _more(side: Side[Any, Any], job: Job, model: VisionModel | Translator, chosen: Chosen) -> Job:
+def _more(side: Side[Any, Any], job: Job, model: Model, chosen: Chosen) -> Job:
     columns = st.columns(3)
     schedule = columns[0].selectbox(
         say("finetune.schedule"), SCHEDULES, format_func=lambda key: say(f"finetune.schedule_{key}"), key="schedule"
@@ -145,7 +143,7 @@ def _varied(side: Side[Any, Any], job: Job, chosen: Chosen) -> None:
             st.rerun()
 
 
-def estimated(job: Job, model: VisionModel | Translator, chosen: Chosen) -> estimate.Seconds:
+def estimated(job: Job, model: Model, chosen: Chosen) -> estimate.Seconds:
     """What the job will take, from steps measured here."""
     asked = job.base, job.task, job.method, job.side, job.precision, job.rank, chosen.data.digest
 

@@ -1,4 +1,4 @@
-"""What the Fine-tune page asks of either modality; `pictures` and `sentences` answer, `sides` knows both."""
+"""What the Fine-tune page asks of each task; `pictures`, `texts` and `sentences` answer, `sides` knows them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -8,8 +8,7 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import sweep
 from core.finetune.job import Job
-from core.models.translation import Translator
-from core.models.vision import VisionModel
+from core.tasks import Model
 from core.ui.finetune import setup
 from core.ui.finetune.chosen import Chosen, Probe, duration
 from core.ui.finetune.side import Side
@@ -18,7 +17,7 @@ from core.ui.language import say, show_error
 TIMES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # what a method's own rate is multiplied by
 
 
-def offer(side: Side[Any, Any], job: Job, model: VisionModel | Translator, chosen: Chosen, probe: Probe) -> str | None:
+def offer(side: Side[Any, Any], job: Job, model: Model, chosen: Chosen, probe: Probe) -> str | None:
     """Draw the choice where it is asked for; the name of the sweep that was started, or None."""
     if not st.toggle(say("sweep.toggle"), key="sweep_on", help=say("sweep.help", most=sweep.MOST)):
         return None
@@ -48,7 +47,7 @@ def offer(side: Side[Any, Any], job: Job, model: VisionModel | Translator, chose
         return setup.start_sweep(jobs, chosen, probe)
 
 
-def _estimated(jobs: Sequence[Job], model: VisionModel | Translator, chosen: Chosen) -> float:
+def _estimated(jobs: Sequence[Job], model: Model, chosen: Chosen) -> float:
     """Seconds: runs of one method and length take as long, whatever their rate and seed."""
     of_a_kind = {(job.method, job.epochs): job for job in jobs}
     each = {kind: setup.estimated(job, model, chosen) for kind, job in of_a_kind.items()}
