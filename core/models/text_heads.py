@@ -104,7 +104,7 @@ def _around(trunk: Any, classes: int) -> PreTrainedModel:
         if wanted.get(name) is None and child is not None:
             setattr(trunk, name, None)
     for name in head_parts(found):
-        child = found.get_submodule(name).to_empty(device=trunk.device)
+        child = found.get_submodule(name).to_empty(device=trunk.device).to(trunk.dtype)
         for one in child.modules():
             if isinstance(one, nn.Linear):
                 _hand_on(one)

@@ -99,7 +99,7 @@ def _subject(
 def _reader(module: Any, inputs: dict[str, Tensor]) -> Tensor:
     """The positions that the head reads, evenly, (N,): those whose last state moves the logits; the first where a
     model does not hand out its states."""
-    with torch.enable_grad():
+    with torch.enable_grad(), Embedded(inputs["input_ids"].shape):  # weights may be frozen
         output = module(**inputs, output_hidden_states=True)
         states = getattr(output, "hidden_states", None)
         slope = states and torch.autograd.grad(output.logits.square().sum(), states[-1], allow_unused=True)[0]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, BertModel
 
-from core.attention.faithfulness import beats, control, curves, order, per_unit
+from core.attention.faithfulness import beats, control, curves, order
 from core.attention.methods import METHODS as EXPLAINING
 from core.attention.methods import explain, refusal
 from core.errors import SidelightError
@@ -118,7 +118,8 @@ def test_texts_are_saved_and_mended(tmp_path: Path) -> None:
     found = read("a.csv", CSV.replace("number", "nümber 数"))
     dataset.save(found, tmp_path)
     again = dataset.load(tmp_path)
-    assert again.digest == found.digest and again.train.texts == found.train.texts and again.report == found.report
+    assert again.digest == found.digest and again.train.texts == found.train.texts
+    assert again.report.counts == found.report.counts and again.report.choices == found.report.choices
     mended = again.mended({0: "good", 1: "good"})
     assert mended.held_out.labels.tolist() == [1, 1] and mended.report.counts["bad"] == (5, 0)
     assert mended.digest != again.digest
@@ -207,7 +208,7 @@ def test_a_class_of_the_result_is_explained_and_judged(finished) -> None:
             continue
         seen = explain(asked, name)
         assert seen.shape == (len(found.axis),) and bool(seen.isfinite().all())
-        gap = float(curves(asked, [order(per_unit(seen, asked.units), asked.units)], asked.fills[0]).gap[0])
+        gap = float(curves(asked, [order(seen, asked.units)], asked.fills[0]).gap[0])
         assert 0 <= beats(gap, rest) <= 1, name
 
 
@@ -242,9 +243,9 @@ def test_the_bundled_model_learns_languages_from_a_few_texts(tmp_path: Path, mon
     """A head on frozen features: it has read English alone, and its letters tell."""
     monkeypatch.setenv("SIDELIGHT_RUNS", str(tmp_path))
     found = data.bundled_texts("language", 20)
-    folder = run_of(tmp_path, default_job("classify", "head", epochs=5), found)
+    folder = run_of(tmp_path, default_job("classify", "head"), found)
     list(train.train(folder))
-    assert results.read(folder).metrics["accuracy"] > 0.85
+    assert results.read(folder).metrics["accuracy"] > 0.7, "0.875 was measured; 0.25 is chance"
     assert catalogue.card(folder.name).base == "language-reads"
     assert set(load_classifier(folder.name).classes) == {"en", "de", "fr", "cs"}
 
@@ -255,6 +256,6 @@ def test_what_was_forgotten_is_told_by_the_base_s_own_head() -> None:
     with torch.no_grad():
         for layer in base.encoder.layer:
             layer.output.dense.weight.zero_()
-    assert before > 0.2 > pieces_filled("language-reads", base, 8)
+    assert before > 2 * pieces_filled("language-reads", base, 8)
     assert pieces_filled("language-sentences", base, 1) is None, "it was made for classes"
     assert text_learning.CAPTIONS > 8

@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from core.finetune.answers import Answer
-from core.finetune.class_learning import interim_order
 from core.finetune.job import Job
 from core.finetune.learning import Data, Model
 from core.ui.finetune.chosen import plot
@@ -29,14 +28,14 @@ class ClassSide(Side[Data, Model]):
         return replace(job, even=place.toggle(say("finetune.even"), False, key="even", help=say("finetune.even_help")))
 
     @abstractmethod
-    def samples(self, job: Job, data: Any, history: list[dict[str, Any]]) -> None:
-        """Draw fixed items with what was answered at the first evaluation and at the last."""
+    def samples(self, job: Job, data: Any, history: list[dict[str, Any]]) -> int:
+        """Draw fixed items with what was answered at the first evaluation and at the last; how many are judged."""
 
     def answers(self, folder: Path, job: Job, data: Any, history: list[dict[str, Any]]) -> None:
         """Fixed samples, at the first evaluation and at the last, and the confusion of the classes."""
         left, right = st.columns([3, 2])
         with left:
-            self.samples(job, data, history)
+            judged = self.samples(job, data, history)
             if len(history) > 1:
                 first, last = history[0]["step"], history[-1]["step"]
                 st.caption(say(f"finetune.answers_{self.task}", first=first, last=last))
@@ -44,7 +43,6 @@ class ClassSide(Side[Data, Model]):
         figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
         plot(right, figure, f"confusion_{folder.name}")
         count = len(data.held_out)
-        judged = len(interim_order(count, job.task, job.seed))
         if judged < count:
             right.caption(say("finetune.confusion_some", count=f"{judged:,}", all=f"{count:,}"))
 

@@ -120,13 +120,14 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         st.image(image, width=96, alt=class_name(data.train.classes[label]))
         return Probe(photo=image)
 
-    def samples(self, job: Job, data: PictureData, history: list[dict[str, Any]]) -> None:
+    def samples(self, job: Job, data: PictureData, history: list[dict[str, Any]]) -> int:
         pictures = interim_pictures(data, job.seed)
         row = st.container(horizontal=True)
         for then, sample in zip(history[0]["samples"], history[-1]["samples"], strict=True):
             place, image = row.container(width=104), _picture(pictures.images[sample["input"]])
             place.image(image.resize((96, 96)), width=96, alt=class_name(sample["reference"]))
             place.caption(told(sample) if len(history) == 1 else f"{told(then)} → {told(sample)}")
+        return len(pictures)
 
     def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
         rows, columns = axis["grid"]

@@ -93,12 +93,13 @@ class TextSide(ClassSide[TextData, Classifier]):
         key = f"probe_{data.digest}"
         return Probe(sentence=st.text_input(say("finetune.probe_sentence"), first, key=key, max_chars=200) or first)
 
-    def samples(self, job: Job, data: TextData, history: list[dict[str, Any]]) -> None:
+    def samples(self, job: Job, data: TextData, history: list[dict[str, Any]]) -> int:
         texts = interim_part(data, job.task, job.seed).texts
         heads = [say(f"finetune.{name}") for name in ("text", "then", "now", "label")]
         both = zip(history[0]["samples"], history[-1]["samples"], strict=True)
         cells = ((texts[now["input"]], told(then), told(now), class_name(now["reference"])) for then, now in both)
         st.dataframe([dict(zip(heads, row, strict=True)) for row in cells], hide_index=True)
+        return len(texts)
 
     def film(self, folder: Path, axis: dict[str, Any], frames: Frames, words: dict[str, str]) -> Film:
         source, target = ([piece_text(piece) for piece in axis[name]] for name in ("source", "target"))
