@@ -63,7 +63,8 @@ class Labelled:
     def divided(self, train: Sequence[int], held_out: Sequence[int]) -> Self:
         """The same items in other parts, by their numbers, training items first."""
         every = self.train.joined(self.held_out)
-        found = self.of(*(every.part(torch.tensor(numbers)) for numbers in (train, held_out)), self.report)
+        first, second = (every.part(torch.tensor(list(numbers))) for numbers in (train, held_out))
+        found = self.of(first, second, self.report)
         before, now = warnings_for(self.report.counts), warnings_for(found.report.counts)
         return replace(found, report=self.report.divided(found.report.counts, before, now))  # type: ignore[type-var]
 
