@@ -410,6 +410,22 @@ def test_a_second_click_and_escape_release_a_word(page) -> None:
     assert in_view(page, query) is None
 
 
+def test_a_word_that_another_sentence_lacks_is_no_longer_locked_in_the_link(page) -> None:
+    page.get_by_role("button", name="dog", exact=True).click()
+    in_view(page, "view.cards[0].lock('6')")
+    in_view(
+        page,
+        """(() => {
+          const header = structuredClone(view.header), tell = (text) => { window.told = text; };
+          for (const axis of header.cards[1].axes) axis.pieces[0] = "other";
+          view.destroy();
+          view.root.view = new view.constructor(view.root, { header, buffer: view.buffer }, view.text, tell, view);
+        })()""",
+    )
+    page.wait_for_function("window.told !== undefined")
+    assert page.evaluate("window.told") == "image_6"
+
+
 def test_touch_locks(chromium, cards: list, tmp_path) -> None:
     path = tmp_path / "view.html"
     path.write_text(standalone(pack(cards, WORDS), "a test"), "utf-8")

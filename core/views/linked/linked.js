@@ -39,6 +39,7 @@ class LinkedView {
     else this.kept = pin && writePin(pin); // for a page that can show it
     this.watch();
     this.draw();
+    if (before) this.settle(); // another sentence has no such word, so what was locked is gone from the link, too
   }
 
   get functions() {
