@@ -39,7 +39,7 @@ class Caption:
 
     traces: "encoder", "decoder" and "cross". Row t of the last two writes y_t and has just read y_(t-1). score: mean
     log-probability (natural) of a piece. ids: of the decoder's input and the last output. context: what the rows of
-    "cross" read besides, where one attention reads it all: the prompt, then other pictures of the photo.
+    "cross" read besides, where one attention reads it all: the prompt, other pictures of the photo, marks.
     """
 
     text: str

@@ -35,13 +35,14 @@ SAME = 0.05  # natural log-probability: how far what is read again may be off wh
 @dataclass(frozen=True)
 class Seen:
     """A picture and a prompt as the model takes them. inputs: of the model. ids: (N,). image: (tokens,), the positions
-    of the image tokens; grids: where they lie. prompt: the other positions, and its axis. pixels: what of the photo the
-    first grid covers."""
+    of the image tokens; grids: where they lie. between: positions of marks among them, such as those of tiles. prompt:
+    the other positions, and its axis. pixels: what of the photo the first grid covers."""
 
     inputs: Mapping[str, Tensor]
     ids: Tensor
     image: Tensor
     grids: tuple[Placed, ...]
+    between: Tensor
     prompt: Tensor
     prompt_axis: TokenAxis
     pixels: Image.Image
@@ -88,13 +89,15 @@ class VisionLanguage:
             raise SidelightError("vision_language.not_placed", name=self.name, tokens=count) from error
         if not grids or not self._is_placed(grids, prompt):
             raise SidelightError("vision_language.not_placed", name=self.name, tokens=count)
-        kept = (~is_image).nonzero()[:, 0]
-        axis = text_axis(*tokenizing.read_ids(self.tokenizer, ids[kept].tolist()))
+        tokens, at = is_image.nonzero()[:, 0], torch.arange(len(ids), device=ids.device)
+        inside = (at > tokens[0]) & (at < tokens[-1])
+        asked = at[~is_image & ~inside]
+        axis = text_axis(*tokenizing.read_ids(self.tokenizer, ids[asked].tolist()))
         edges = [round(edge) for edge in grids[0].axis.image_box]
         shown = image.crop(
             (max(0, edges[0]), max(0, edges[1]), min(image.width, edges[2]), min(image.height, edges[3]))
         )
-        return Seen(inputs, ids, is_image.nonzero()[:, 0], grids, kept, axis, shown)
+        return Seen(inputs, ids, tokens, grids, at[~is_image & inside], asked, axis, shown)
 
     def _is_placed(self, grids: Sequence[Placed], prompt: str) -> bool:
         """Whether the features are in the order that is assumed: a white square on black changes that of its own cell
@@ -226,7 +229,8 @@ class VisionLanguage:
     def _traces(
         self, calls: list[AttentionCall], seen: Seen, asks: Tensor, target: TokenAxis, count: int
     ) -> list[AttentionTrace]:
-        """What was written, the prompt, then the grids. Raises SidelightError `vision_language.not_captured`."""
+        """What was written, the prompt, the grids, and marks between image tokens where there are some. Raises
+        SidelightError `vision_language.not_captured`."""
         layers = self.module.config.get_text_config().num_hidden_layers
         found = [call for call in calls if (len(call.query), *call.query.shape[2:3]) == (1, count)][-layers:]
         if len(found) != layers or any(call.key.shape[2] != count for call in found):
@@ -234,6 +238,9 @@ class VisionLanguage:
         written = torch.arange(len(seen.ids), count)
         parts = [written, seen.prompt.cpu(), *(seen.image.cpu()[grid.order] for grid in seen.grids)]
         axes: list[Axis] = [target, seen.prompt_axis, *(grid.axis for grid in seen.grids)]
+        if len(seen.between):
+            parts.append(seen.between.cpu())
+            axes.append(text_axis(*tokenizing.read_ids(self.tokenizer, seen.ids[seen.between].tolist())))
         kinds: list[Kind] = ["decoder", *["cross"] * (len(parts) - 1)]  # type: ignore[list-item]
         return part_traces(kinds, found, asks, target, parts, axes)
 

@@ -73,6 +73,7 @@ def test_parts_are_the_models_own_attention_and_add_up_to_it(kind: str) -> None:
         seen.image[seen.grids[0].order],
         seen.prompt,
         *(seen.image[grid.order] for grid in seen.grids[1:]),
+        *([seen.between] if len(seen.between) else []),
     ]
     for layer, maps in enumerate(found.attentions):
         for trace, keys in zip(every(caption), [written, photo, prompt, *rest], strict=True):
@@ -93,7 +94,8 @@ def test_grids_lie_where_the_processor_put_them(kind: str) -> None:
     for axis, (_, box) in zip(found, GRIDS[kind], strict=True):
         assert axis.image_box == pytest.approx(box, abs=1.5) and axis.image_size == PHOTO.size
     assert sorted(torch.cat([grid.order for grid in seen.grids]).tolist()) == list(range(len(seen.image)))
-    assert len(seen.image) + len(seen.prompt) == len(seen.ids) and "dog" in "".join(seen.prompt_axis.pieces)
+    assert sorted(torch.cat([seen.image, seen.prompt, seen.between]).tolist()) == list(range(len(seen.ids)))
+    assert (len(seen.between) > 0) == (len(found) > 1) and "dog" in "".join(seen.prompt_axis.pieces)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 from core.models.captioning import Caption, Captioner
 from core.models.vision_language import LONGEST_PROMPT, VisionLanguage
@@ -112,12 +113,12 @@ def _prompted(chosen: Picture, told: run.Told, caption: Caption) -> Card:
     """Of a model whose one attention reads the photo, the prompt and what it writes."""
     st.caption(say("bridge.prompted_note"))
     prompt, *others = caption.context
-    grids = [caption.traces["cross"], *others]
-    shown = _grid(grids) if others else grids[0]
+    pictures = [caption.traces["cross"], *(one for one in others if isinstance(one.key_axis, PatchAxis))]
+    shown = _grid(pictures) if len(pictures) > 1 else pictures[0]
     title = say("bridge.prompted", model=plain(work.captioner(told.name).name), title=chosen.title)
     return linked.parts(
         (shown, prompt, caption.traces["decoder"]),
-        [one for one in grids if one is not shown],
+        [one for one in (pictures[0], *others) if one is not shown],
         linked.photo_title(title, shown.key_axis),  # type: ignore[arg-type]
         chosen.image,
         named=chosen.boxes,
