@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.attention.axes import PatchAxis
 from core.attention.trace import AttentionTrace
 from core.models.captioning import Caption, Captioner
 from core.models.vision_language import LONGEST_PROMPT, VisionLanguage
@@ -113,7 +112,7 @@ def _prompted(chosen: Picture, told: run.Told, caption: Caption) -> Card:
     """Of a model whose one attention reads the photo, the prompt and what it writes."""
     st.caption(say("bridge.prompted_note"))
     prompt, *others = caption.context
-    pictures = [caption.traces["cross"], *(one for one in others if isinstance(one.key_axis, PatchAxis))]
+    pictures = [caption.traces["cross"], *(one for one in others if one.key_axis.input_place)]
     shown = _grid(pictures) if len(pictures) > 1 else pictures[0]
     title = say("bridge.prompted", model=plain(work.captioner(told.name).name), title=chosen.title)
     return linked.parts(
