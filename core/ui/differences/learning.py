@@ -18,6 +18,7 @@ from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
+from core.ui.numbers import minus
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
 from core.wording import ASSETS
@@ -174,7 +175,8 @@ def _several(lesson: Lesson, data: Data) -> None:
         return
     found = _kept(lesson, "several", make)
     rows = [
-        [say(f"sharing.taught_{name}"), f"{one.accuracy:.1%}", f"{one.explained:.2f}"] for name, one in found.items()
+        [say(f"sharing.taught_{name}"), f"{one.accuracy:.1%}", minus(f"{one.explained:.2f}")]
+        for name, one in found.items()
     ]
     table([say("sharing.taught"), say("sharing.classes"), say("sharing.colours")], rows)
     note(say("sharing.several_note"))
