@@ -7,13 +7,13 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from core.finetune import data, train
+from core.finetune import data, estimate, train
 from core.finetune.data.dataset import pair_digest
 from core.finetune.job import Job, ask, default_job, new_run, set_status
 from core.finetune.log import read_log
-from core.finetune.methods import METHODS
 from core.tasks import TASKS
 
 EACH, PAIRS, EPOCHS, BATCH = 10, 20, 2, 8  # pictures a class; sentence pairs
@@ -26,7 +26,7 @@ def main() -> None:
     train.EVALUATIONS = 3  # checkpoints between which a kill can fall
     print("| | broken off at step, of | steps after it that differ |\n|---|---|---|")
     for task in TASKS:
-        for method in METHODS:
+        for method in estimate.counts(TASKS[task].load(TASKS[task].base).module, task, 2, Job.rank):
             job = default_job(task, method, epochs=EPOCHS, batch=BATCH)
             whole, draw, moments, differ = _losses(job, 0, False), random.Random(f"{task} {method}"), [], 0
             for turn in range(times):
@@ -41,8 +41,7 @@ def _losses(job: Job, at: int, pause: bool) -> list[float]:
     with tempfile.TemporaryDirectory() as root:
         os.environ["SIDELIGHT_RUNS"] = root
         folder = new_run(Path(root), job)
-        found = data.bundled_pictures(("dog", "ship"), EACH) if job.task == "vision" else _pairs()
-        data.save(found, folder / "data")
+        data.save(DATA[job.task](), folder / "data")
         set_status(folder, "running", queued=time.time())
         _go_on(folder, at, pause)
         if at:
@@ -63,6 +62,13 @@ def _pairs() -> data.PairData:
     found = data.bundled_pairs("recipes", "de", PAIRS)
     held_out = found.held_out[:8]
     return data.PairData(found.train, held_out, found.report, pair_digest(found.train, held_out))
+
+
+DATA: dict[str, Callable[[], data.Data]] = {
+    "vision": lambda: data.bundled_pictures(("dog", "ship"), EACH),
+    "translation": _pairs,
+    "classify": lambda: data.bundled_texts("question", EACH),
+}
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_only_the_adapters_reach_inside_a_vision_model(path: Path) -> None:
     assert not touched & PARTS_OF_A_VISION_MODEL
 
 
-MODALITIES = {"vision", "translation", "photo", "sentence", "picture", "image", "text"}
+MODALITIES = {"vision", "translation", "classify", "photo", "sentence", "picture", "image", "text"}
 SIDES = {
     "PatchAxis",
     "TokenAxis",
@@ -126,6 +126,9 @@ SIDES = {
     "SentenceSide",
     "PictureData",
     "PairData",
+    "TextData",
+    "Texts",
+    "Classifier",
 }
 RENDERERS = {"core/views/linked/cards.py"}  # which way an axis is drawn is chosen there
 
@@ -137,7 +140,7 @@ def constants(node: ast.AST) -> set[object]:
 
 
 def branches_on_modality(path: Path) -> list[str]:
-    """Where a file asks which of the two modalities it has: a comparison with its name, or with a type of one side."""
+    """Where a file asks which task or modality it has: a comparison with its name, or with a type of one side."""
     found = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         asked: set[object] = set()
