@@ -194,6 +194,10 @@ def test_a_box_without_a_position_is_drawn_and_never_asked(chromium, tmp_path) -
     with opened(chromium, tmp_path / "box.html", [card]) as page:
         assert page.locator(".tokens .chip").count() == 0
         assert in_view(page, "view.cards[0].boxes") == [{"at": None, "box": list(BOX)}]
+        page.locator(".saving summary").click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=wording.text("view.figure_svg")).click()
+        assert saved.value.path().read_text("utf-8").count('stroke="#fff"') == 1, "in the figure too"
 
 
 def test_what_cannot_be_a_card_is_refused() -> None:

@@ -119,6 +119,10 @@ function photoOf(axis, origin) {
     const how = { fill: "none", stroke: colour, "stroke-width": thick, "stroke-linejoin": "round" };
     return shape("path", { d, ...how, ...(dash?.length && { "stroke-dasharray": dash }) });
   });
+  const boxes = axis.found.map(({ place: [left, up, wide, high], thick, colour }) => {
+    const how = { fill: "none", stroke: colour, "stroke-width": thick };
+    return shape("rect", { x: left, y: up, width: wide, height: high, ...how });
+  });
   const labels = tags.map(({ text, x: at, y: up }) => {
     const long = 8 * text.length + 12,
       [a, b] = [Math.max(2, Math.min(at, width - long - 2)), Math.max(2, Math.min(up, height - 24))];
@@ -127,7 +131,8 @@ function photoOf(axis, origin) {
       shape("text", { x: a + long / 2, y: b + 14.5, ...TAG }, text)
     );
   });
-  return `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)})">${image}${lines.join("")}${labels.join("")}</g>`;
+  const all = [image, ...boxes, ...lines, ...labels].join("");
+  return `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)})">${all}</g>`;
 }
 const TAG = { "text-anchor": "middle", "font-size": 13, "font-weight": 600, fill: "#ffe9c4" };
 

@@ -245,15 +245,21 @@ export class Grid extends Axis {
     return changesOf(place, weights, times, [patch, this.patchOf(before < 0 ? null : before)], this.view.words);
   }
 
-  // What was found in the photo; thicker what is asked.
-  drawBoxes(g) {
+  // What was found in the photo, in screen pixels; thicker what is asked.
+  get found() {
     const [x0, y0] = this.extent,
       s = this.width / (this.extent[2] - x0);
-    for (const { at, box } of this.card.boxes) {
-      const on = at !== null && this.card.query === at;
-      g.lineWidth = on ? 4 : 1.5;
-      g.strokeStyle = on ? ASK : "#fff";
-      g.strokeRect((box[0] - x0) * s, (box[1] - y0) * s, (box[2] - box[0]) * s, (box[3] - box[1]) * s);
+    return this.card.boxes.map(({ at, box }) => {
+      const on = at !== null && this.card.query === at,
+        place = [(box[0] - x0) * s, (box[1] - y0) * s, (box[2] - box[0]) * s, (box[3] - box[1]) * s];
+      return { place, thick: on ? 4 : 1.5, colour: on ? ASK : "#fff" };
+    });
+  }
+  drawBoxes(g) {
+    for (const { place, thick, colour } of this.found) {
+      g.lineWidth = thick;
+      g.strokeStyle = colour;
+      g.strokeRect(...place);
     }
   }
 
