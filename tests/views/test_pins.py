@@ -70,6 +70,12 @@ def test_the_difference_is_the_librarys_and_a_link_brings_it_back(chromium, card
         assert found and float(found[1]) == pytest.approx(50 * float((both[1] - both[0]).abs().sum()), abs=1)
         assert [one.inner_text() for one in page.locator(".letter").all()] == ["A", "B", "B − A"] * 2
         said = page.locator(".say").all_inner_texts()
+        page.add_init_script("if (parent !== window) window.print = () => {}")
+        page.locator(".saving summary").first.click()
+        page.locator(".saving").first.get_by_role("button", name=WORDS["figure_pdf"]).click()
+        page.wait_for_selector("iframe", state="attached")
+        assert page.locator("iframe").evaluate("frame => frame.srcdoc.match(/<svg /g).length") == 6, "A, B, B − A"
+        page.locator("iframe").evaluate("frame => frame.remove()")
         page.wait_for_function("document.querySelector('.sidelight').view.told.includes('pin_held!depth_0!image_6')")
         text = in_view(page, "view.text")
         # A stays while B asks something else; the patch under the pointer is told by both.

@@ -14,6 +14,12 @@ const KINDS = {
 };
 const how = { wide: 0, ground: "shown" }; // for all cards of the page
 
+// All cards that are seen; while something is pinned A, B and what differs, where that can be drawn.
+function shownOf({ cards, pin }) {
+  const all = pin ? pin.panes.flatMap(({ a, b, difference }) => [a, b, difference]) : cards;
+  return all.filter(({ root }) => !root.hidden && !root.classList.contains("none"));
+}
+
 export class Saving {
   constructor(card, place) {
     const { words } = card.view;
@@ -36,7 +42,7 @@ export class Saving {
     item("pdf", async () =>
       print(
         await pages(
-          card.view.cards.map((one) => figureOf(one, how)),
+          shownOf(card.view).map((one) => figureOf(one, how)),
           how.wide || null,
         ),
       ),
