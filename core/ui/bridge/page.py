@@ -81,6 +81,8 @@ def show(chosen: Picture, told: run.Told) -> None:
     _open(chosen, told, caption)
     card = _prompted(chosen, told, caption) if caption.context else _told(chosen, caption)
     linked.show([card], f"bridge_{st.session_state.get('moves', 0)}")
+    if caption.context:
+        st.caption(say("bridge.prompted_note"))
     if not told.claim:
         copyable(caption.text, "caption_text")
     section = inputs.choose_section(
@@ -110,7 +112,6 @@ def _told(chosen: Picture, caption: Caption) -> Card | None:
 
 def _prompted(chosen: Picture, told: run.Told, caption: Caption) -> Card:
     """Of a model whose one attention reads the photo, the prompt and what it writes."""
-    st.caption(say("bridge.prompted_note"))
     prompt, *others = caption.context
     pictures = [caption.traces["cross"], *(one for one in others if one.key_axis.input_place)]
     shown = _grid(pictures) if len(pictures) > 1 else pictures[0]
@@ -134,6 +135,7 @@ def _grid(grids: list[AttentionTrace]) -> AttentionTrace:
         offered,
         format_func=lambda n: say("bridge.grid_whole" if n else "bridge.grid_fine", **names[n]),
         required=True,
+        label_visibility="collapsed",
         **choices.widget("grid", "bridge_grid", offered, 0, choices.from_one),
     )
     return grids[number]
