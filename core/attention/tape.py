@@ -264,7 +264,7 @@ def _fold(tensor: Tensor) -> Tensor:
     """(..., H, N, d) -> (B, H, N, d); a tensor without heads gets one."""
     if tensor.dim() < 4:
         tensor = tensor.unsqueeze(-3)  # (..., 1, N, d)
-    return tensor.reshape(-1, *tensor.shape[-3:])  # (B, H, N, d)
+    return tensor if tensor.dim() == 4 else tensor.reshape(-1, *tensor.shape[-3:])  # (B, H, N, d)
 
 
 def _fold_mask(mask: Tensor, query: Tensor) -> Tensor:
@@ -292,9 +292,8 @@ def _alone(tensor: Tensor) -> Tensor:
 
 
 def _deviation(call: AttentionCall, output: Tensor) -> float:
-    """Recompute the output of a few queries of the first item and compare; cheap beside the call itself."""
+    """Recompute a few queries of the first item and compare, in few operations: a small model feels each."""
+    probes = slice(None, None, max(1, call.query.shape[2] // PROBES))
     with torch.no_grad():
-        probes = slice(None, None, max(1, call.query.shape[2] // PROBES))
-        own = _fold(output.detach())[:1, :, probes].float()
-        again = call.output(probes, call.recorded_value, item=0)
-        return float((own - again).abs().max()) / max(float(own.abs().max()), 1e-6)
+        own, again = _fold(output)[:1, :, probes].float(), call.output(probes, call.recorded_value, item=0)
+        return float(torch.dist(own, again, torch.inf)) / max(float(torch.linalg.vector_norm(own, torch.inf)), 1e-6)

@@ -5,6 +5,7 @@ transformers is no remedy: good captions repeat 3- and 4-grams, and only its siz
 forbidden only where it would complete a run of pieces that stands too often in a row.
 """
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 TIMES = 2  # in a row, which every output may have ("very very good")
+LEAST = -1e4  # of a log-probability whose share of an entropy is nothing
 OnStep = Callable[[int, int], None]  # (steps done, limit)
 
 
@@ -32,14 +34,12 @@ def steps(
 ) -> tuple[Step, ...]:
     """log_probabilities: (n, vocabulary), natural. chosen: ids (n,), read as `pieces`. names: how ids (k,) are read."""
     probabilities = log_probabilities.exp()
-    entropy = torch.special.entr(probabilities).sum(-1) / torch.log(torch.tensor(2.0))
+    bits = -log_probabilities.clamp(min=LEAST) / math.log(2)  # a piece that is never chosen has none
     top = probabilities.topk(min(top_k, probabilities.shape[-1]), -1)
-    own = probabilities.gather(1, chosen[:, None])[:, 0]
-    found = []
-    for n, piece in enumerate(pieces):
-        pairs = zip(names(top.indices[n]), top.values[n].tolist(), strict=True)
-        found.append(Step(piece, float(own[n]), float(entropy[n]), tuple(pairs)))
-    return tuple(found)
+    own, entropy = probabilities.gather(1, chosen[:, None])[:, 0], (probabilities * bits).sum(-1)
+    named = iter(names(top.indices.flatten()))
+    rows = zip(pieces, own.tolist(), entropy.tolist(), top.values.tolist(), strict=True)
+    return tuple(Step(piece, p, h, tuple((next(named), value) for value in values)) for piece, p, h, values in rows)
 
 
 class Progress(StoppingCriteria):

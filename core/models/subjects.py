@@ -18,6 +18,7 @@ from core.errors import SidelightError
 from core.models.images import Fit
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
+from core.models.vision.timm_adapter import TimmVision
 
 BLUR = 0.05  # standard deviation of the blur that takes a patch away, as a share of the picture's side
 
@@ -33,12 +34,20 @@ def vision_subject(
     if not result.traces:
         raise SidelightError("explain.not_captured", name=model.name)
     axis, pixels = result.axis, model.pixels(result.fitted.pixels)
+    leaving = model.tokens_of if isinstance(model, TimmVision) and model.leaves_out else None
     if target is None:  # now, not when it is first asked for: then heads may be off
         with torch.inference_mode():
             whole = model.representation(model.tokens(pixels)).float()
 
     def score(kept: Tensor, fill: str) -> Tensor:
-        tokens = model.tokens(without_patches(pixels, kept, axis, fill, model.patch))
+        if fill != "drop" or not leaving:
+            return judged(model.tokens(without_patches(pixels, kept, axis, fill, model.patch)))
+        found, counts = torch.zeros(len(kept)), kept.sum(1)
+        for count in counts.unique():  # one batch has one length
+            found[counts == count] = judged(leaving(pixels, kept[counts == count].to(pixels.device))).cpu()
+        return found
+
+    def judged(tokens: Tensor) -> Tensor:
         if target is None:
             return F.cosine_similarity(model.representation(tokens).float(), whole)
         logits = model.logits(tokens).float()
@@ -64,7 +73,7 @@ def vision_subject(
         axis,
         target,
         result.reader,
-        ("blur", "mean"),
+        ("blur", "mean", *(("drop",) if leaving else ())),
         score,
         run,
         lambda image: pixel_patches(image, model.patch, axis),

@@ -1,5 +1,7 @@
 """A translator: sentence in; translation, the decision of each step and all three attentions out."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import Traces, encoder_decoder_traces
 from core.errors import SidelightError
-from core.models import catalogue, families, hub, loading, tokenizing
+from core.models import calls, catalogue, families, hub, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
 from core.models.languages import TAG, Languages, languages_of, parts
 from core.models.pieces import clean, text_axis
@@ -56,13 +58,14 @@ def rows(translation: Translation, reading: str) -> list[int | None]:
 @dataclass(eq=False)
 class Translator:
     """module: a sequence-to-sequence model in eval mode. targets: what it can be told to write, or empty. languages:
-    how it is told; by a tag before the sentence where nothing else is said."""
+    how it is told; by a tag before the sentence where nothing else is said. recording: the way its calls are seen."""
 
     name: str
     module: PreTrainedModel
     tokenizer: Any
     targets: tuple[str, ...]
     languages: Languages = field(default_factory=Languages)
+    recording: Callable[..., AbstractContextManager[Tape]] = calls.recorded
 
     def __post_init__(self) -> None:
         if self.targets and not self.languages.targets:
@@ -123,10 +126,14 @@ class Translator:
     def read(self, source: Tensor, axis: TokenAxis, output: Tensor, top_k: int = 5) -> Translation:
         """One teacher-forced pass over a given output. source, axis: from `source_pieces`; output: ids (1, 1 + n), the
         start mark first. Raises SidelightError `translation.not_captured`."""
-        with torch.inference_mode(), Tape.record(values=True) as tape:
-            mask = torch.ones_like(source)
-            logits = self.module(input_ids=source, attention_mask=mask, decoder_input_ids=output[:, :-1]).logits[0]
-        return self._translation(axis, output[0], logits, tape.calls, top_k)
+        given = {"input_ids": source, "attention_mask": torch.ones_like(source), "decoder_input_ids": output[:, :-1]}
+        with torch.inference_mode():
+            with self.recording(values=True) as tape:
+                logits = self.module(**given).logits[0]
+            if len(tape.calls) != self._calls and self.recording != Tape.record:
+                self.recording = Tape.record  # from now on: this model makes its calls by itself
+                return self.read(source, axis, output, top_k)
+            return self._translation(axis, output[0], logits, tape.calls, top_k)
 
     def how_told(self, target: str) -> dict[str, Any]:
         """What to write, for one who has transformers alone: ids and words that stand before the sentence, what the
@@ -186,7 +193,7 @@ class Translator:
         return text_axis(*tokenizing.read_ids(self.tokenizer, ids.tolist()))
 
     def _translation(
-        self, source: TokenAxis, output: Tensor, logits: Tensor, calls: list[AttentionCall], top_k: int
+        self, source: TokenAxis, output: Tensor, logits: Tensor, made: list[AttentionCall], top_k: int
     ) -> Translation:
         target, given = output[1:], output[:-1]
         log_probabilities = self._log_probabilities(logits)
@@ -200,7 +207,7 @@ class Translator:
             steps=steps(log_probabilities, target, self.pieces(target), self.pieces, top_k),
             score=float(log_probabilities.gather(1, target[:, None])[self._begins(target) :].mean()),
             stopped_by_limit=int(target[-1]) != self.module.config.eos_token_id,
-            traces=self._traces(calls, source, read),
+            traces=self._traces(made, source, read),
         )
 
     def _begins(self, target: Tensor) -> int:
@@ -221,12 +228,17 @@ class Translator:
         """Ids (n,) one by one, as a person reads them."""
         return tokenizing.names(self.tokenizer, ids.tolist())
 
-    def _traces(self, calls: list[AttentionCall], source: TokenAxis, given: TokenAxis) -> Traces:
+    @property
+    def _calls(self) -> int:
+        """The attention calls of a pass."""
         encoder, decoder = families.layers(self.module.config)
-        if len(calls) != encoder + 2 * decoder:
+        return encoder + 2 * decoder
+
+    def _traces(self, made: list[AttentionCall], source: TokenAxis, given: TokenAxis) -> Traces:
+        if len(made) != self._calls:
             raise SidelightError("translation.not_captured", name=self.name)
         try:
-            return encoder_decoder_traces(calls, encoder, source, given)
+            return encoder_decoder_traces(made, families.layers(self.module.config)[0], source, given)
         except ValueError as error:
             raise SidelightError("translation.not_captured", name=self.name) from error
 

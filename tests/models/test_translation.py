@@ -4,9 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel, MarianMTModel
 
 from core import samples
+from core.attention.tape import Tape
 from core.errors import SidelightError
 from core.models import translation
 from core.models.catalogue import card
@@ -59,6 +61,33 @@ def test_steps_are_the_models_own_distribution(translator: Translator, eager: Ma
         assert step.probability == pytest.approx(float(distribution.probs[t, generated[0, t + 1]]), abs=1e-5)
         assert step.entropy == pytest.approx(float(distribution.entropy()[t]) / 0.6931472, abs=1e-3)
         assert [p for _, p in step.alternatives] == sorted((p for _, p in step.alternatives), reverse=True)
+
+
+def test_the_tape_sees_attention_alone_or_all_of_a_model_that_calls_by_itself(
+    translator: Translator, eager: MarianMTModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    see = Tape.__torch_function__
+    monkeypatch.setattr(
+        Tape, "__torch_function__", lambda tape, func, *rest: (seen.append(func), see(tape, func, *rest))[1]
+    )
+    source, axis = translator.source_pieces("Two dogs are playing.", "deu")
+    output = translator.search(source, 1, 20, None, "deu")
+    given = {"input_ids": source, "decoder_input_ids": output[:, :-1]}
+    with torch.inference_mode(), Tape.record(values=True) as whole:
+        translator.module(**given)
+    everything = len(seen)
+    seen.clear()
+    found = translator.read(source, axis, output).traces
+    assert seen.count(F.scaled_dot_product_attention) == len(whole.calls) and len(seen) < everything / 4
+    for trace, calls in zip(found.values(), (whole.calls[:6], whole.calls[6::2], whole.calls[7::2]), strict=True):
+        for one, other in zip(trace.calls, calls, strict=True):
+            assert torch.equal(one.query, other.query) and torch.equal(one.key, other.key)
+            assert torch.equal(one.recorded_value, other.recorded_value)
+    own = Translator("eager", eager, translator.tokenizer, translator.targets)
+    formed = [own.read(source, axis, output).traces["cross"] for _ in range(2)]  # the second time it is known
+    assert all(trace.is_formed for trace in formed) and own.recording == Tape.record
+    torch.testing.assert_close(formed[1].map(0, 0), found["cross"].map(0, 0), atol=1e-5, rtol=0)
 
 
 def test_the_alignment_finds_the_dog(translator: Translator) -> None:

@@ -154,3 +154,19 @@ def test_classes_have_the_names_of_their_own_data() -> None:
 def test_what_timm_makes_is_traced_rightly_or_said_not_to_be(name: str, state: str) -> None:
     found = coverage.outcome(coverage.Entry("timm", name, partial(coverage_vision.check_timm, name)))
     assert found.state == state, found.note
+
+
+def test_patches_that_are_left_out_are_as_if_no_query_had_seen_them() -> None:
+    one = model("vit_tiny_patch16_224", num_classes=3, img_size=64)
+    result = one.run(photo(), 64, "crop")
+    subject, pixels = vision_subject(one, result, 1), one.pixels(result.fitted.pixels)
+    kept = torch.rand(5, 17) > torch.tensor([[0.2], [0.9], [0.5], [-1], [1]])  # of the last nothing is left but CLS
+    kept[:, 0] = True
+    expected = [
+        one.chances(one.logits(one.module.forward_features(pixels, attn_mask=row[None, None, None])))[0, 1]
+        for row in kept
+    ]
+    assert subject.fills[-1] == "drop"
+    torch.testing.assert_close(subject.scores(kept, "drop"), torch.stack(expected), atol=1e-5, rtol=0)
+    pooled = model("vit_medium_patch16_reg4_gap_256")
+    assert "drop" not in vision_subject(pooled, pooled.run(photo(), 256, "crop")).fills

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 import torch
 from timm.layers import LayerScale
 from timm.models.eva import EvaBlockPostNorm
-from timm.models.vision_transformer import ResPostBlock
+from timm.models.vision_transformer import ResPostBlock, VisionTransformer
 from timm.models.vision_transformer_relpos import ResPostRelPosBlock
 from torch import Tensor, nn
 
@@ -38,6 +38,17 @@ class TimmVision(VisionModel):
 
     def tokens(self, pixels: Tensor) -> Tensor:
         return self._timm.forward_features(pixels)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether `tokens_of` holds: positions that are added go with their patch, a head that reads CLS needs none."""
+        return type(self.module) is VisionTransformer and self._timm.global_pool == "token"
+
+    def tokens_of(self, pixels: Tensor, kept: Tensor) -> Tensor:
+        """(1, 3, H, W) and kept (B, N), as many a row -> (B, kept, D): `tokens` as if there were no others."""
+        placed = self._placed(self._timm.patch_embed(pixels))  # (1, N, D)
+        left = placed.expand(len(kept), -1, -1)[kept].reshape(len(kept), -1, placed.shape[-1])  # (B, kept, D)
+        return self._timm.norm(self._timm.blocks(self._timm.norm_pre(left)))
 
     def representation(self, tokens: Tensor) -> Tensor:
         return self._timm.forward_head(tokens, pre_logits=True)

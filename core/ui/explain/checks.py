@@ -6,6 +6,7 @@ from torch import Tensor
 from core.attention.faithfulness import Control, Curves, Verdict, control, curves, order, verdicts
 from core.attention.methods import Options
 from core.attention.subject import Subject
+from core.models import loading
 from core.ui import background, choices
 from core.ui.explain import sides
 from core.ui.explain.sides import Side
@@ -45,10 +46,11 @@ def first_look(
 
     def look(on_step: background.OnStep) -> list[Verdict]:
         subject = sides.subject_of(side, target)
-        return verdicts(
-            curves(subject, orders, fill, steps=FEW_STEPS, on_step=on_step),
-            control(subject, fill, count=FEW_ORDERS, steps=FEW_STEPS),
-        )
+        with loading.mixed(loading.precisions()[0]):  # bfloat16 where it is faster: the second look is exact
+            return verdicts(
+                curves(subject, orders, fill, steps=FEW_STEPS, on_step=on_step),
+                control(subject, fill, count=FEW_ORDERS, steps=FEW_STEPS),
+            )
 
     key = ("first_look", side.name, side.place, target, fill, options, *names)
     told = background.result(key, say("explain.first_look"), look, (side.name,))

@@ -205,17 +205,17 @@ const mounted = new WeakMap();
 export default function ({ data, parentElement, setStateValue, setTriggerValue, start }) {
   const root = parentElement.querySelector(".sidelight"),
     before = mounted.get(root),
-    unpacked = unpack(data);
+    { header, arrays } = unpack(data);
   const onChoice = setStateValue && ((text) => setStateValue("view", text)),
     onSwap = setTriggerValue && ((text) => setTriggerValue("swap", text));
-  if (before?.id === unpacked.header.id) {
+  if (before?.id === header.id) {
     Object.assign(before, { onChoice, onSwap });
     return;
   }
   before?.destroy();
   root.view = new LinkedView(
     root,
-    unpacked,
+    { header, buffer: arrays() },
     before?.text ?? start ?? new URLSearchParams(location.search).get("view"),
     onChoice,
     before,
