@@ -7,7 +7,7 @@ from core.finetune import worker
 from core.finetune.sweep import Sweep
 from core.ui import frame, inputs, work
 from core.ui.entry import enter
-from core.ui.finetune import after, data, live, rates, runs, setup, sweep, sweep_setup
+from core.ui.finetune import after, data, live, memory, rates, runs, setup, sweep, sweep_setup
 from core.ui.finetune.sides import SIDES
 from core.ui.language import say, show_error
 
@@ -55,6 +55,7 @@ if folder is None:
                 st.stop()
             job = setup.choose(side, name, model, chosen, seed)
             rates.offer(job, chosen)
+            memory.offer(job, chosen)
             st.caption(say(f"finetune.probe_{task}"))
             probe = side.probe(chosen.data)
             told = setup.estimated(job, model, chosen)

@@ -18,7 +18,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from core.errors import SidelightError
-from core.finetune import data, onnx_parts, options, outside, rates, sweeping, worker
+from core.finetune import data, memory, onnx_parts, options, outside, rates, sweeping, worker
 from core.finetune.data import Data, dataset, grouping
 from core.finetune.job import Job, ask, new_run, read_job, set_status, status, write_json
 from core.finetune.processes import check_whole
@@ -31,8 +31,8 @@ Given = argparse.Namespace
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = options.parse(__doc__ or "", arguments)
-    if given.find_rate:
-        return _find_rate(given)
+    if options.tries_only(given):
+        return _find_rate(given) if given.find_rate else _measure_memory(given)
     if options.is_sweep(given):
         return _sweep(given)
     state = PartialState(cpu=device().type == "cpu")
@@ -71,6 +71,14 @@ def _find_rate(given: Given) -> None:
     best = test.suggestion
     said = f"{best:.2g}, a tenth of where the average is lowest" if best else "none, as the loss did not fall"
     print(f"suggested --rate: {said}")
+
+
+def _measure_memory(given: Given) -> None:
+    try:
+        peak = memory.measure(*_job(given))
+    except SidelightError as error:
+        sys.exit(str(error))
+    print(f"about {peak:,.0f} MB, measured in its first {memory.STEPS} steps")
 
 
 def _sweep(given: Given) -> None:

@@ -8,9 +8,7 @@ whole batch's count, so that the gradient is the same however many processes the
 
 import json
 import os
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -28,12 +26,12 @@ from transformers import get_scheduler
 from core.finetune.best import BestWeights
 from core.finetune.log import Event, log_event, read_log, write_log
 from core.finetune.looking import looking
+from core.finetune.memory import peak_mb
 from core.finetune.processes import check_whole
 from core.models.loading import device
 
 KEPT = 2  # checkpoints
 UNFINISHED = ".unfinished"  # one that is being written
-RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e3  # of ru_maxrss in a megabyte
 
 
 @dataclass(frozen=True)
@@ -179,8 +177,8 @@ class Run:
                 at.step, at.batch, at.seconds = at.step + 1, at.batch + 1, time.perf_counter() - started
                 due = at.step == self.settings.steps or at.step % self.settings.every == 0
                 metrics = self._evaluate() if due else {}
-                memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_UNIT
-                event = Event(at.step, self.settings.steps, at.epoch, loss, rate, at.seconds, metrics, terms, memory)
+                told = (at.step, self.settings.steps, at.epoch, loss, rate, at.seconds, metrics, terms, peak_mb())
+                event = Event(*told)
                 self._log(event)
                 if due:
                     self.save()

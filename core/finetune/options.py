@@ -71,16 +71,22 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add("--seeds", nargs="+", type=_whole(0), help="a sweep: each of them with each of these seeds")
     add("--sweep", help="name of a sweep that was stopped and goes on")
     add("--find-rate", action="store_true", help="no run: try rates on this data for a minute and suggest one")
+    add("--measure-memory", action="store_true", help="no run: say what memory its first steps take")
     options = parser.parse_args(arguments)
     if (
         options.data is None
         and not options.sweep
-        and (options.find_rate or is_sweep(options) or not is_run(options.run))
+        and (tries_only(options) or is_sweep(options) or not is_run(options.run))
     ):
-        parser.error("--data is needed for a new run, a sweep and --find-rate")
+        parser.error("--data is needed for a new run, a sweep, --find-rate and --measure-memory")
     if is_sweep(options) and (options.run or (options.rates and options.times)):
         parser.error("a sweep has no --run, and either --rates or --times")
     return options
+
+
+def tries_only(options: argparse.Namespace) -> bool:
+    """Whether something is to be known before a run, and none is begun."""
+    return bool(options.find_rate or options.measure_memory)
 
 
 def is_sweep(options: argparse.Namespace) -> bool:

@@ -1,0 +1,80 @@
+"""The memory that a job takes, told before it starts: its first steps are run in a process of its own, as the worker
+runs it, with the person's items and settings, and what that process held at most is read.
+
+What tensors hold can be counted, but about half of the peak is what the allocator keeps between them: it is measured.
+"""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import SidelightError
+from core.finetune.data.dataset import PairData, PictureData, save
+from core.finetune.job import Job, new_run, set_status, status
+from core.finetune.log import read_log
+from core.wording import ASSETS
+
+STEPS = 8  # the widest batch, or nearly, is among them
+GLANCE = 0.1  # seconds between two looks
+RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e3  # of ru_maxrss in a megabyte
+
+OnStep = Callable[[int, int], None]  # (steps done, all); may raise to stop
+
+
+def peak_mb() -> float:
+    """The most that this process has held so far, MB. Where Linux tells it of this program alone: what getrusage tells
+    counts what ran in the process before it, such as a server that started it."""
+    told = Path("/proc/self/status")
+    if told.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", told.read_text())):
+        return int(found[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_UNIT
+
+
+def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, steps: None) -> float:
+    """MB that a process holds at most in the job's first steps, with all that is done before them.
+
+    Raises SidelightError as `train`, and `training.crashed` where the process ends without a word, as where there is
+    too little memory.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = new_run(Path(place), job)
+        save(data, folder / "data")
+        set_status(folder, "running")
+        on_step(0, STEPS)
+        command = [sys.executable, "-m", "core.finetune.memory", str(folder)]
+        quiet = os.environ | {"WANDB_MODE": "disabled"}  # it is no run
+        child = subprocess.Popen(command, cwd=ASSETS.parent, stdin=subprocess.DEVNULL, env=quiet)
+        try:
+            while child.poll() is None:
+                time.sleep(GLANCE)
+                on_step(len(read_log(folder)), STEPS)
+        finally:
+            child.kill()
+            child.wait()
+        if error := status(folder).error:
+            raise SidelightError(error[0], **error[1])
+        if child.returncode:
+            raise SidelightError("training.crashed", code=child.returncode)
+        return max(event.memory for event in read_log(folder))
+
+
+def _run(folder: Path) -> None:
+    """The first steps of the job in a folder. It ends there, without a result."""
+    from core.finetune.train import train
+
+    try:
+        for event in train(folder):
+            if event.step == STEPS:
+                return
+    except SidelightError:
+        sys.exit(0)  # it stands in the state
+
+
+if __name__ == "__main__":
+    _run(Path(sys.argv[1]))
