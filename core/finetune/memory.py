@@ -39,7 +39,7 @@ def peak_mb() -> float:
 def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, steps: None) -> float:
     """MB that a process holds at most in the job's first steps, with all that is done before them.
 
-    Raises SidelightError as `train`, and `training.crashed` where the process ends without a word, as where there is
+    Raises SidelightError as `train`, and `training.trial_ended` where the process ends without a word, as it does with
     too little memory.
     """
     with tempfile.TemporaryDirectory() as place:
@@ -60,7 +60,7 @@ def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda don
         if error := status(folder).error:
             raise SidelightError(error[0], **error[1])
         if child.returncode:
-            raise SidelightError("training.crashed", code=child.returncode)
+            raise SidelightError("training.trial_ended", number=child.returncode)
         return max(event.memory for event in read_log(folder))
 
 
