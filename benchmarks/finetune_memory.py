@@ -33,10 +33,10 @@ from core.models.catalogue import default
 SMALL = {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536}
 TINY = {"hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768}
 KINDS = {
-    "ViT-S/16": lambda: ViTForImageClassification(ViTConfig(**SMALL)),
-    "DeiT-Ti/16": lambda: DeiTForImageClassification(DeiTConfig(**TINY)),
-    "DINOv2-S/14": lambda: Dinov2ForImageClassification(Dinov2Config(**SMALL | {"image_size": 224})),
-    "Swin-T": lambda: SwinForImageClassification(SwinConfig()),
+    "vit-small-16": lambda: ViTForImageClassification(ViTConfig(**SMALL)),
+    "deit-tiny-16": lambda: DeiTForImageClassification(DeiTConfig(**TINY)),
+    "dinov2-small-14": lambda: Dinov2ForImageClassification(Dinov2Config(**SMALL | {"image_size": 224})),
+    "swin-tiny": lambda: SwinForImageClassification(SwinConfig()),
 }
 
 
@@ -46,7 +46,7 @@ def lay(cache: Path, name: str) -> None:
     (place / "refs").mkdir(parents=True)
     (place / "refs" / "main").write_text("0" * 40)
     torch.manual_seed(0)
-    for part in (KINDS[name.removeprefix("random/")[:].replace("_", "/")](), ViTImageProcessor()):
+    for part in (KINDS[name.removeprefix("random/")](), ViTImageProcessor()):
         part.save_pretrained(place / "snapshots" / ("0" * 40))
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         root = Path(place)
         os.environ |= {"HF_HUB_CACHE": str(root / "hub"), "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled"}
         bases = [("vision", default("vision").key, "full"), ("translation", default("translation").key, "lora")]
-        bases += [("vision", f"random/{name.replace('/', '_')}", "lora") for name in KINDS]
+        bases += [("vision", f"random/{name}", "lora") for name in KINDS]
         for task, base, method in bases:
             if given.only and not any(one in base for one in given.only):
                 continue
