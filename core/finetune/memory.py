@@ -4,7 +4,6 @@ runs it, with the person's items and settings, and what that process held at mos
 What tensors hold can be counted, but about half of the peak is what the allocator keeps between them: it is measured.
 """
 
-import os
 import re
 import resource
 import subprocess
@@ -15,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import PairData, PictureData, save
-from core.finetune.job import Job, new_run, set_status, status
+from core.finetune.data.dataset import PairData, PictureData, load, save
+from core.finetune.job import Job, new_run, read_job, set_status, status
 from core.finetune.log import read_log
 from core.wording import ASSETS
 
-STEPS = 8  # the widest batch, or nearly, is among them
+STEPS, JUDGED = 8, 6  # the widest batch, or nearly, is among them; after so many it is judged and kept
 GLANCE = 0.1  # seconds between two looks
 RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e3  # of ru_maxrss in a megabyte
 
@@ -39,8 +38,8 @@ def peak_mb() -> float:
 def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, steps: None) -> float:
     """MB that a process holds at most in the job's first steps, with all that is done before them.
 
-    Raises SidelightError as `train`, and `training.trial_ended` where the process ends without a word, as it does with
-    too little memory.
+    Raises SidelightError as `open_learning`, `training.not_finite`, and `training.trial_ended` where the process ends
+    without a word, as it does with too little memory.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = new_run(Path(place), job)
@@ -48,8 +47,7 @@ def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda don
         set_status(folder, "running")
         on_step(0, STEPS)
         command = [sys.executable, "-m", "core.finetune.memory", str(folder)]
-        quiet = os.environ | {"WANDB_MODE": "disabled"}  # it is no run
-        child = subprocess.Popen(command, cwd=ASSETS.parent, stdin=subprocess.DEVNULL, env=quiet)
+        child = subprocess.Popen(command, cwd=ASSETS.parent, stdin=subprocess.DEVNULL)
         try:
             while child.poll() is None:
                 time.sleep(GLANCE)
@@ -65,15 +63,28 @@ def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda don
 
 
 def _run(folder: Path) -> None:
-    """The first steps of the job in a folder. It ends there, without a result."""
-    from core.finetune.train import train
+    """The first steps of the job in a folder, with what is looked at before them, an evaluation and a checkpoint. It
+    ends there, without a result."""
+    from core.finetune import methods
+    from core.finetune.looking import looking
+    from core.finetune.loop import NotFinite, Run, Settings
+    from core.finetune.sides import open_learning
 
+    job = read_job(folder)
     try:
-        for event in train(folder):
+        learning = open_learning(folder, job, load(folder / "data"))
+        settings = Settings(STEPS + 1, job.rate, every=JUDGED, precision=job.precision, patience=job.patience)
+        run = Run(learning.task, settings, folder, methods.companion(learning.task.module))
+        with looking(run.learnt):
+            learning.probe(0, run.learnt)
+            learning.before()
+        for event in run.train():
             if event.step == STEPS:
                 return
-    except SidelightError:
-        sys.exit(0)  # it stands in the state
+    except NotFinite:
+        set_status(folder, "failed", error=("training.not_finite", {"rate": f"{job.rate:g}"}))
+    except SidelightError as error:
+        set_status(folder, "failed", error=(error.code, error.values))
 
 
 if __name__ == "__main__":
