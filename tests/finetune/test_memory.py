@@ -1,24 +1,24 @@
-"""The first steps of a job tell what its process holds, however large the process is that asks; what fails is said."""
+"""The first steps of a job tell what its process holds, and of a process that a larger one starts its own part alone
+counts."""
 
-from dataclasses import replace
+import inspect
+import subprocess
+import sys
 
-import pytest
-import torch
-
-from core.errors import SidelightError
 from core.finetune import data, memory
 from core.finetune.job import default_job
-from core.models.catalogue import default
 
 
 def test_the_first_steps_tell_what_their_process_holds() -> None:
-    found = data.bundled_pictures(["cat", "ship"], 16)
-    job = default_job("vision", "lora", epochs=4, batch=4, side=28)
-    ballast = torch.ones(650_000_000)  # 2.6 GB, which a child's getrusage would count as its own
     told: list[tuple[int, int]] = []
-    guess = memory.measure(job, found, lambda done, steps: told.append((done, steps)))
-    assert 300 < guess < 2_600 < memory.peak_mb() and ballast[0] == 1
+    job = default_job("vision", "head", epochs=4, batch=2, side=28)
+    peak = memory.measure(job, data.bundled_pictures(["cat", "ship"], 10), lambda *step: told.append(step))
+    assert 300 < peak < 5_000
     assert told[0] == (0, memory.STEPS) and told[-1][0] == memory.STEPS
-    with pytest.raises(SidelightError) as error:
-        memory.measure(replace(job, base=default("translation").key), found)
-    assert error.value.code == "model.unsupported"
+
+
+def test_what_a_larger_process_holds_is_not_counted() -> None:
+    head = f"import re, resource, sys\nfrom pathlib import Path\nRSS_UNIT = {memory.RSS_UNIT}\n"
+    text = head + inspect.getsource(memory.peak_mb) + "print(peak_mb())"
+    child = subprocess.run([sys.executable, "-S", "-c", text], capture_output=True, text=True, check=True)
+    assert 1 < float(child.stdout) < 100 < memory.peak_mb()
