@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import SidelightError
-from core.finetune.data.dataset import PairData, PictureData, load, save
+from core.finetune.data.dataset import Data, load, save
 from core.finetune.job import Job, new_run, read_job, set_status, status
 from core.finetune.log import read_log
 from core.wording import ASSETS
@@ -35,7 +35,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_UNIT
 
 
-def measure(job: Job, data: PictureData | PairData, on_step: OnStep = lambda done, steps: None) -> float:
+def measure(job: Job, data: Data, on_step: OnStep = lambda done, steps: None) -> float:
     """MB that a process holds at most in the job's first steps, with all that is done before them.
 
     Raises SidelightError as `open_learning`, `training.not_finite`, and `training.trial_ended` where the process ends
