@@ -83,6 +83,7 @@ class SentJob(Record):
     smoothing: float = Field(ge=0, lt=1)
     varied: bool
     even: bool = False
+    grouped: bool = False
     seed: int = Field(ge=0, le=2**63 - 1)
     precision: Literal["no", "bf16", "fp16"]
     patience: int = Field(ge=0, le=10_000)

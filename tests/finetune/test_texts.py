@@ -23,7 +23,7 @@ from core.finetune.forgetting import pieces_filled
 from core.finetune.job import default_job
 from core.finetune.text_task import text_logits
 from core.finetune.texts import varied
-from core.models import catalogue
+from core.models import catalogue, classification
 from core.models.classification import for_classes, load_classifier, load_text_model
 from core.models.text_heads import check_can_learn, head_of
 from core.models.text_subjects import classification_subject
@@ -242,6 +242,8 @@ def test_a_head_is_put_on_whatever_the_encoder_was_made_for() -> None:
 def test_the_bundled_model_learns_languages_from_a_few_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A head on frozen features: it has read English alone, and its letters tell."""
     monkeypatch.setenv("SIDELIGHT_RUNS", str(tmp_path))
+    for module in (text_learning, classification):  # not the tiny one of the tests before
+        monkeypatch.setattr(module, "load_text_model", load_text_model)
     found = data.bundled_texts("language", 20)
     folder = run_of(tmp_path, default_job("classify", "head"), found)
     list(train.train(folder))
@@ -256,6 +258,7 @@ def test_what_was_forgotten_is_told_by_the_base_s_own_head() -> None:
     with torch.no_grad():
         for layer in base.encoder.layer:
             layer.output.dense.weight.zero_()
+            layer.attention.output.dense.weight.zero_()
     assert before > 2 * pieces_filled("language-reads", base, 8)
     assert pieces_filled("language-sentences", base, 1) is None, "it was made for classes"
     assert text_learning.CAPTIONS > 8
