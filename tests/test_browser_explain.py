@@ -39,6 +39,7 @@ def test_pictures_are_painted_first_and_stay_where_they_are_when_verdicts_come(t
     assert picture.bounding_box() == pytest.approx(before, abs=2)
     page.locator(".st-key-deletion_photo .main-svg").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
+    page.locator(".st-key-deletion_sentence .main-svg").first.wait_for()
     settled(page)
     words = page.locator(".st-key-map_sentence p span").all_inner_texts()
     for number, expected in enumerate(([], words)):
