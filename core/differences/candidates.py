@@ -61,7 +61,7 @@ KNOWN = (
     ),
     Candidate(WRITES, "", "generate", 6.36e6, MULTI30K, False, True, "choose.figure_writes", "", True),
     Candidate(JUDGES, "", "judge", 6.36e6, MULTI30K, False, True, "choose.figure_judges", "", True),
-    Candidate(DESCRIBES, "", "describe", 24.5e6, _OWN, True, True, "choose.figure_describes", "", True),
+    Candidate(DESCRIBES, "", "describe", 24.5e6, _OWN, True, True, "", "", True),
     _hub("deit_tiny_patch16_224.fb_in1k", "DeiT-Ti/16", "classify", "ImageNet-1k 72.2%", _DEIT, parameters=5.7e6),
     _hub("deit_small_patch16_224.fb_in1k", "DeiT-S/16", "classify", "ImageNet-1k 79.8%", _DEIT, parameters=22e6),
     _hub("deit_base_patch16_224.fb_in1k", "DeiT-B/16", "classify", "ImageNet-1k 81.8%", _DEIT, parameters=86e6),
