@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from core.errors import SidelightError
 from core.finetune import methods
 from core.finetune.data.dataset import Data
 from core.finetune.job import EVALUATIONS, Job, write_json
@@ -49,8 +50,7 @@ def counts(module: nn.Module, task: TaskName, classes: int, rank: int) -> dict[s
     computed, and no memory is taken."""
     found, bare = {}, without_memory(module)
     for key in METHODS:
-        # Ours and peft's word for a model that lacks what the method changes.
-        with contextlib.suppress(ValueError, AttributeError):
+        with contextlib.suppress(SidelightError):  # the model lacks what the method changes
             found[key] = methods.count(copy_for(bare, task, key, classes, rank=rank))
     return found
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from core.errors import SidelightError
 from core.finetune import targets
 from core.models import text_heads
 from core.models.catalogue import TaskName
@@ -116,9 +117,16 @@ def adapt(module: nn.Module, task: TaskName, method: str, steps: int, rank: int 
 
     vision: a classifier of timm or transformers with its new head, which every method trains. translation: a
     transformers encoder-decoder. classify: a transformers classifier of texts with its new head. steps: of the whole
-    run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method, ValueError for a model
-    that lacks what it changes.
+    run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method, SidelightError `training.method` for
+    a model that lacks what it changes.
     """
+    try:
+        return _adapted(module, task, method, steps, rank)
+    except (ValueError, AttributeError) as error:  # ours and peft's word for it
+        raise SidelightError("training.method", method=method, name=type(module).__name__) from error
+
+
+def _adapted(module: nn.Module, task: TaskName, method: str, steps: int, rank: int) -> nn.Module:
     if method == "full":
         return module
     module.requires_grad_(False)

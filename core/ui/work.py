@@ -94,15 +94,21 @@ def captioner_or_bundled(name: str) -> tuple[str, Captioner | VisionLanguage]:
 
 
 def _or_bundled(task: str, name: str) -> tuple[str, Any]:
+    bundled = catalogue.default(task).key
     try:
         if found := _here(task, name):
             return name, found
         st.caption(say("work.meanwhile"))
     except SidelightError as error:
         show_error(error)
+        if name == bundled:
+            st.stop()
         st.caption(say(f"{task}.fallback"))
-    name = catalogue.default(task).key
-    return name, _loaded(task, name)
+    try:
+        return bundled, _loaded(task, bundled)
+    except SidelightError as error:
+        show_error(error)
+        st.stop()
 
 
 def model(task: str, name: str) -> Model | None:

@@ -14,18 +14,32 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, MarianMTModel
 
+from core.errors import SidelightError
 from core.finetune import estimate, methods, train
 from core.finetune.class_task import class_logits
 from core.finetune.features import features
 from core.finetune.learning import Learning
 from core.finetune.loop import Run
 from core.finetune.sides import open_learning, side
+from core.models.catalogue import TaskName
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 from core.models.vision.heads import add_registers
 from core.tasks import TASKS
 from tests.finetune import models
-from tests.finetune.models import HIDDEN, LAYERS, WIDTH, base, data_of, in_place, job, loaded, run_of, tiny_vision
+from tests.finetune.models import (
+    HIDDEN,
+    LAYERS,
+    WIDTH,
+    base,
+    data_of,
+    in_place,
+    job,
+    loaded,
+    run_of,
+    tiny_text,
+    tiny_vision,
+)
 
 CASES = [(task, method) for task in ("vision", "translation") for method in methods.METHODS]
 BLOCKS = r"base_model\.model\.blocks\.\d\."
@@ -253,6 +267,13 @@ def test_a_model_without_registers_added_computes_what_it_did() -> None:
         add_registers(folded, 0)
         with torch.inference_mode():
             torch.testing.assert_close(folded(pixels), plain(pixels), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("module", "task", "method"), [("text", "classify", "prompt"), ("bare", "vision", "ia3")])
+def test_a_model_that_lacks_what_a_method_changes_gets_a_sentence(module: str, task: TaskName, method: str) -> None:
+    known = {"text": lambda: tiny_text().module, "bare": lambda: nn.Sequential(nn.Conv2d(3, 3, 1))}
+    with pytest.raises(SidelightError, match="Choose another method"):
+        methods.adapt(known[module](), task, method, 10)
 
 
 def test_registers_can_be_added_once() -> None:

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
+from core.errors import SidelightError
 from core.models import known
-from core.models.catalogue import BUNDLED, LANGUAGE
-from core.ui import background
+from core.models.catalogue import BUNDLED, LANGUAGE, default
+from core.store import store
+from core.ui import background, work
 from core.ui.choices import Choices
 from tests.models.test_deep_images import dark_grey
 from tests.waiting import PATIENCE, until
@@ -135,3 +138,19 @@ def test_a_sentence_in_another_script_is_told_before_it_is_translated(page: str)
     assert not test.exception
     told = [text.value for text in test.text if text.value.startswith("⚠")]
     assert len(told) == 1 and "reads English" in told[0] and "opus-mt-zh-en" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "task"), [("vision", "vision"), ("translation", "translation"), ("bridge", "captioning")]
+)
+def test_a_bundled_model_that_cannot_be_read_ends_in_its_sentence(page: str, task: str, monkeypatch) -> None:
+    name = default(task).key
+
+    def load(name: str, *rest: object) -> None:
+        raise SidelightError("model.corrupt", name=name, file="model.safetensors")
+
+    store().forget(name)
+    monkeypatch.setattr(work, "_source", lambda task: SimpleNamespace(load=load))
+    test = opened(page, lang="en")
+    assert not test.exception
+    assert [text.value for text in test.text if name in text.value and text.value.startswith("⚠")]
