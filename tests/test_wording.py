@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
@@ -64,6 +65,27 @@ def strings() -> tuple[frozenset[str], frozenset[str]]:
             if (name := ast.unparse(node.func)) in ASKING:
                 gapped |= {ASKING[name] + pattern(part) for part in with_values(node.args[0])}
     return frozenset(plain), frozenset(gapped)
+
+
+def asked() -> Iterable[tuple[str, set[str]]]:
+    """Each key that stands in the code as it is, and the values that it is asked for with, where all are named."""
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or (name := ast.unparse(node.func)) not in ASKING:
+                continue
+            if node.args and isinstance(node.args[0], ast.Constant) and all(one.arg for one in node.keywords):
+                yield ASKING[name] + str(node.args[0].value), {str(one.arg) for one in node.keywords}
+
+
+def test_a_text_is_given_all_its_values() -> None:
+    lacking = [
+        (key, language, field)
+        for key, given in asked()
+        for language, text in wording.entries()[key].items()
+        for _, field, _, _ in Formatter().parse(text)
+        if field and field not in given
+    ]
+    assert not lacking
 
 
 def with_values(node: ast.AST) -> list[ast.JoinedStr]:

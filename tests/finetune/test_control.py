@@ -19,7 +19,7 @@ from core.finetune.loop import Task
 from core.finetune.methods import METHODS
 from core.models import catalogue
 from tests.finetune import models
-from tests.finetune.models import in_place, job, loaded, pairs, pictures, run_of, tiny_translator
+from tests.finetune.models import data_of, in_place, job, loaded, pairs, pictures, run_of, tiny_translator
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def short(task: str, method: str) -> Job:
 
 def begun(root: Path, task: str, method: str) -> Path:
     """Of half as many pictures as elsewhere, in as many batches."""
-    return run_of(root, short(task, method), pictures(each=8, held_out=6) if task == "vision" else pairs())
+    return run_of(root, short(task, method), pictures(each=8, held_out=6) if task == "vision" else data_of(task))
 
 
 @pytest.mark.parametrize(("task", "method", "at"), MOMENTS)
@@ -171,8 +171,8 @@ def test_patience_ends_what_gets_no_better(tmp_path: Path, patience: int, evalua
 
 def best_the_second_time(evaluate: Callable) -> Callable:
     def evaluated(task: Task, module: nn.Module) -> dict[str, float]:
-        task.judged = getattr(task, "judged", 0) + 1
-        return evaluate(task, module) | {"loss": float(abs(task.judged - 2))}
+        task.seen_times = getattr(task, "seen_times", 0) + 1
+        return evaluate(task, module) | {"loss": float(abs(task.seen_times - 2))}
 
     return evaluated
 

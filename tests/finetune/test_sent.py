@@ -165,8 +165,9 @@ def untrained(root: Path, job: Job) -> Path:
         if job.method == "adalora":
             with_fewer_ranks(whole)
         found = replace(found, held_out=found.held_out.part(torch.tensor([0, 60])))
-        itself = SimpleNamespace(job=job, base=base, whole=whole, data=found, side=56)
-        PictureLearning.export(itself, whole, place)  # type: ignore[arg-type]
+        itself = PictureLearning.__new__(PictureLearning)
+        vars(itself).update(job=job, base=base, whole=whole, data=found, side=56)
+        itself.export(whole, place)
     else:
         translator = load_translator(job.base)
         whole = methods.adapt(translator.module, job.task, job.method, 10, job.rank)

@@ -163,6 +163,7 @@ def test_the_chooser_answers_each_condition() -> None:
     assert "BART" in listed() and not test.exception
     test.selectbox(key="choose_task").set_value("segment").run()
     assert any("Nothing in the list fits" in text.value for text in test.info), "SegFormer's licence is its maker's"
+    test.selectbox(key="choose_licence").set_value("any").run()
     for task, name in {
         "detect": "YOLOS",
         "answer": "SQuAD",
