@@ -30,10 +30,13 @@ def choose() -> tuple[Picture, run.Told]:
         chosen = picture.choose()
     with right:
         words = st.container(horizontal=True, key="bridge_words", gap="xsmall", vertical_alignment="center")
-        with inputs.settings(inputs.short_title("captioning", choices.remembered("captioner"))):
+        behind = inputs.settings(inputs.short_title("captioning", choices.remembered("captioner")))
+        with behind:
             name = inputs.choose_model("captioning", "captioner")
-            beams = st.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
     name, model = work.captioner_or_bundled(name)
+    beams = 1  # of a vision-language model, which writes the likeliest piece at each step
+    if not model.prompted:
+        beams = behind.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
     with words:
         spoken, prompt = (_language(model), "") if not model.prompted else ("en", _prompt())
         with st.popover(say("bridge.claim"), icon=":material/edit_note:", key="bridge_claim"):
