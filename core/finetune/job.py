@@ -89,9 +89,13 @@ def new_run(root: Path, job: Job, number: int = 0) -> Path:
     when, mark = time.strftime("%Y%m%d-%H%M%S"), f"{random.SystemRandom().randrange(16**4):04x}"
     if job.sweep:
         when, mark = job.sweep[: len(when)], f"{job.sweep[-4:]}-{number:02d}"
-    name = f"{when}-{job.method}-{mark}"
-    folder = root / name
-    folder.mkdir(parents=True)
+    folder = root / f"{when}-{job.method}-{mark}"
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if job.sweep:
+            raise
+        return new_run(root, job)  # another run of this second drew the same mark
     write_json(folder / "job.json", asdict(job))
     return folder
 

@@ -9,7 +9,8 @@ export const METHODS = ["mean", "max", "value"];
 const range = (count) => [...Array(count).keys()];
 
 export function measured(bytes) {
-  const { header, buffer } = unpack(bytes),
+  const { header, arrays } = unpack(bytes),
+    buffer = arrays(),
     traces = header.traces.map((meta) => new Trace(meta, buffer));
   related(traces);
   const found = traces.map((trace, x) => ({ ...plain(trace), half: header.traces[x].scores.map((one) => one.half) }));

@@ -20,7 +20,7 @@ export function decodeHalf(buffer, [offset, length]) {
 }
 
 // bytes: [header length, uint32][header JSON, padded to 8][arrays]. Offsets in the header count from the arrays' start.
-// `arrays` copies them, up to 40 MB, so that they begin where they may be read as numbers: only for a view that is made.
+// `arrays` copies them, up to 40 MB, so that they begin where numbers may be read: only for a view that is made.
 export function unpack(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));

@@ -91,8 +91,8 @@ export class Film {
     this.view.moved(true);
   }
 
-  // The heads of a card: hovering shows one alone, a click leaves it so, once more brings back all; with Shift, or while
-  // several are chosen, each goes on and off by itself.
+  // The heads of a card: hovering shows one alone, a click leaves it so, once more brings back all; with Shift, or
+  // while several are chosen, each goes on and off by itself.
   group(card) {
     const { words } = this.view,
       root = add(this.heads, "div", "group", { role: "group" }),
