@@ -69,9 +69,15 @@ def covered(encoding: Any, texts: Sequence[str]) -> tuple[list[str], list[bool]]
             continue
         first = at == 0 or owners[at - 1] != owner
         gap = " " if first else texts[owner][done:start]
-        following = offsets[at + 1][0] if at + 1 < len(offsets) and owners[at + 1] == owner else end
+        is_last = at + 1 == len(offsets) or owners[at + 1] != owner
+        following = len(texts[owner]) if is_last else offsets[at + 1][0]
         done = following if start <= following < end else end
-        text = " " if not name.strip(BOUNDARY) else texts[owner][start:done] + HALF * (done < end)
+        half = HALF * (done < end)
+        while (
+            done < following and unicodedata.category(texts[owner][done]) == "Mn"
+        ):  # an accent that BERT's normaliser took off
+            done += 1
+        text = " " if not name.strip(BOUNDARY) else texts[owner][start:done] + half
         found.append(" " * any(map(str.isspace, gap)) + text)
     return found, marks
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import (
     BertConfig,
@@ -193,6 +193,8 @@ def bare(text: str) -> str:
 @given(
     text=st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("ab .我🙂é▁'\n  ")), max_size=30)
 )
+@example(text="0\u0e47")
+@example(text="a 0\u0e47b")
 def test_pieces_joined_are_the_text_up_to_white_space(family: str, text: str) -> None:
     text = printable(text).replace(HALF, "").replace("▁", "_")
     if not clean(text):
