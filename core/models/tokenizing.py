@@ -73,9 +73,8 @@ def covered(encoding: Any, texts: Sequence[str]) -> tuple[list[str], list[bool]]
         following = len(texts[owner]) if is_last else offsets[at + 1][0]
         done = following if start <= following < end else end
         half = HALF * (done < end)
-        while (
-            done < following and unicodedata.category(texts[owner][done]) == "Mn"
-        ):  # an accent that BERT's normaliser took off
+        # An accent that BERT's normaliser took off belongs to the piece before it.
+        while done < following and unicodedata.category(texts[owner][done]) == "Mn":
             done += 1
         text = " " if not name.strip(BOUNDARY) else texts[owner][start:done] + half
         found.append(" " * any(map(str.isspace, gap)) + text)
