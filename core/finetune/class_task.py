@@ -53,10 +53,7 @@ class LabelTask(ABC):
         return shuffled(len(self.train), self.batch, self.seed * 1000 + epoch)
 
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
-        logits = self.seen(module, items).float()
-        labels = self.train.labels[items].to(logits.device)
-        weights = None if self.weights is None else self.weights.to(logits.device)
-        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
+        return class_loss(self.seen(module, items), self.train.labels[items], self.weights, self.smoothing)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         self.answers = self.judged(module, self.held_out)
@@ -104,6 +101,12 @@ class ClassTask(LabelTask):
 
     def judged(self, module: nn.Module, part: Pictures) -> Tensor:
         return class_logits(module, part, self.mean, self.std, self.side)
+
+
+def class_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, smoothing: float) -> tuple[Tensor, int]:
+    """The sum of the cross-entropies, and how many there are. logits: (B, C). weights: of the classes, or None."""
+    labels, weights = labels.to(logits.device), None if weights is None else weights.to(logits.device)
+    return cross_entropy(logits.float(), labels, weights, reduction="sum", label_smoothing=smoothing), len(labels)
 
 
 def shuffled(count: int, batch: int, seed: int) -> list[list[int]]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from torchvision.transforms.functional import normalize as normalize_pixels
 
-from core.finetune.class_task import quality, shuffled
+from core.finetune.class_task import class_loss, quality, shuffled
 from core.finetune.looking import looking
 from core.finetune.pictures import enlarge
 from core.models.vision import VisionModel
@@ -112,10 +112,8 @@ class HeadTask:
     def loss(self, module: nn.Module, items: Sequence[int]) -> tuple[Tensor, int]:
         device = next(module.parameters()).device
         view = torch.randint(len(self.train), (len(items),))
-        logits = module(self.train[view, items].to(device)).float()
-        labels = self.labels[items].to(device)
-        weights = None if self.weights is None else self.weights.to(device)
-        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=self.smoothing), len(items)
+        logits = module(self.train[view, items].to(device))
+        return class_loss(logits, self.labels[items], self.weights, self.smoothing)
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         device = next(module.parameters()).device

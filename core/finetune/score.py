@@ -7,8 +7,9 @@ import sacrebleu
 import torch
 from torch import nn
 
+from core.finetune.padding import batch
 from core.finetune.parallel import Pair, by_direction
-from core.finetune.told import LONGEST, Told, batch, encode_sources
+from core.finetune.told import LONGEST, Told, encode_sources
 from core.models.decoding import NoLoops
 from core.models.families import positions
 from core.models.prompts import prompt_ids

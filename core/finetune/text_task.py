@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.finetune.class_task import LabelTask
+from core.finetune.padding import batch
 from core.finetune.texts import Texts, varied
 from core.models.tokenizing import LOCK
 
@@ -64,6 +65,5 @@ def text_logits(module: nn.Module, tokenizer: Any, texts: Sequence[str], limit: 
 def _logits(module: nn.Module, tokenizer: Any, rows: Sequence[Sequence[int]]) -> Tensor:
     device = next(module.parameters()).device
     padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0  # whatever it is, the mask hides it
-    ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=padding)
-    mask = torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
-    return module(input_ids=ids.to(device), attention_mask=mask.long().to(device)).logits
+    ids, mask = batch(rows, padding, device)
+    return module(input_ids=ids, attention_mask=mask).logits

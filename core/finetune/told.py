@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from core.finetune.parallel import TAGS, Pair
 from core.models.languages import iso
 from core.models.tokenizing import LOCK, encode_targets
@@ -74,13 +71,3 @@ def encode_sources(tokenizer: Any, pairs: Sequence[Pair], how: Told | None = Non
         if how and how.source:
             tokenizer.src_lang = how.source
         return tokenizer([source_text(pair, how) for pair in pairs], **cut).input_ids
-
-
-def batch(rows: Sequence[Sequence[int]], padding: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids and attention mask, (B, n) each. By their lengths: some tokenizers know no padding, and some models fill with
-    a mark that ends sentences, too."""
-    return padded(rows, padding).to(device), padded([[1] * len(row) for row in rows], 0).to(device)
-
-
-def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)

@@ -12,8 +12,9 @@ from torch.nn.functional import cross_entropy, kl_div
 from transformers import MarianTokenizer
 
 from core.finetune import parallel
+from core.finetune.padding import batch, padded
 from core.finetune.parallel import Pair
-from core.finetune.told import Ids, Told, batch, encode, padded
+from core.finetune.told import Ids, Told, encode
 from core.models.prompts import prompt_ids
 
 IGNORED = -100  # a position without a label

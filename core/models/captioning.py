@@ -16,6 +16,7 @@ from core.attention.trace import AttentionTrace, Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import catalogue, eyes, loading, tokenizing
 from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
+from core.models.families import ends
 from core.models.images import Fit, FittedImage, fit_image
 from core.models.pieces import clean, text_axis
 from core.models.vision import VisionModel, load_vision
@@ -124,7 +125,7 @@ class Captioner:
             decoder_input=given,
             steps=steps(chances, target, self.pieces(target), self.pieces, top_k),
             score=float(chances.gather(1, target[:, None]).mean()),
-            stopped_by_limit=int(target[-1]) not in self._ends(),
+            stopped_by_limit=int(target[-1]) not in ends(self.module),
             traces=self._traces(tape.calls, looked.axis, given),
         )
 
@@ -133,14 +134,9 @@ class Captioner:
         written, unless it is the end mark, as of GPT-2."""
         found = self.module(pixel_values=pixels, decoder_input_ids=given, use_cache=False).logits
         padding = self.module.config.pad_token_id
-        if padding is None or padding in self._ends():
+        if padding is None or padding in ends(self.module):
             return found
         return found.index_fill(-1, torch.tensor(padding, device=found.device), -torch.inf)
-
-    def _ends(self) -> tuple[int, ...]:
-        """The marks that end a caption."""
-        known = self.module.generation_config.eos_token_id
-        return tuple(known) if isinstance(known, list) else (known,)
 
     def start(self, language: str) -> int:
         """The mark that a caption begins with. Raises SidelightError `captioning.language`."""

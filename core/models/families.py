@@ -18,6 +18,12 @@ def positions(config: Any) -> int | None:
     return min((n for part in parts if (n := getattr(part, "max_position_embeddings", None))), default=None)
 
 
+def ends(module: Any) -> tuple[int, ...]:
+    """The marks that end what a model writes."""
+    known = module.generation_config.eos_token_id
+    return tuple(known) if isinstance(known, list) else (known,)
+
+
 def settle_marks(module: Any, tokenizer: Any) -> None:
     """Where two models were joined, the marks of the output stand in one of two configurations, or only in the
     tokenizer; afterwards in both."""

@@ -22,6 +22,7 @@ from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
 from core.models.decoding import OnStep, Progress, Step, steps
+from core.models.families import ends
 from core.models.filling import Guessed, guessed
 from core.models.hub import from_hub, title
 from core.models.pieces import HALF, clean, printable, text_axis
@@ -99,7 +100,7 @@ class Generator:
                 self.pieces,
                 TOP,
             ),
-            stopped_by_limit=added[-1] not in self._ends(),
+            stopped_by_limit=added[-1] not in ends(self.module),
         )
 
     def instead(self, found: Continuation, step: int, choice: int) -> str:
@@ -170,10 +171,6 @@ class Generator:
     def _positions(self) -> int:
         # Models with relative positions (ALiBi) name none.
         return getattr(self.module.config, "max_position_embeddings", None) or 2 * LONGEST
-
-    def _ends(self) -> list[int]:
-        ends = self.module.generation_config.eos_token_id
-        return ends if isinstance(ends, list) else [ends]
 
 
 def _drawn(temperature: float, seed: int, top_p: float) -> list[LogitsProcessor]:

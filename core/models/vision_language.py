@@ -23,6 +23,7 @@ from core.errors import SidelightError
 from core.models import tokenizing
 from core.models.captioning import LONGEST, Caption
 from core.models.decoding import NoLoops, OnStep, Progress, steps
+from core.models.families import ends
 from core.models.image_tokens import NotPlaced, Placed, place
 from core.models.images import Fit
 from core.models.pieces import clean, text_axis
@@ -221,7 +222,7 @@ class VisionLanguage:
             decoder_input=target,
             steps=steps(chances, written, self.pieces(written), self.pieces, top_k),
             score=float(chosen.mean()),
-            stopped_by_limit=int(written[-1]) not in self._ends(),
+            stopped_by_limit=int(written[-1]) not in ends(self.module),
             traces={"decoder": traces[0], "cross": traces[2]},
             context=tuple(traces[1:2] + traces[3:]),
         )
@@ -247,10 +248,6 @@ class VisionLanguage:
     def pieces(self, ids: Tensor) -> list[str]:
         """Ids (n,) one by one, as a person reads them."""
         return tokenizing.names(self.tokenizer, ids.tolist())
-
-    def _ends(self) -> tuple[int, ...]:
-        known = self.module.generation_config.eos_token_id
-        return tuple(known) if isinstance(known, list) else (known,)
 
 
 def _cell(grid: Placed, patch: int) -> tuple[float, float, float, float]:

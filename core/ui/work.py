@@ -120,13 +120,18 @@ def _here(task: str, name: str) -> Any:
     """The model of that name. None while it is not on this machine: it is fetched beside the page, which runs again
     once it is there; progress with Cancel, or Start, is drawn here. Raises SidelightError, for another person's
     too."""
-    if not visitor.sees_model(name):
-        raise SidelightError("model.others" if visitor.is_others_model(name) else "model.run_gone", name=name)
+    _check_seen(name)
     if not (_is_here(task, name) or _is_fetched_now(task, name)):
         return None
     return background.awaited(
         ("model", task, name), say("work.loading"), lambda _: _source(task).load(name), (name,), settle=True
     )
+
+
+def _check_seen(name: str) -> None:
+    """Raises SidelightError for a model that is not this person's, or is gone."""
+    if not visitor.sees_model(name):
+        raise SidelightError("model.others" if visitor.is_others_model(name) else "model.run_gone", name=name)
 
 
 def _is_here(task: str, name: str) -> bool:
@@ -162,8 +167,7 @@ def hub_answer(
     """What `use` makes of such a model and what it is `given`: once Start was pressed, as it may have to be fetched; at
     once where it is bundled. None until then. Raises SidelightError."""
 
-    if not visitor.sees_model(name):
-        raise SidelightError("model.others" if visitor.is_others_model(name) else "model.run_gone", name=name)
+    _check_seen(name)
 
     def fetch_and_use(on_step: background.OnStep) -> Any:
         return use(hub_model(task, name, on_step), on_step)

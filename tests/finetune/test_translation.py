@@ -17,9 +17,9 @@ from transformers import MarianTokenizer
 from core.finetune import parallel, pretrain
 from core.finetune.log import read_log
 from core.finetune.loop import checkpoints
+from core.finetune.padding import batch
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language, scores
-from core.finetune.told import batch
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
 from core.models.decoding import repeats

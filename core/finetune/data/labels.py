@@ -26,21 +26,10 @@ from core.finetune.texts import Texts
 CLASSES = 50
 LONGEST = 2000  # characters of a text
 LABEL = 60  # characters of a label
-TEXTS = {"text", "sentence", "review", "content", "body", "message", "comment", "tweet", "utterance", "query"} | {
-    *(
-        "headline",
-        "title",
-        "description",
-        "document",
-        "question",
-        "input",
-        "文本",
-        "句子",
-        "内容",
-        "评论",
-        "正文",
-        "标题",
-    )
+TEXTS = {
+    *("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "utterance", "query"),
+    *("headline", "title", "description", "document", "question", "input"),
+    *("文本", "句子", "内容", "评论", "正文", "标题"),
 }
 LABELS = (OF_PICTURES - {"name"}) | {
     *("sentiment", "intent", "topic", "emotion", "polarity", "rating", "stars", "score", "spam", "language", "output"),
