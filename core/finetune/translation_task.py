@@ -1,6 +1,7 @@
 """What a translator learns from: sentence pairs in, the label-smoothed cross-entropy of the target's pieces out."""
 
 import copy
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -56,9 +57,8 @@ class TranslationTask:
             pairs = [parallel.vary(pair, draw.choice(same[pair.direction]), draw) for pair in pairs]
         self.ids = encode(self.tokenizer, pairs, self.how)
         if self.piece_dropout:
-            sentencepiece.set_random_generator_seed(seed + 1)  # the same draws on every process and after resuming
             drawn = [i for i in range(len(pairs)) if draw.random() < self.piece_dropout]
-            for i, ids in zip(drawn, encode(sampling(self.tokenizer), [pairs[i] for i in drawn]), strict=True):
+            for i, ids in zip(drawn, encode(sampling(self.tokenizer, draw), [pairs[i] for i in drawn]), strict=True):
                 self.ids[i] = ids
         return parallel.batches([max(len(source), len(target)) for source, target in self.ids], self.tokens, seed)
 
@@ -123,17 +123,25 @@ def teacher_forced(
     return labels.to(device), given.to(device)
 
 
-def sampling(tokenizer: MarianTokenizer) -> MarianTokenizer:
-    """The same vocabulary, but sentences are cut into pieces by a draw, so that a model learns words from their parts.
+class Sampling:
+    """A unigram vocabulary whose pieces are drawn from the `BEST` likeliest segmentations, P(pieces | sentence) ^ ALPHA
+    (Kudo 2018, "Subword Regularization", eq. 9), so that a model learns words from their parts. The draws are
+    Python's: SentencePiece's own generator gives other ones in every process, whatever its seed."""
 
-    This project's vocabularies are unigram models, where the draw is from P(pieces | sentence) ^ 0.2 (Kudo 2018,
-    "Subword Regularization", eq. 9, all segmentations). SentencePiece reads the same number as the chance to leave out
-    a merge where a vocabulary is BPE (Provilkov et al. 2020, "BPE-Dropout").
-    """
-    found = copy.deepcopy(tokenizer)
-    found.spm_source, found.spm_target = (
-        sentencepiece.SentencePieceProcessor(model_file=str(file), enable_sampling=True, alpha=0.2, nbest_size=-1)
-        for file in tokenizer.spm_files
-    )
+    BEST, ALPHA = 64, 0.2
+
+    def __init__(self, file: str, draw: random.Random) -> None:
+        self.vocabulary, self.draw = sentencepiece.SentencePieceProcessor(model_file=file), draw
+
+    def encode(self, text: str, out_type: type = str) -> list[str]:  # as MarianTokenizer asks for it
+        found = self.vocabulary.nbest_encode(text, nbest_size=self.BEST, return_type="proto").nbests
+        weights = [math.exp(self.ALPHA * (one.score - found[0].score)) for one in found]
+        return [piece.piece for piece in self.draw.choices(found, weights)[0].pieces]
+
+
+def sampling(tokenizer: MarianTokenizer, draw: random.Random) -> MarianTokenizer:
+    """The same vocabulary with its pieces drawn (`Sampling`)."""
+    found: Any = copy.deepcopy(tokenizer)
+    found.spm_source, found.spm_target = (Sampling(str(file), draw) for file in tokenizer.spm_files)
     found.current_spm = found.spm_source
     return found
