@@ -136,27 +136,32 @@ function maskOf(name, grid, alpha, colour = [255, 255, 255]) {
   return canvas;
 }
 
-// The lit photo on a context, from (0, 0), in its own pixels.
+// The lit photo on a context, from (0, 0), in its own pixels: day through the mask of what is lit, night behind it.
 // sheets: of Daylight.at. grid: { rows, columns, box: [x, y, width, height] in pixels, smooth, fine: with care }.
 // look: { colours, opacity }. tints: a colour for each patch, of its heads.
 export function paint(g, sheets, grid, t, look, tints) {
   const { day, night } = sheets;
-  g.globalCompositeOperation = "source-over";
   g.globalAlpha = 1;
   if (look.colours !== "light" && !tints) return paintRamp(g, day, grid, t, look);
-  const depth = within(look.opacity / USUAL);
-  if (depth < 1) g.drawImage(day, 0, 0);
-  g.globalAlpha = depth;
-  g.drawImage(night, 0, 0);
-  g.globalAlpha = 1;
-  const lit = maskOf("lit", grid, Float32Array.from(t, daylight));
+  g.imageSmoothingEnabled = grid.smooth;
+  g.globalCompositeOperation = "copy";
+  g.drawImage(tints ? sheets.grey : day, 0, 0);
   if (tints) {
     const ones = new Float32Array(t.length).fill(1);
-    cover(g, sheets.grey, grid, lit, maskOf("tint", { ...grid, fine: false }, ones, tints));
-    return;
+    g.globalCompositeOperation = "multiply";
+    g.drawImage(maskOf("tint", { ...grid, fine: false }, ones, tints), ...grid.box);
   }
-  cover(g, day, grid, lit);
-  if (t.some((x) => x > FULL)) shine(g, grid, t);
+  g.globalCompositeOperation = "destination-in";
+  g.drawImage(maskOf("lit", grid, Float32Array.from(t, daylight)), ...grid.box);
+  g.globalCompositeOperation = "destination-over";
+  g.globalAlpha = within(look.opacity / USUAL);
+  g.drawImage(night, 0, 0);
+  if (g.globalAlpha < 1) {
+    g.globalAlpha = 1;
+    g.drawImage(day, 0, 0);
+  }
+  g.globalCompositeOperation = "source-over";
+  if (!tints && t.some((x) => x > FULL)) shine(g, grid, t);
 }
 
 // What two lit photos differ by: night where nothing moved, amber what gained, blue what lost. t: -1 to 1 a patch.
@@ -178,7 +183,7 @@ export function strength(t) {
   return ease(within(2 * t));
 }
 
-// A part of a sheet through a mask; tint: multiplied before, one colour or a picture.
+// A part of a sheet in one colour, through a mask.
 function cover(g, sheet, grid, mask, tint) {
   const [x, y, width, height] = grid.box,
     layer = pad("layer", width, height),
@@ -186,12 +191,9 @@ function cover(g, sheet, grid, mask, tint) {
   k.imageSmoothingEnabled = grid.smooth;
   k.globalCompositeOperation = "copy";
   k.drawImage(sheet, x, y, width, height, 0, 0, width, height);
-  if (tint) {
-    k.globalCompositeOperation = "multiply";
-    k.fillStyle = tint;
-    if (typeof tint === "string") k.fillRect(0, 0, width, height);
-    else k.drawImage(tint, 0, 0, width, height);
-  }
+  k.globalCompositeOperation = "multiply";
+  k.fillStyle = tint;
+  k.fillRect(0, 0, width, height);
   k.globalCompositeOperation = "destination-in";
   k.drawImage(mask, 0, 0, width, height);
   g.drawImage(layer, x, y);
