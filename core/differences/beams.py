@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationMixin, LogitsProcessor
 
-from core.models.decoding import NoLoops
+from core.models.decoding import rules
 from core.models.translation import Translator
 
 Fate = Literal["best", "kept", "finished", "pruned"]
@@ -67,7 +67,7 @@ def beam_tree(translator: Translator, sentence: str, target: str | None, beams: 
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=max_pieces,
-                logits_processor=[NoLoops(source, mask), recorder],
+                logits_processor=[*rules(translator.module, source, mask), recorder],
                 **translator.forced(target),
             )[0]
             .cpu()

@@ -10,7 +10,7 @@ from torch import nn
 from core.finetune.padding import batch
 from core.finetune.parallel import Pair, by_direction
 from core.finetune.told import LONGEST, Told, encode_sources
-from core.models.decoding import NoLoops
+from core.models.decoding import rules
 from core.models.families import positions
 from core.models.prompts import prompt_ids
 
@@ -32,13 +32,12 @@ def translate_all(
             chosen = order[start : start + BATCH]
             rows = [prompts + ids for ids in encode_sources(tokenizer, [pairs[i] for i in chosen], how)]
             source, mask = batch(rows, module.config.pad_token_id, module.device)
-            rule = NoLoops(source, mask)
             output = module.generate(
                 input_ids=source,
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=longest,
-                logits_processor=[rule],
+                logits_processor=rules(module, source, mask),
                 **first,
             )
             for index, text in zip(chosen, tokenizer.batch_decode(output, skip_special_tokens=True), strict=True):

@@ -27,6 +27,7 @@ from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import resemblance, scores, translate_all
 from core.finetune.told import Told, encode, told
 from core.finetune.translation_task import TranslationTask
+from core.models import own_pieces
 from core.models.prompts import prompt_ids, without_prompts
 from core.models.translation import Translator, load_translator
 from core.tasks import TASKS
@@ -44,6 +45,7 @@ class SentenceLearning(Learning[PairData, Translator]):
 
     def __init__(self, folder: Path, job: Job, data: PairData) -> None:
         self.job, self.data, self.base = job, data, load_translator(job.base)
+        own_pieces.release(self.base.module)
         self.how = told(self.base, data.language)
         self.target = self.how.target
         torch.manual_seed(job.seed)

@@ -6,7 +6,7 @@ forbidden only where it would complete a run of pieces that stands too often in 
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers import LogitsProcessor, StoppingCriteria
 
 TIMES = 2  # in a row, which every output may have ("very very good")
 LEAST = -1e4  # of a log-probability whose share of an entropy is nothing
+OWN = "own_pieces"  # of a module: what each of its languages is written in
 OnStep = Callable[[int, int], None]  # (steps done, limit)
 
 
@@ -86,3 +87,27 @@ class NoLoops(LogitsProcessor):
             full = trailing + 1 >= times * length
             scores[full, input_ids[full, n - length]] = -torch.inf
         return scores
+
+
+class OwnPieces(LogitsProcessor):
+    """Forbids what the target language is not written in, but for what stands in the source: names are copied."""
+
+    def __init__(self, own: Mapping[int, Tensor], source: Tensor) -> None:
+        """own: by the id of a language's tag, (vocabulary,) bool. source: (sentences, m); a row without a tag of these
+        is free."""
+        rows = [next((own[piece] for piece in row if piece in own), None) for row in source.tolist()]
+        size = len(next(iter(own.values())))
+        free = torch.ones(size, dtype=torch.bool)
+        self.allowed = torch.stack([free if row is None else row for row in rows]).to(source.device)  # own copies
+        self.allowed.scatter_(1, source.clamp(max=size - 1), True)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """As `NoLoops`."""
+        beams = len(input_ids) // len(self.allowed)
+        return scores.masked_fill(~self.allowed.repeat_interleave(beams, 0), -torch.inf)
+
+
+def rules(module: Any, source: Tensor, mask: Tensor) -> list[LogitsProcessor]:
+    """What holds for whatever a translator writes. source, mask: (sentences, m), as the model reads them."""
+    own = getattr(module, OWN, None)
+    return [NoLoops(source, mask), *([OwnPieces(own, source)] if own else [])]

@@ -17,8 +17,8 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import Traces, encoder_decoder_traces
 from core.errors import SidelightError
-from core.models import calls, catalogue, families, hub, loading, tokenizing
-from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
+from core.models import calls, catalogue, families, hub, loading, own_pieces, tokenizing
+from core.models.decoding import OnStep, Progress, Step, rules, steps
 from core.models.languages import TAG, Languages, languages_of, parts
 from core.models.pieces import clean, text_axis
 from core.models.prompts import add_prompts, prompt_ids
@@ -111,7 +111,7 @@ class Translator:
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
-                logits_processor=[NoLoops(source, mask)],
+                logits_processor=rules(self.module, source, mask),
                 stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
                 **self.forced(target),
             )
@@ -274,6 +274,7 @@ def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translato
     """The translator as fine-tuning left it: an adapter of peft's, or learnt positions before each source. It changes
     `translator`'s own module. Raises SidelightError `model.not_its_base`."""
     module = translator.module
+    own_pieces.release(module)
     if (card.folder / "adapter_config.json").exists():
         module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
     else:
@@ -289,7 +290,9 @@ def load_translator_folder(folder: Path) -> Translator:
 
 
 def _load(name: str, place: Path) -> Translator:
-    return _translator(name, *loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer))
+    module, tokenizer = loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer)
+    own_pieces.hold(module, tokenizer, place)
+    return _translator(name, module, tokenizer)
 
 
 def _translator(name: str, module: Any, tokenizer: Any) -> Translator:

@@ -10,7 +10,7 @@ from transformers import MarianConfig, MarianMTModel
 
 from core.finetune.parallel import Pair
 from core.finetune.score import translate_all
-from core.models import translation
+from core.models import decoding
 from core.models.decoding import NoLoops, repeats
 from core.models.translation import load_translator
 
@@ -113,7 +113,7 @@ def test_both_ways_to_translate_keep_the_rule(monkeypatch: pytest.MonkeyPatch) -
     assert repeats(result.target.pieces) <= 2 and not result.stopped_by_limit
     assert translate_all(model.module, model.tokenizer, [Pair(sentence, "", "zh")]) == [result.text]
     assert not [problem for trace in result.traces.values() for problem in trace.problems]
-    monkeypatch.setattr(translation, "NoLoops", Lax)
+    monkeypatch.setattr(decoding, "NoLoops", Lax)
     assert repeats(model.translate(sentence, "cmn_Hans").target.pieces) > 2, "the sentence shows nothing any more"
 
 
