@@ -14,11 +14,12 @@ from core.models.decoding import OWN
 FILE = "own_pieces.safetensors"
 
 
-def hold(module: Any, tokenizer: Any, folder: Path) -> None:
-    """The model writes each language in its own pieces from now on, where `folder` says what they are."""
+def held(module: Any, tokenizer: Any, folder: Path) -> tuple[Any, Any]:
+    """Both, and the model writes each language in its own pieces from now on, where `folder` says what they are."""
     if (folder / FILE).exists():
         own = {tokenizer.convert_tokens_to_ids(tag): pieces.bool() for tag, pieces in load_file(folder / FILE).items()}
         setattr(module, OWN, own)
+    return module, tokenizer
 
 
 def release(module: Any) -> None:

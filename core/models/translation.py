@@ -290,9 +290,8 @@ def load_translator_folder(folder: Path) -> Translator:
 
 
 def _load(name: str, place: Path) -> Translator:
-    module, tokenizer = loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer)
-    own_pieces.hold(module, tokenizer, place)
-    return _translator(name, module, tokenizer)
+    found = loading.from_folder(name, place, AutoModelForSeq2SeqLM, AutoTokenizer)
+    return _translator(name, *own_pieces.held(*found, place))
 
 
 def _translator(name: str, module: Any, tokenizer: Any) -> Translator:

@@ -9,7 +9,7 @@ from core.differences.beams import beam_tree
 from core.finetune.own_pieces import own_pieces
 from core.finetune.parallel import Pair
 from core.finetune.score import translate_all
-from core.models.own_pieces import FILE, hold, release
+from core.models.own_pieces import FILE, held, release
 from tests.finetune.models import tiny_translator
 
 SENTENCE = "A dog meets Xaver."
@@ -38,7 +38,7 @@ def test_every_search_is_held_to_the_language_and_the_source(tmp_path: Path) -> 
 
     assert not written("deu") <= may, "without the file it writes what it likes"
     save_file({">>deu<<": own}, tmp_path / FILE)
-    hold(module, model.tokenizer, tmp_path)
+    held(module, model.tokenizer, tmp_path)
     assert written("deu") <= may and not written("fra") <= may
     assert set(beam_tree(model, SENTENCE, "deu", 2, 20).output[1:]) <= may
     both = [Pair(SENTENCE, "", "de"), Pair(SENTENCE, "", "fr")]
