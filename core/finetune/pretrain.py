@@ -1,29 +1,38 @@
 """Train the bundled translator: python -m core.finetune.pretrain --data FOLDER --run FOLDER [--export FOLDER]
 
-Builds the vocabulary and a small Marian model, or goes on from the model in `--start`. A run that was killed goes on
-with the same command. `accelerate launch --multi_gpu --num_processes 2 -m core.finetune.pretrain ...` runs it on
-several GPUs, and with `SIDELIGHT_DEVICE=cpu` before it on several processes (with `--cpu`, accelerate starts only one
-process unless it has MPI).
+Builds the vocabulary and a small Marian model, or goes on from the model in `--start`, with its vocabulary or with
+`--renew` in one that is learnt from the data. A run that was killed goes on with the same command. On a CPU glibc gives
+memory back between steps unless it is told not to, which takes a quarter of a step:
+`MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592` before it.
+`accelerate launch --multi_gpu --num_processes 2 -m core.finetune.pretrain ...` runs it on several GPUs, and with
+`SIDELIGHT_DEVICE=cpu` before it on several processes (with `--cpu`, accelerate starts only one process unless it has
+MPI).
 """
 
 import argparse
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import PartialState
+from safetensors.torch import save_file
+from torch import nn
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from core.finetune import parallel
 from core.finetune.loop import Run, Settings
+from core.finetune.own_pieces import own_pieces
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
 from core.models.loading import device
+from core.models.own_pieces import FILE
+from core.models.pieces import BOUNDARY
 from core.models.translation import load_translator_folder
 
 
@@ -63,12 +72,60 @@ def start_model(folder: Path, dropout: float) -> tuple[MarianMTModel, MarianToke
     return module, MarianTokenizer.from_pretrained(folder)
 
 
+def renew(module: MarianMTModel, old: MarianTokenizer, new: MarianTokenizer, feed_forward: int) -> MarianMTModel:
+    """The same model over another vocabulary, with feed-forward layers of this width, at least its own.
+
+    A piece begins as the mean of the old pieces that spell it, a mark as the mark of its name (Gee et al. 2022, "Fast
+    Vocabulary Transfer for Language Model Compression", section 3). New neurons begin with no way out, so that the
+    model says what it said before (Chen et al. 2016, "Net2Net", section 2).
+    """
+    config: Any = copy.deepcopy(module.config)
+    config.vocab_size = config.decoder_vocab_size = len(new)
+    config.encoder_ffn_dim = config.decoder_ffn_dim = feed_forward
+    for name in ("pad_token_id", "eos_token_id", "bos_token_id", "forced_eos_token_id", "decoder_start_token_id"):
+        setattr(config, name, new.get_vocab()[old.convert_ids_to_tokens(getattr(module.config, name))])
+    found = MarianMTModel._from_config(config, attn_implementation="eager")
+    table, ids = cast(nn.Embedding, module.get_input_embeddings()).weight, old.get_vocab()
+    known = module.state_dict()
+    with torch.no_grad():
+        for name, tensor in found.model.named_parameters():
+            if tensor is found.get_input_embeddings().weight:
+                for row, piece in enumerate(new.convert_ids_to_tokens(list(range(len(new))))):
+                    spelt = old.spm_source.encode(piece.replace(BOUNDARY, " "), out_type=str)
+                    rows = [ids[one] for one in ([piece] if piece in ids else spelt) if one in ids]
+                    tensor[row] = table[rows or [old.unk_token_id]].mean(0)
+            else:
+                given = known[f"model.{name}"]
+                if name.endswith("fc2.weight"):
+                    tensor.zero_()
+                tensor[tuple(slice(size) for size in given.shape)] = given
+    return found
+
+
+def beginning(options: argparse.Namespace, train: Sequence[Pair]) -> tuple[MarianMTModel, MarianTokenizer]:
+    """What training begins with."""
+    if options.start and not options.renew:
+        return start_model(options.start, options.dropout)
+    with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
+        learnt = build_vocabulary(train, options.pieces, options.run / "vocabulary")
+    torch.manual_seed(options.seed)
+    if options.start:
+        return renew(*start_model(options.start, options.dropout), learnt, options.feed_forward), learnt
+    return new_model(learnt, options.width, tuple(options.layers), options.dropout), learnt
+
+
 def export(
-    module: Any, tokenizer: MarianTokenizer, held_out: Sequence[Pair], record: dict[str, Any], folder: Path
+    module: Any,
+    tokenizer: MarianTokenizer,
+    train: Sequence[Pair],
+    held_out: Sequence[Pair],
+    record: dict[str, Any],
+    folder: Path,
 ) -> None:
     """float16 weights, tokenizer and `training.json`: what the model is made from, and how good what is shipped is."""
     module.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    save_file(own_pieces(tokenizer, train), folder / FILE)
     shipped = load_translator_folder(folder)
     record = record | {"validation": score_by_language(shipped.module, shipped.tokenizer, held_out)}
     (folder / "training.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -77,13 +134,7 @@ def export(
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     train, held_out = parallel.read_part(options.data, "train"), parallel.read_part(options.data, "val")
-    if options.start:
-        module, tokenizer = start_model(options.start, options.dropout)
-    else:
-        with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
-            tokenizer = build_vocabulary(train, options.pieces, options.run / "vocabulary")
-        torch.manual_seed(options.seed)
-        module = new_model(tokenizer, options.width, tuple(options.layers), options.dropout)
+    module, tokenizer = beginning(options, train)
     settings = Settings.of(options)
     task = TranslationTask(
         module,
@@ -102,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kept = ("dropout", "smoothing", "rdrop", "piece_dropout", "tokens")  # config.json has the rest
         record = {"settings": asdict(settings), "options": {name: getattr(options, name) for name in kept}}
         record["data"] = {"train": parallel.digest(train), "pairs": len(train)}
-        export(run.learnt, tokenizer, held_out, record, options.export)
+        export(run.learnt, tokenizer, train, held_out, record, options.export)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -110,6 +161,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with train.en.gz, train.de.gz, val.en.gz, ...")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--start", type=Path, help="go on from this model instead of a new one")
+    parser.add_argument("--renew", action="store_true", help="with --start: over a vocabulary learnt from the data")
+    parser.add_argument("--feed-forward", type=int, default=768, help="with --renew: the width of these layers")
     parser.add_argument("--export", type=Path, help="where the finished model goes")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--tokens", type=int, default=4000, help="of a batch, padding counted")

@@ -14,9 +14,16 @@ from core.finetune.parallel import TAGS, Pair
 
 
 def build_vocabulary(pairs: Sequence[Pair], pieces: int, folder: Path) -> MarianTokenizer:
-    """Learn `pieces` pieces shared by both sides, with one tag a language, and write them to `folder`."""
+    """Learn `pieces` pieces shared by both sides, with one tag a language, and write them to `folder`; or read what
+    lies there. A digit is a piece of its own, and from 1,024 pieces on a letter that training never showed is written
+    by its bytes, so that numbers and names of any script can be copied."""
+    if (folder / "vocab.json").exists():
+        return MarianTokenizer.from_pretrained(folder)
     lines = [line for pair in pairs for line in (pair.source, pair.target)]
-    return learn_vocabulary(lines, list(TAGS.values()), folder, vocab_size=pieces)
+    spelling = pieces >= 4 * 256  # 256 of them are bytes
+    return learn_vocabulary(
+        lines, list(TAGS.values()), folder, vocab_size=pieces, byte_fallback=spelling, split_digits=True
+    )
 
 
 def learn_vocabulary(lines: Sequence[str], tags: Sequence[str], folder: Path, **options: Any) -> MarianTokenizer:

@@ -104,6 +104,7 @@ def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_pat
     assert record["data"]["train"] == parallel.digest(parallel.read_part(data, "train"))
     assert record["options"]["dropout"] == 0 and record["options"]["smoothing"] == 0.1
     translator = load_translator_folder(model)
+    assert set(translator.module.own_pieces) == {translator.tokenizer.convert_tokens_to_ids(">>deu<<")}
     held_out = parallel.read_part(data, "val")
     assert record["validation"] == score_by_language(translator.module, translator.tokenizer, held_out)
     assert translator.targets == ("ces", "cmn_Hans", "deu", "fra")
@@ -112,6 +113,25 @@ def test_a_tiny_model_is_trained_killed_resumed_and_exported(data: Path, tmp_pat
         for noun, german in NOUNS.items()
     )
     assert right >= 5
+
+
+def test_a_model_over_another_vocabulary_with_more_neurons_says_the_same(small, data: Path, tmp_path: Path) -> None:
+    module, tokenizer, pairs = small
+    module.eval()
+    ids, given = (torch.tensor([tokenizer(text).input_ids]) for text in ("The dog runs.", "Ein Hund"))
+    wider = pretrain.renew(module, tokenizer, tokenizer, 300).eval()
+    assert wider.config.encoder_ffn_dim == 300 > module.config.encoder_ffn_dim
+    with torch.inference_mode():
+        expected, found = (one(input_ids=ids, decoder_input_ids=given).logits for one in (module, wider))
+    assert torch.allclose(expected, found, atol=1e-5)
+    other = build_vocabulary([Pair(pair.target, pair.target, "de") for pair in pairs], 33, tmp_path / "other")
+    renewed = pretrain.renew(module, tokenizer, other, 192)
+    old, new = (one.get_input_embeddings().weight for one in (module, renewed))
+    known = tokenizer.get_vocab()
+    fresh = next(piece for piece in other.get_vocab() if piece not in known and len(piece) > 1)
+    parts = [known[part] for part in tokenizer.spm_source.encode(fresh.replace("▁", " "), out_type=str)]
+    assert len(parts) > 1 and torch.allclose(new[other.get_vocab()[fresh]], old[parts].mean(0))
+    assert torch.equal(new[renewed.config.eos_token_id], old[module.config.eos_token_id])
 
 
 @pytest.fixture
