@@ -19,7 +19,10 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share two cores; before torch is imported
 ROOT = Path(__file__).resolve().parent.parent
-settings.register_profile("sidelight", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure, and a change fails for what it changed: the same examples in each run, until the test is
+# another. New ones are looked for by `pytest --hypothesis-profile search` and by `python -m benchmarks.fuzz`.
+settings.register_profile("search", deadline=None)
+settings.register_profile("sidelight", deadline=None, derandomize=True)
 settings.load_profile("sidelight")
 PATIENCE = 240_000  # ms that a browser waits for what must come: a slow machine is no failure
 WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 1280, "height": 720}  # px
