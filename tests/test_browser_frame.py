@@ -41,6 +41,14 @@ def test_on_a_phone_the_menu_is_folded_and_goes_once_it_was_used(tab, app_addres
     expect(title).to_have_text("按下按钮，看它学习")
 
 
+def test_the_document_has_its_language_before_anything_runs(tab, app_address: str) -> None:
+    page = tab(locale="en-US")
+    page.route("**/static/js/**", lambda asked: asked.abort())
+    for query, language in (("", "en"), ("?lang=zh", "zh-Hans"), ("?lang=中文", "zh-Hans"), ("?lang=en", "en")):
+        page.goto(f"{app_address}/models{query}")
+        assert page.evaluate("document.documentElement.lang") == language
+
+
 def test_a_talk_has_no_controls_goes_by_keys_and_ends_by_escape(tab, app_address: str) -> None:
     page = tab(f"{app_address}/?present=1")
     page.wait_for_selector(".sidelight .say b")

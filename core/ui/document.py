@@ -1,6 +1,6 @@
-"""The HTML document that the browser gets first. Streamlit's own names no app and brings no style: what a page says of
-style arrives a third of a second after its words, which then jump, and where the server is, a page other than the first
-finds out by asking for what is not there. Here both are told in the document itself.
+"""The HTML document that the browser gets first. Streamlit's own names no app, brings no style and is English: what a
+page says of these arrives a third of a second after its words, which then jump, and where the server is, a page other
+than the first finds out by asking for what is not there. Here all of it is told in the document itself.
 """
 
 import json
@@ -41,13 +41,14 @@ def routes() -> list[Route]:
 
 
 def document(pages: list[str]) -> str:
-    """Streamlit's document with our title, where its server is, and the frame's style, which goes before its own."""
-    server = (BROWSER / "server.js").read_text("utf-8").replace("PAGES", json.dumps(pages).replace("<", "\\u003c"))
+    """Streamlit's document with our title, its language, where its server is, and the frame's style, which goes before
+    its own."""
+    script = (BROWSER / "document.js").read_text("utf-8").replace("PAGES", json.dumps(pages).replace("<", "\\u003c"))
     style = (BROWSER / "frame.css").read_text("utf-8")
     text = (Path(file_util.get_static_dir()) / "index.html").read_text("utf-8")
     for old, new in (
         ("<title>Streamlit</title>", "<title>Sidelight</title>"),
-        ("</head>", f"<script>{server}</script></head>"),
+        ("</head>", f"<script>{script}</script></head>"),
         ("</body>", f"<style>{style}</style></body>"),
     ):
         if old not in text:
