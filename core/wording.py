@@ -5,10 +5,12 @@ folder. The library's errors use the same files, so that a page can show them in
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+NEGATIVE = re.compile(r"-[\d.,]+%?")
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
@@ -27,8 +29,13 @@ def entries() -> dict[str, dict[str, str]]:
 
 
 def text(key: str, language: str = "en", /, **values: object) -> str:
-    """The text of `key` with its `{name}` fields filled. Raises KeyError for an unknown key."""
-    return entries()[key][language].format(**values)
+    """The text of `key` with its `{name}` fields filled; a number below zero has a minus there, not a hyphen. Raises
+    KeyError for an unknown key."""
+    return entries()[key][language].format(**{name: _signed(value) for name, value in values.items()})
+
+
+def _signed(value: object) -> object:
+    return value.replace("-", "−") if isinstance(value, str) and NEGATIVE.fullmatch(value) else value
 
 
 def starting_with(prefix: str, language: str) -> dict[str, str]:

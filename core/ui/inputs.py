@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import wording
 from core.models import catalogue
 from core.ui import choices, known, photos, readable, sentences, visitor, work
-from core.ui.language import language, say
+from core.ui.language import classes_named, language, say
 from core.ui.plain import plain
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _called_by_method(card: catalogue.ModelCard) -> str:
     *learnt, method, when = card.title.split(" · ")
     keys = (f"finetune.method_{method}", f"finetune.method_{method}_{card.task}")
     called = next((say(key) for key in keys if key in wording.entries()), method)
-    return " · ".join((*learnt, called, when))
+    return " · ".join((*map(classes_named, learnt), called, when))
 
 
 def choose_section(key: str, names: Sequence[str], wording: str) -> str:

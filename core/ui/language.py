@@ -1,5 +1,7 @@
 """The interface language: a switch at the right of the header."""
 
+from functools import reduce
+
 import streamlit as st
 
 from core import wording
@@ -37,6 +39,16 @@ def class_name(label: str) -> str:
     """A class of the bundled classifier in the person's language; of any other model, as it names it."""
     key = f"class.{label}"
     return say(key) if key in wording.entries() else label
+
+
+def classes_named(title: str) -> str:
+    """What a run learnt from, which the bundled data names by its classes."""
+    return say("list.comma").join(class_name(one) for one in title.split(", "))
+
+
+def sentences(*told: str) -> str:
+    """Whole sentences as one paragraph: Chinese has no space between them."""
+    return reduce(lambda so_far, one: say("list.sentences", first=so_far, second=one), told, "").strip()
 
 
 def show_error(error: SidelightError) -> None:

@@ -44,6 +44,11 @@ def house(figure: go.Figure, height: int) -> go.Figure:
     )
 
 
+def signed(value: float, digits: int) -> str:
+    """With its sign, a minus that is as wide as a plus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def plain(text: str) -> str:
     """Plotly reads a little HTML in labels; typed text must stay text."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

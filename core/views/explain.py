@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain
+from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain, signed
 from core.views.light import FULL, HIGH, RAMP
 
 OFF = "#d6337c"  # seen on both ends of the ramp
@@ -206,7 +206,7 @@ def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: 
 
 
 def _signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.4f}"
+    return "–" if math.isnan(value) else signed(value, 4)
 
 
 def pruning(series: Mapping[str, Sequence[tuple[int, float]]], x_title: str, y_title: str) -> go.Figure:

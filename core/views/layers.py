@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.views.charts import AMBER, FAINT, GREY, TEAL, house, plain
+from core.views.charts import AMBER, FAINT, GREY, TEAL, house, plain, signed
 
 HUES = plotly.colors.qualitative.Safe  # told apart by colour-blind eyes
 OTHER = "#888888"  # of what has no hue
@@ -90,7 +90,7 @@ def parts(names: Sequence[str], values: Sequence[float], title: str) -> go.Figur
             y=list(range(len(names))),
             orientation="h",
             marker_color=[TEAL if value >= 0 else AMBER for value in values],
-            text=[f"{value:+.2f}" for value in values],
+            text=[signed(value, 2) for value in values],
             textposition="outside",
             cliponaxis=False,
             customdata=[plain(name) for name in names],
@@ -113,7 +113,7 @@ def signed_words(words: Sequence[str], values: Sequence[float]) -> str:
     for word, value in zip(words, values, strict=True):
         red, green, blue = (15, 143, 134) if value >= 0 else (217, 119, 6)
         light = f"background:rgba({red},{green},{blue},{0.6 * abs(value) / reach:.2f})"
-        marked.append(f"<span style='{light}' title='{value:+.3f}'>{escape(word)}</span>")
+        marked.append(f"<span style='{light}' title='{signed(value, 3)}'>{escape(word)}</span>")
     style = "<style>.signed { line-height: 2; } .signed span { padding: 2px 6px; border-radius: 4px; }</style>"
     return f"{style}<div class='signed'>{' '.join(marked)}</div>"
 

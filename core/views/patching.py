@@ -6,7 +6,7 @@ from html import escape
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import house, plain
+from core.views.charts import house, plain, signed
 
 RAMP = "BrBG"  # brown away from A's answer, teal towards it
 TABLE = """<style>
@@ -28,7 +28,7 @@ def position_grid(
     layers, count = values.shape
     said = [
         [
-            plain(words["cell"].format(layer=layer + 1, name=name, value=f"{float(values[layer, n]):+.3f}"))
+            plain(words["cell"].format(layer=layer + 1, name=name, value=signed(float(values[layer, n]), 3)))
             for n, name in enumerate(names)
         ]
         for layer in range(layers)

@@ -172,7 +172,7 @@ def test_the_alignment_is_the_translators_own(adapted: str) -> None:
 @pytest.mark.parametrize(
     ("section", "part", "button", "told"),
     [
-        ("mathematics", "softmax", "wrong_formulas", "Translation (greedy)"),
+        ("mathematics", "softmax", "wrong_formulas", "Translation (likeliest piece at each step)"),
         ("cost", "now", "here", "Most memory"),
         ("cost", "precision", "text_precision", "BLEU"),
     ],

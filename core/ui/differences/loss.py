@@ -19,7 +19,6 @@ from core.ui.differences.lesson import Lesson, model_title, note, piece_name
 from core.ui.differences.measure import table
 from core.ui.differences.quiz import Verdict, ask_word
 from core.ui.language import class_name, say, show_error
-from core.ui.numbers import minus
 from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET, probability_bars
 from core.views.differences.charts import against_target, pairs_of_bars, piece_losses
@@ -94,9 +93,9 @@ def _classes(lesson: Lesson) -> None:
     values = {
         "label": named[0],
         "p": f"{float(found.probabilities[label]):.2%}",
-        "pull": minus(f"{pull:+.3f}"),
+        "pull": f"{pull:+.3f}",
         "other": named[1],
-        "push": minus(f"{float(found.gradient[push]):+.3f}"),
+        "push": f"{float(found.gradient[push]):+.3f}",
         "count": len(logits),
         "chance": f"{math.log(len(logits)):.2f}",
     }

@@ -19,7 +19,7 @@ from core.ui.differences.measure import table
 from core.ui.differences.pick import choose_patch, place, sample_titles
 from core.ui.differences.quiz import Verdict
 from core.ui.language import class_name, say, show_error
-from core.ui.numbers import minus, power_of_ten
+from core.ui.numbers import power_of_ten
 from core.ui.photos import sample_image
 from core.ui.plain import piece_text, plain
 from core.views.charts import AMBER, QUIET, probability_bars
@@ -142,9 +142,7 @@ def _match(lesson: Lesson) -> None:
         grid = lesson.vision.axis.grid
         row, column = divmod(patch, grid[1])
         own = row * grid[1] + grid[1] - 1 - column
-        st.markdown(
-            say("lesson_task.mirror_at", place=place(own, grid), value=minus(f"{float(found[patch, own]):.2f}"))
-        )
+        st.markdown(say("lesson_task.mirror_at", place=place(own, grid), value=f"{float(found[patch, own]):.2f}"))
         share, chance = tasks.mirror_score(found, grid), tasks.mirror_chance(grid)
         st.markdown(say("lesson_task.mirror_score", share=f"{share:.0%}", chance=f"{chance:.1%}"))
     _aligned(lesson)
@@ -157,13 +155,13 @@ def _find(lesson: Lesson, chosen: str, patch: int, other: VisionResult, row: Ten
     best = int(row.argmax())
     told = {
         "best": place(best, grid),
-        "value": minus(f"{float(row[best]):.2f}"),
-        "mean": minus(f"{float(row.mean()):.2f}"),
+        "value": f"{float(row[best]):.2f}",
+        "mean": f"{float(row.mean()):.2f}",
     }
 
     def check(choice: int) -> Verdict:
         (r, c), (r2, c2) = divmod(choice, grid[1]), divmod(best, grid[1])
-        yours = say("lesson_task.near", value=minus(f"{float(row[choice]):.2f}"))
+        yours = say("lesson_task.near", value=f"{float(row[choice]):.2f}")
         return Verdict(abs(r - r2) <= 1 and abs(c - c2) <= 1, say("lesson_task.tell_match", **told), (best,), yours)
 
     key = f"task_match_{chosen}_{patch}"

@@ -11,7 +11,6 @@ from core.ui.differences import quiz
 from core.ui.differences.lesson import Lesson, ink, joined, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
-from core.ui.numbers import minus
 from core.ui.plain import piece_text, plain
 from core.views.charts import QUIET, probability_bars
 from core.views.differences import diagrams, figures
@@ -118,8 +117,8 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
         "beams": count,
         "nodes": len(found.nodes),
         "best": len(best),
-        "score": minus(f"{score:.2f}"),
-        "mean": minus(f"{score / len(best):.2f}"),
+        "score": f"{score:.2f}",
+        "mean": f"{score / len(best):.2f}",
     }
     st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\ln P(y_k\mid y_{<k},\mathbf{x})")
     st.caption(say("lesson_arch.score_symbols"))
@@ -130,5 +129,5 @@ def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
         return
     text = lesson.translator.tokenizer.decode(greedy.output, skip_special_tokens=True).strip()
     path = [node for node in greedy.nodes if node.fate == "best"]
-    worth = {"score": minus(f"{path[-1].score:.2f}"), "mean": minus(f"{path[-1].score / len(path):.2f}")}
+    worth = {"score": f"{path[-1].score:.2f}", "mean": f"{path[-1].score / len(path):.2f}"}
     st.caption(say("lesson_arch.greedy_other", text=plain(text), **worth))

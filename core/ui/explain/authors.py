@@ -20,7 +20,7 @@ from core.ui.explain.sides import WHOLE, Pair, PhotoSide, Side
 from core.ui.language import say
 from core.ui.plain import plain
 from core.views import layers as figures
-from core.views.charts import AMBER, QUIET, TEAL
+from core.views.charts import AMBER, QUIET, TEAL, signed
 from core.views.differences.figures import patch_picture
 from core.views.heads import head_grid
 from core.views.tables import as_csv
@@ -128,7 +128,7 @@ def _positions(side: Side, asked: Subject, found: Direct, opened: tuple[Kind, in
     kind, layer, head = opened
     keys, axis = found.keys[kind][layer, head], asked.traces[kind].key_axis
     names, strongest = side.place_names(axis), keys.abs().argsort(descending=True)[:NAMED].tolist()
-    said = " · ".join(f"{plain(names[key])} {float(keys[key]):+.2f}" for key in strongest)
+    said = " · ".join(f"{plain(names[key])} {signed(float(keys[key]), 2)}" for key in strongest)
     wrote = f"{float(keys.sum()):+.2f}"
     kind_name = say(f"ablation.{kind}")
     st.caption(say("authors.taken", kind=kind_name, layer=layer + 1, head=head + 1, value=wrote, positions=said))

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor
 from core.attention.faithfulness import Verdict
 from core.ui.component import component
 from core.ui.explain import verdict
-from core.ui.language import say
+from core.ui.language import say, sentences
 from core.views.light import HIGH, LOW, lit_photo
 from core.views.lit_words import LIT
 
@@ -39,7 +39,7 @@ def offer(place: str, scale: Scale, found: Verdict | None, how: Sequence[str]) -
         "place": place,
         "strip": f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}",
         "ticks": list(scale.ticks),
-        "caption": " ".join([scale.said, *([verdict.sentence(found)] if found else [])]).replace("。 ", "。"),
+        "caption": sentences(scale.said, verdict.sentence(found) if found else ""),
         "cite": say("view.figure_cite", how=" · ".join(how), date=date.today().isoformat()),
         "save": say("explain.figure"),
     }

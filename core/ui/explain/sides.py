@@ -22,7 +22,7 @@ from core.models.subjects import translation_subject, vision_subject
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel, VisionResult
 from core.store import store
-from core.ui import background, choices, evidence, photos, work
+from core.ui import background, choices, evidence, inputs, photos, work
 from core.ui.columns import beside
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import piece_text
@@ -76,7 +76,7 @@ class PhotoSide:
 
     def attention_title(self, kind: Kind) -> str:
         """Whose attention it is: a photo's model has one kind."""
-        return self.model.name
+        return inputs.short_title("vision", self.name)
 
     def attention_name(self, kind: Kind) -> str:
         return say("heads.kind_photo")
@@ -199,7 +199,7 @@ class SentenceSide:
             say("explain.piece"),
             every,
             format_func=lambda n: (
-                f"{self.translation.text} ({say('explain.whole_sentence')})"
+                say("explain.whole_sentence", text=self.translation.text)
                 if n == WHOLE
                 else f"{n + 1} · {piece_text(pieces[n])}"
                 if n < len(pieces)

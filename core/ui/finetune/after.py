@@ -22,7 +22,7 @@ from core.ui import background, choices, visitor, work
 from core.ui.finetune import compare_runs, errors, live
 from core.ui.finetune.chosen import duration, metrics_of
 from core.ui.finetune.sides import SIDES
-from core.ui.language import language, say, show_error
+from core.ui.language import classes_named, language, say, sentences, show_error
 from core.ui.plain import plain
 from core.wording import ASSETS
 
@@ -91,13 +91,13 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
             (say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process")),
         ):
             st.metric(name, value, note, delta_color="off", delta_arrow="off", width="content")
-    st.caption(" ".join(filter(None, (_interval(folder, result), _as_told(folder, result)))))
+    st.caption(sentences(_interval(folder, result), _as_told(folder, result)))
     if 0 < result.kept < result.steps:
         st.caption(say("after.kept", step=f"{result.kept:,}", steps=f"{result.steps:,}"))
-    st.markdown(say(f"after.before_{job.task}") + " " + _forgetting(job, result))
+    st.markdown(sentences(say(f"after.before_{job.task}"), _forgetting(job, result)))
     if said := _calibration(result):
         st.markdown(said)
-    st.caption(say("after.data", title=plain(job.title), hash=result.data))
+    st.caption(say("after.data", title=plain(classes_named(job.title)), hash=result.data))
 
 
 def _interval(folder: Path, result: Result) -> str:
@@ -107,7 +107,7 @@ def _interval(folder: Path, result: Result) -> str:
         return say("after.few", count=count) if 0 < count < FEW else ""
     low, high = (f"{share:.1%}" for share in wilson(round(result.metrics["accuracy"] * count), count))
     said = say("after.interval", count=f"{count:,}", low=low, high=high)
-    return f"{said} {say('after.few', count=count)}" if count < FEW else said
+    return sentences(said, say("after.few", count=count)) if count < FEW else said
 
 
 def _as_told(folder: Path, result: Result) -> str:

@@ -18,7 +18,7 @@ from core.ui import visitor
 from core.ui.finetune.run_table import formats, line
 from core.ui.finetune.setup import method_name
 from core.ui.inputs import model_titles
-from core.ui.language import say, show_error
+from core.ui.language import classes_named, say, show_error
 from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.finetune import curve
@@ -63,7 +63,7 @@ def compare(runs: Sequence[tuple[Path, Job, Result]], key: str, names: Mapping[s
 
 
 def _data(job: Job, result: Result) -> str:
-    return f"{job.title} · {result.data[:8]}"
+    return f"{classes_named(job.title)} · {result.data[:8]}"
 
 
 def listed() -> None:

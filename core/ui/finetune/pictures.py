@@ -156,7 +156,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         ]
         if after.predictions:
             best = after.predictions[0]
-            said = say("list.comma").join((plain(class_name(best.label)), f"{best.probability:.0%}"))
+            said = f"{plain(class_name(best.label))} {best.probability:.0%}"
             st.caption(say("after.says", classes=said))
             evidence.tell(work.vision_model(folder.name), after)
         if None in cards:

@@ -13,7 +13,7 @@ from core.models.catalogue import runs_folder
 from core.ui import choices, visitor
 from core.ui.finetune.live import state_name
 from core.ui.finetune.setup import method_name
-from core.ui.language import say, show_error
+from core.ui.language import classes_named, say, show_error
 from core.ui.plain import plain
 
 NEW = ""
@@ -90,7 +90,7 @@ def _title(one: Path | Sweep) -> str:
     what = say("sweep.name") if isinstance(one, Sweep) else method_name(job.method, job.task)
     if job.sweep and isinstance(one, Path):
         what = f"{what} · {say('sweep.which', rate=f'{job.rate:g}', seed=job.seed)}"
-    return f"{job.title} · {what} · {time.strftime('%Y-%m-%d %H:%M:%S', begun)}"
+    return f"{classes_named(job.title)} · {what} · {time.strftime('%Y-%m-%d %H:%M:%S', begun)}"
 
 
 def _moving() -> list[tuple[str, Path]]:
