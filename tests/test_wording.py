@@ -182,3 +182,9 @@ def test_a_paper_has_one_year() -> None:
     assert ("He", "2021") in named
     others = {("Liu", "2016"), ("Liu", "2020")}  # of the same name, not of the list
     assert not [(who, when) for who, when in named - others if when not in years.get(who, when)]
+
+
+def test_a_number_below_zero_has_a_minus_and_what_is_no_number_keeps_its_hyphen() -> None:
+    told = {"low": "-14.9%", "high": "+11.8%", "mean": "-0.1%"}
+    assert "−14.9%" in (said := text("whatif.controls", "en", idle="0.000%", **told)) and "−0.1%" in said
+    assert "-5.png" in text("explain.whole_sentence", "en", text="-5.png")

@@ -110,7 +110,7 @@ def test_a_head_moves_no_head_of_attention(head: Path) -> None:
     assert views(test), "the linked view is there"
     assert "No head moved" in texts(test)
     assert not [button for button in test.button if "moved most" in button.label]
-    assert re.search(r"After training it says: (cat|ship), \d+%", texts(test))
+    assert re.search(r"After training it says: (cat|ship) \d+%", texts(test))
 
 
 def test_a_translator_shows_what_it_forgot_in_numbers(lora: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_head_that_is_off_is_crossed_where_it_stands() -> None:
     assert off == {(1, 0), (0, 2)}
     for x, y, (layer, head), said in zip(crosses.x, crosses.y, crosses.customdata, crosses.text, strict=True):
         assert (x, y) == (head + 1, layer + 1) and cells.z[layer][head] == float(values[layer, head])
-        assert said == f"layer {layer + 1}, head {head + 1}: {float(values[layer, head]):+.4f}"
+        assert said == f"layer {layer + 1}, head {head + 1}: {float(values[layer, head]):+.4f}".replace("-", "−")
     assert cells.zmax == -cells.zmin == pytest.approx(0.4), "zero in the middle"
 
 

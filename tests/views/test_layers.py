@@ -18,4 +18,4 @@ def test_the_river_is_full_at_every_layer() -> None:
 def test_words_are_lit_for_and_against_the_answer() -> None:
     found = signed_words(["<b>", "dog"], [0.5, -0.25])
     assert "rgba(15,143,134,0.60)' title='+0.500'>&lt;b&gt;<" in found
-    assert "rgba(217,119,6,0.30)' title='-0.250'>dog<" in found
+    assert "rgba(217,119,6,0.30)' title='−0.250'>dog<" in found

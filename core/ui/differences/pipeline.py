@@ -40,10 +40,10 @@ def _text(lesson: Lesson) -> TextWalk:
 
 
 def show(lesson: Lesson) -> None:
+    st.caption(say("lesson_pipe.words"))
     overview.show(lesson)
     st.header(say("lesson_pipe.walk"))
     st.markdown(say("lesson_pipe.lead"))
-    st.caption(say("lesson_pipe.words"))
     vision, text = _vision(lesson), _text(lesson)
     if not _ask(lesson, text):
         return
