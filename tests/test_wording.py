@@ -186,5 +186,5 @@ def test_a_paper_has_one_year() -> None:
 
 def test_a_number_below_zero_has_a_minus_and_what_is_no_number_keeps_its_hyphen() -> None:
     told = {"low": "-14.9%", "high": "+11.8%", "mean": "-0.1%"}
-    assert "−14.9%" in (said := text("whatif.controls", "en", idle="0.000%", **told)) and "−0.1%" in said
-    assert "-5.png" in text("explain.whole_sentence", "en", text="-5.png")
+    assert "−14.9%" in (said := wording.text("whatif.controls", "en", idle="0.000%", **told)) and "−0.1%" in said
+    assert "-5.png" in wording.text("explain.whole_sentence", "en", text="-5.png")
