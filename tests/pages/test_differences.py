@@ -63,7 +63,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             "Cross-entropy of",
             "lesson_depth",
             "24,960 numbers",
-            ":material/translate: Cross-entropy",
+            ":material/translate: How unlikely",
             ":material/translate: Reads in one",
         ),
         "to": ("Cross-entropy of", "lesson_depth", "How much of"),
