@@ -1,6 +1,7 @@
-"""`python -m benchmarks.resume [--times 3]`: whether a run that is broken off goes on as if nothing had been, for every
-task and method on the bundled models: each at so many random steps, by a kill there (no checkpoint of it) and a pause
-(a checkpoint of it) in turn. Told are the steps whose loss is not the same number to the last bit."""
+"""`python -m benchmarks.resume [--times 3] [--only vision-lora ...]`: whether a run that is broken off goes on as if
+nothing had been, for every task and method on the bundled models: each at so many random steps, by a kill there (no
+checkpoint of it) and a pause (a checkpoint of it) in turn. Told are the steps whose loss is not the same number to the
+last bit."""
 
 import argparse
 import os
@@ -22,14 +23,17 @@ EACH, PAIRS, EPOCHS, BATCH = 10, 20, 2, 8  # pictures a class; sentence pairs
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=3)
-    times = parser.parse_args().times
+    parser.add_argument("--only", nargs="+", metavar="TASK-METHOD", help="some of the combinations")
+    given = parser.parse_args()
     train.EVALUATIONS = 3  # checkpoints between which a kill can fall
     print("| | broken off at step, of | steps after it that differ |\n|---|---|---|")
     for task in TASKS:
         for method in estimate.counts(TASKS[task].load(TASKS[task].base).module, task, 2, Job.rank):
+            if given.only and f"{task}-{method}" not in given.only:
+                continue
             job = default_job(task, method, epochs=EPOCHS, batch=BATCH)
             whole, draw, moments, differ = _losses(job, 0, False), random.Random(f"{task} {method}"), [], 0
-            for turn in range(times):
+            for turn in range(given.times):
                 at, pause = draw.randrange(1, len(whole)), bool(turn % 2)
                 moments.append(f"{at} ({'pause' if pause else 'kill'})")
                 differ += sum(a != b for a, b in zip(whole, _losses(job, at, pause), strict=True))
