@@ -14,6 +14,7 @@ CHECKED = ":nth-match(:text('of random maps'), 19)"  # ten methods for the photo
 SHOTS = {  # file: (page and query, width, height, colour scheme, what is there when it is drawn)
     "compare.png": ("/", 1440, 960, "light", READY),
     "translation-dark.png": ("/translation", 1440, 960, "dark", READY),
+    "bridge.png": ("/bridge", 1440, 900, "light", READY),
     "explain.png": ("/explain?photo=cat", 1440, 1300, "light", CHECKED),
 }
 

@@ -105,14 +105,14 @@ def counts(base: str, side: Side[Any, Any], model: Model, chosen: Chosen) -> dic
 
 
 def _more(side: Side[Any, Any], job: Job, model: Model, chosen: Chosen) -> Job:
-    columns = st.columns(3)
+    columns = st.columns(2)
     schedule = columns[0].selectbox(
         say("finetune.schedule"), SCHEDULES, format_func=lambda key: say(f"finetune.schedule_{key}"), key="schedule"
     )
     smoothing = columns[1].slider(
         say("finetune.smoothing"), 0.0, 0.3, 0.1, 0.05, key="smoothing", help=say("finetune.smoothing_help")
     )
-    patience = columns[2].slider(say("finetune.patience"), 0, 5, 0, key="patience", help=say("finetune.patience_help"))
+    patience = columns[0].slider(say("finetune.patience"), 0, 5, 0, key="patience", help=say("finetune.patience_help"))
     varied = columns[0].toggle(say("finetune.varied"), True, key="varied", help=say(f"finetune.varied_{job.task}"))
     precision = columns[1].selectbox(
         say("finetune.precision"),
@@ -123,8 +123,8 @@ def _more(side: Side[Any, Any], job: Job, model: Model, chosen: Chosen) -> Job:
     )
     rank = job.rank
     if job.method in ("lora", "adalora"):
-        rank = columns[2].select_slider(say("finetune.rank"), (2, 4, 8, 16, 32), rank, key="rank")
-    job = side.settings(job, model, columns[2])
+        rank = columns[1].select_slider(say("finetune.rank"), (2, 4, 8, 16, 32), rank, key="rank")
+    job = side.settings(job, model, columns[0])
     job = replace(
         job, schedule=schedule, smoothing=smoothing, patience=patience, varied=varied, precision=precision, rank=rank
     )
