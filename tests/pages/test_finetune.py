@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -359,11 +360,19 @@ def test_the_speed_after_the_end_is_that_of_the_run(runs: Path, seconds: float, 
     assert found == speed
 
 
-def test_time_goes_on_between_two_steps(runs: Path) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """What the page takes for the time (s) while this test lasts: a slow machine is no failure."""
+    now = time.time()
+    monkeypatch.setattr(live, "time", SimpleNamespace(**vars(time) | {"time": lambda: now}))
+    return now
+
+
+def test_time_goes_on_between_two_steps(runs: Path, now: float) -> None:
     """The last step was written a minute ago."""
     folder = with_log(waiting(runs, "running"))
     set_status(folder, "running", stage="training", started=1.0)
-    os.utime(folder / "log.jsonl", times=(time.time() - 60,) * 2)
+    os.utime(folder / "log.jsonl", times=(now - 60,) * 2)
     with worker._locked(folder / ".lock", 0):
         (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
     gone = int(text.split(" s gone")[0].split()[-1])
@@ -374,10 +383,10 @@ def test_time_goes_on_between_two_steps(runs: Path) -> None:
     assert text == say("progress_last", steps=40, gone="40 s"), "nothing is left to be estimated"
 
 
-def test_a_run_that_is_being_measured_does_not_say_that_it_learns(runs: Path) -> None:
+def test_a_run_that_is_being_measured_does_not_say_that_it_learns(runs: Path, now: float) -> None:
     """Nor how long ago it began, where the page speaks of the measuring."""
     folder = with_log(waiting(runs, "running"), steps=40)
-    set_status(folder, "running", stage="measuring", started=time.time() - 500)
+    set_status(folder, "running", stage="measuring", started=now - 500)
     with worker._locked(folder / ".lock", 0):
         test = page(run=folder.name)
     assert say("state_measuring") in said(test) and say("state_running") not in said(test)
