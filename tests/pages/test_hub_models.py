@@ -2,7 +2,6 @@
 bundled one is shown. The hub is on this machine, its models tiny and at random."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -23,7 +22,7 @@ from core.ui.finetune import live
 from tests.models.hub import forget_fetched, served
 from tests.models.tiny import tokenizer
 from tests.pages.test_pages import opened
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 VISION, TRANSLATOR = "test_vit", "tiny/translator"
 BUNDLED = default("translation").title
@@ -108,10 +107,9 @@ def errors(test: AppTest) -> list[str]:
 
 
 def fetched(test: AppTest) -> AppTest:
-    """Run again, as the browser does while something is fetched."""
-    end = time.monotonic() + PATIENCE
-    while bars(test) and time.monotonic() < end:
-        time.sleep(0.1)
+    """Run again, as the browser does, until what is fetched is here; not while it is fetched."""
+    while bars(test):
+        until(lambda: not background._works, "the end of what is fetched")
         test.run()
     assert not bars(test) and not test.exception
     return test
