@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -35,6 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no process is left with one of them when the other has nothing more to do."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: min([places[name] for name in LONGEST if name in item.nodeid], default=len(LONGEST)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures
+def pytest_runtest_setup() -> None:
+    """Each test draws the same numbers in each run, also those that its file's fixtures draw for the first one."""
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 def pytest_collection_finish() -> None:
@@ -130,6 +142,20 @@ def settled(page) -> None:
     run begins a while after the click that asks for it."""
     page.evaluate("window.drawnLast = null")
     page.wait_for_function(STILL, polling=100)
+
+
+DRAWN = """async ({ view }) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  await frame(); // what watches a size is told of it after a frame
+  while (view.frame || view.later) await frame();
+  await Promise.allSettled(view.root.getAnimations({ subtree: true }).map(({ finished }) => finished));
+}"""
+
+
+def drawn(page) -> None:
+    """Wait until the first linked view is as it is to be: frames are late on a busy machine."""
+    page.locator(".sidelight").first.evaluate(DRAWN)
 
 
 def of_all_processes(factory: pytest.TempPathFactory, name: str) -> Path:

@@ -1,10 +1,10 @@
 """What the Fine-tune page shows below a finished run, and the run as a model on every other page."""
 
 import json
-import random
 import re
 import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,8 @@ from core.models.translation import Translator, load_translator
 from core.views.linked import state
 from tests.pages.test_pages import opened, views
 from tests.views.test_linked import traces_of
+
+NUMBERS = count()
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def lora(runs: Path) -> Path:
 @pytest.fixture
 def unseen(head: Path) -> Path:
     """The head under a name that this process never loaded: a server goes on with a model that it has in memory."""
-    return head.rename(head.with_name(f"20260101-000000-head-{random.randrange(16**4):04x}"))
+    return head.rename(head.with_name(f"20260101-000000-head-{next(NUMBERS):04x}"))
 
 
 def after(run: Path, language: str = "en") -> AppTest:

@@ -23,6 +23,7 @@ from core.views.linked import scores, state
 from core.views.linked.cards import Card, Named, card_of, names_of
 from core.views.linked.numbers import numbers, table
 from core.views.linked.page import View
+from tests.conftest import drawn
 from tests.views.test_linked import close, in_view, opened, sentence_card, tokens, traces_of, vision_card
 from tests.views.test_text_card import BOX, PHOTO, decoder_card, text_card
 
@@ -66,7 +67,7 @@ def page(chromium, caption: Card, tmp_path) -> Iterator:
 def brightness(page, patches: int) -> Tensor:
     """Of each patch on the screen, as a person sees it where light is not smoothed."""
     in_view(page, "view.set('smooth', false)")
-    page.wait_for_timeout(100)
+    drawn(page)
     shot = np.asarray(Image.open(io.BytesIO(page.locator(".photo").screenshot())).convert("L")).astype(float)
     high, wide = shot.shape[0] / ROWS, shot.shape[1] / COLUMNS
     inner = [

@@ -15,6 +15,7 @@ from core.views.linked import state
 from core.views.linked.cards import Card, Grid
 from core.views.linked.page import standalone
 from core.views.linked.payload import pack
+from tests.conftest import drawn
 from tests.views.test_cards import caption_card
 from tests.views.test_linked import WORDS, in_view, sentence_card, traces_of, vision_card, words_of
 
@@ -39,7 +40,7 @@ def opened(chromium, path: Path, payload: bytes, start: str = "", width: int = 1
 
 
 def told(page, row: int = 0) -> str:
-    page.wait_for_timeout(100)
+    drawn(page)
     return in_view(page, f"{SIDES.format(row, 'difference')}.say.textContent")
 
 
@@ -148,7 +149,7 @@ def test_three_panes_of_a_photo_and_words_stand_above_the_film(chromium, cards: 
     with opened(chromium, tmp_path / "a.html", pack([square, cards[1]], WORDS), "pin_held!image_9", 1280) as page:
         told(page)
         page.set_viewport_size({"width": 1280, "height": 800})
-        page.wait_for_timeout(300)
+        drawn(page)
         film = page.locator(".foot").bounding_box()["y"]
         lowest = max(
             box["y"] + box["height"] for box in (one.bounding_box() for one in page.locator(".note").all()) if box
