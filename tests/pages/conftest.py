@@ -6,6 +6,7 @@ import pytest
 
 from core import store
 from core.ui import background, work
+from core.ui.finetune import live
 from tests.quick import shorten
 from tests.waiting import until
 
@@ -14,6 +15,7 @@ from tests.waiting import until
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
     monkeypatch.setattr(store, "_settle", lambda: None)  # a quarter of a second for each of hundreds of models
+    monkeypatch.setattr(live, "ensure_worker", lambda: None)  # a process that imports all; tests/finetune has it
 
 
 @pytest.fixture(scope="module")
