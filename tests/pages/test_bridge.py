@@ -1,5 +1,6 @@
 """The page Bridge with the bundled captioner: it opens explained, keeps what is chosen, says what it does not know."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,15 @@ from streamlit.testing.v1 import AppTest
 from transformers import BlipConfig, BlipForConditionalGeneration
 
 from core import samples, wording
+from core.attention.ablation import Head, without
 from core.finetune.data.bundled import every_picture
+from core.models.caption_subjects import caption_subject
 from core.scenes import SIDE, render
 from core.scenes.text import read
 from core.scenes.words import names_at
 from core.ui import background, work
 from core.ui.bridge.run import NAME
+from core.ui.explain.sides import head_text
 from core.ui.plain import plain
 from core.views.linked import state
 from tests.models.hub import forget_fetched, lay, offline
@@ -64,6 +68,22 @@ def test_what_is_painted_over_is_told_anew() -> None:
     assert not test.exception and said(test, "paint")
     shown = [one.value for one in test.markdown if one.value.startswith(("**Before:**", "**Now:**"))]
     assert len(shown) == 2 and ":orange-background" in shown[1], "a thing that is gone is no longer told"
+
+
+def test_heads_that_are_off_write_another_caption() -> None:
+    model = work.captioner(NAME)
+    off: list[Head] = [("cross", layer, head) for layer in (1, 2) for head in range(6)]
+    test = opened("bridge", lang="en", bridge="heads", caption_off=",".join(head_text("caption", one) for one in off))
+    assert not test.exception and test.multiselect[0].value == off
+    picture = render(read(samples.scenes()[0], len(every_picture())), every_picture())  # type: ignore[arg-type]
+    whole = model.caption(picture, "en")
+    looked = model.look(picture, "crop")
+    with without(caption_subject(model, looked, whole), off):
+        ids = model.search(looked, "en")[0, 1:]
+    expected = model.tokenizer.decode(ids, skip_special_tokens=True).strip()
+    shown = [" ".join(re.sub(r":orange-background\[(.*?)\]", r"\1", one.value).split()) for one in test.markdown]
+    assert whole.text != expected
+    assert f"**Before:** {plain(whole.text)}" in shown and f"**Now:** {plain(expected)}" in shown
 
 
 def test_a_scene_of_ones_own_is_told_and_nonsense_in_the_link_is_not() -> None:

@@ -11,7 +11,7 @@ from core.models.vision_language import LONGEST_PROMPT, VisionLanguage
 from core.scenes import LANGUAGES, Language
 from core.scenes.words import name_chances
 from core.ui import choices, inputs, linked, steps, work
-from core.ui.bridge import match, paint, picture, run, where
+from core.ui.bridge import heads, match, paint, picture, run, where
 from core.ui.bridge.picture import Picture
 from core.ui.copyable import copyable
 from core.ui.language import language, say
@@ -19,7 +19,8 @@ from core.ui.plain import plain
 from core.views.linked import state
 from core.views.linked.cards import Card
 
-SECTIONS = ("where", "paint", "steps", "match")
+SECTIONS = ("where", "paint", "heads", "steps", "match")
+WITH_ENCODER = ("where", "heads")  # what asks for one
 LONGEST = 300  # characters of a caption that is typed
 
 
@@ -89,12 +90,14 @@ def show(chosen: Picture, told: run.Told) -> None:
     if not told.claim:
         copyable(caption.text, "caption_text")
     section = inputs.choose_section(
-        "bridge", [one for one in SECTIONS if "encoder" in caption.traces or one != "where"], "bridge"
+        "bridge", [one for one in SECTIONS if "encoder" in caption.traces or one not in WITH_ENCODER], "bridge"
     )
     if section == "where":
         where.show(chosen, told)
     elif section == "paint":
         paint.show(chosen, told)
+    elif section == "heads":
+        heads.show(chosen, told)
     elif section == "match":
         match.show(chosen)
     else:

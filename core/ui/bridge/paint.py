@@ -44,7 +44,7 @@ def show(picture: Picture, told: run.Told) -> None:
             st.info(say("bridge.paint_none"))
             return
         now = told.of(over).awaited()
-        _difference(told.caption.text, now.text)
+        difference(told.caption.text, now.text)
 
 
 def _chosen(count: int) -> list[int]:
@@ -103,7 +103,7 @@ def _ready_made(picture: Picture, grid: tuple[int, int]) -> None:
         st.button(say("bridge.paint_clear"), icon=":material/undo:", key="paint_clear", on_click=_write, args=([],))
 
 
-def _difference(before: str, now: str) -> None:
+def difference(before: str, now: str) -> None:
     """Both captions; what the other lacks is marked."""
     for key, parts in zip(("bridge.before", "bridge.now"), parted(before, now), strict=True):
         text = "".join(f":orange-background[{plain(part)}]" if lacks else _spaced(part) for part, lacks in parts)

@@ -29,7 +29,7 @@ from core.ui.plain import piece_text
 
 CLASSIFIER = "vision-cifar10"  # a model that knows classes, so that there is something to ask
 WHOLE = -1  # the representation, or the whole output
-HEAD_TEXTS = {"photo": "{1}-{2}", "sentence": "{0}-{1}-{2}"}  # a photo's model has one kind of attention
+HEAD_TEXTS = {"photo": "{1}-{2}", "sentence": "{0}-{1}-{2}", "caption": "{0}-{1}-{2}"}  # a photo's model has one kind
 
 Value = TypeVar("Value")
 
@@ -295,6 +295,6 @@ def worth(
 
 
 def head_text(side: str, head: tuple[str, int, int]) -> str:
-    """What the link calls a head: "12-6" of the photo's model, "cross-3-8" of the translator. side: its kind."""
+    """What the link calls a head: "12-6" of the photo's model, "cross-3-8" of what writes. side: its kind."""
     kind, layer, number = head
     return HEAD_TEXTS[side].format(kind, layer + 1, number + 1)
