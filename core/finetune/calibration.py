@@ -45,7 +45,9 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 def helpful_temperature(fitted: tuple[Tensor, Tensor], judged: tuple[Tensor, Tensor]) -> float:
     """`fit_temperature` of the first logits and labels; 1 where it does not lower the calibration error of the second,
-    if there are any."""
+    if there are any, or where all of the first are answered rightly: certainty would fit those best."""
+    if bool((fitted[0].argmax(-1) == fitted[1]).all()):
+        return 1.0
     found, (logits, labels) = fit_temperature(*fitted), judged
     if not len(labels):
         return found

@@ -39,6 +39,10 @@ def test_a_temperature_that_does_not_help_on_other_pictures_is_not_used() -> Non
     honest = torch.multinomial(logits.softmax(-1), 1, generator=draw)[:, 0]
     fitted = 3 * logits, honest
     assert helpful_temperature(fitted, (3 * logits, honest)) == fit_temperature(*fitted) == pytest.approx(3, rel=0.1)
+    sure = torch.eye(3)[honest[:4]], honest[:4]
+    assert fit_temperature(*sure) < 0.2 and helpful_temperature(sure, sure) == 1, (
+        "four right answers prove no certainty"
+    )
     assert helpful_temperature(fitted, (logits, honest)) == 1, "these were as often right as they said"
     assert helpful_temperature(fitted, (logits[:0], honest[:0])) == fit_temperature(*fitted), "nothing to judge it by"
 

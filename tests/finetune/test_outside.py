@@ -4,6 +4,7 @@ import copy
 import io
 import re
 import runpy
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import torch
 import yaml
 from huggingface_hub import RepoUrl
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from PIL import ExifTags, Image
 
 from core import samples
 from core.errors import SidelightError
@@ -46,12 +48,19 @@ def said(folder: Path, argument: str, patch: pytest.MonkeyPatch, capsys: pytest.
     return capsys.readouterr().out.splitlines()
 
 
+def as_a_phone(image: Image.Image, place: Path) -> None:
+    """On its side, with the word that it is."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.transpose(Image.Transpose.ROTATE_90).save(place, exif=exif)
+
+
 def test_the_script_says_what_the_page_says_of_a_picture(runs, tmp_path, monkeypatch, capsys) -> None:
     run = next(runs.glob("*-head-*"))
     outside.write(run, tmp_path)
     model, side = load_vision(run.name), results.job_of(run).side
     image = open_image(samples.photos()[0].path.read_bytes()).resize((side, side))
-    image.save(tmp_path / "square.png")
+    as_a_phone(image, tmp_path / "square.png")
     lines = said(tmp_path, str(tmp_path / "square.png"), monkeypatch, capsys)
     chances = dict(zip(model.classes, model.run(image, side, "stretch").probabilities.tolist(), strict=True))
     for line in lines:
@@ -65,6 +74,17 @@ def test_the_script_writes_what_the_page_writes(runs, tmp_path, monkeypatch, cap
     outside.write(run, tmp_path)
     (line,) = said(tmp_path, SENTENCE, monkeypatch, capsys)
     assert line == load_translator(run.name).translate(SENTENCE, "deu").text
+
+
+def test_a_run_that_was_finished_early_says_so(runs, tmp_path) -> None:
+    run = next(runs.glob("*-head-*"))
+    job, log = results.job_of(run), tmp_path / "log.jsonl"
+    lines = (run / "log.jsonl").read_text("utf-8").splitlines()
+    assert "finished after" not in outside.card.card_text(run, job, results.read(run), "timm")
+    shutil.copytree(run, tmp_path, dirs_exist_ok=True)
+    log.write_text(lines[0].replace('"metrics": {}', '"metrics": {"loss": 1.0}') + "\n", "utf-8")
+    said = outside.card.card_text(tmp_path, job, results.read(run), "timm")
+    assert f"It was finished after step 1 of {len(lines)}." in said
 
 
 def test_the_card_tells_what_was_measured_and_names_no_place_of_this_machine(runs, tmp_path) -> None:
@@ -103,7 +123,7 @@ def test_onnx_says_what_pytorch_says(runs, tmp_path, monkeypatch, capsys, method
         return
     model, side = load_vision(run.name), results.job_of(run).side
     image = open_image(samples.photos()[0].path.read_bytes()).resize((side, side))
-    image.save(tmp_path / "square.png")
+    as_a_phone(image, tmp_path / "square.png")
     lines = said(tmp_path, str(tmp_path / "square.png"), monkeypatch, capsys)
     chances = dict(zip(model.classes, model.run(image, side, "stretch").probabilities.tolist(), strict=True))
     assert {name: float(share[:-1]) for share, name in (line.split(" ", 1) for line in lines)} == pytest.approx(

@@ -116,7 +116,8 @@ def _held_out(run: Path) -> int:
 
 def _course(run: Path, job: Job) -> str:
     """What was measured while it learnt."""
-    events = [event for event in read_log(run) if event.metrics]
+    log = read_log(run)
+    events = [event for event in log if event.metrics]
     if not events:
         return "How it learnt did not come with the result."
     names = list(events[-1].metrics)
@@ -125,8 +126,10 @@ def _course(run: Path, job: Job) -> str:
         + " |"
         for event in events
     ]
+    last = log[-1]
+    early = [f"It was finished after step {last.step:,} of {last.steps:,}.", ""] if last.step < last.steps else []
     head = [f"| step | loss of the step | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
-    return "\n".join(["## How it learnt", "", *head, *rows])
+    return "\n".join(["## How it learnt", "", *early, *head, *rows])
 
 
 def _limits(result: Result, base: catalogue.ModelCard | None) -> str:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 here = Path(__file__).parent
@@ -13,7 +13,8 @@ model, processor = AutoModelForImageClassification.from_pretrained(here), AutoIm
 told = {"interpolate_pos_encoding": True}  # pictures of another side than the base was made for
 told = told if told.keys() <= inspect.signature(model.forward).parameters.keys() else {}
 with torch.inference_mode():
-    given = processor(Image.open(sys.argv[1]).convert("RGB"), return_tensors="pt")
+    picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGB")  # upright, as a phone means it
+    given = processor(picture, return_tensors="pt")
     logits = model.eval().float()(**given, **told).logits[0]
 for chance, n in zip(*(logits / model.config.logit_temperature).softmax(-1).sort(descending=True), strict=True):
     print(f"{chance:.1%} {model.config.id2label[int(n)]}")

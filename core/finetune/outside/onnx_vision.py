@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 
 here = Path(__file__).parent
 told = json.loads((here / "told.json").read_text("utf-8"))
-image = ImageOps.fit(Image.open(sys.argv[1]).convert("RGB"), (told["side"],) * 2, Image.Resampling.BICUBIC)
+image = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGB")  # upright, as a phone means it
+image = ImageOps.fit(image, (told["side"],) * 2, Image.Resampling.BICUBIC)
 pixels = (np.asarray(image, "float32") / 255 - np.float32(told["mean"])) / np.float32(told["std"])
 (logits,) = InferenceSession(here / "model.onnx").run(None, {"pixel_values": pixels.transpose(2, 0, 1)[None]})
 chances = np.exp((logits[0] - logits.max()) / told["temperature"])

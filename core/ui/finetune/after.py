@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import estimate, onnx_parts, outside, results
 from core.finetune.job import Job, read_job, status
+from core.finetune.log import read_log
 from core.finetune.methods import Count
 from core.finetune.results import Result
 from core.finetune.sides import side
@@ -87,7 +88,7 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
         share = say("after.share", share=f"{Count(result.trainable, result.parameters).share:.2%}")
         for name, value, note in (
             (say("after.learnt"), f"{result.trainable:,}", share),
-            (say("after.time"), duration(result.seconds), say("after.steps", steps=f"{result.steps:,}")),
+            (say("after.time"), duration(result.seconds), _steps(folder, result)),
             (say("finetune.memory"), f"{result.peak_mb:,.0f} MB", say("after.process")),
         ):
             st.metric(name, value, note, delta_color="off", delta_arrow="off", width="content")
@@ -98,6 +99,14 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
     if said := _calibration(result):
         st.markdown(said)
     st.caption(say("after.data", title=plain(classes_named(job.title)), hash=result.data))
+
+
+def _steps(folder: Path, result: Result) -> str:
+    """How many, and of how many where somebody, or the loss, ended it before."""
+    planned = next((event.steps for event in reversed(read_log(folder))), result.steps)
+    if result.steps < planned:
+        return say("after.steps_early", steps=f"{result.steps:,}", planned=f"{planned:,}")
+    return say("after.steps", steps=f"{result.steps:,}")
 
 
 def _interval(folder: Path, result: Result) -> str:
