@@ -26,6 +26,12 @@ def test_a_short_line_is_drawn_as_it_is() -> None:
     assert trace.hovertemplate == "%{y:.1%}" and trace.name == "LoRA"
 
 
+def test_shares_stand_within_their_scale() -> None:
+    level = [(0, 1.0), (4, 1.0)]
+    assert sent(curve({"a": level}, "x", "y", percent=True))["layout"]["yaxis"]["autorangeoptions"]["clipmax"] < 1.1
+    assert "autorangeoptions" not in sent(curve({"a": level}, "x", "y"))["layout"]["yaxis"]
+
+
 def test_a_long_line_is_thinned_and_smoothed_and_keeps_its_spikes() -> None:
     points = [(step, 1.0) for step in range(5000)]
     points[1234], points[4000] = (1234, 9.0), (4000, -3.0)
