@@ -82,7 +82,10 @@ def test_a_model_of_the_hub_is_a_base_from_its_name_to_a_script_of_its_own(
     wanted = replace(job("vision", "lora", side=128, epochs=2), base="somebody/vit")
     run = run_of(tmp_path / "runs", wanted, pictures(each=8, held_out=4))
     events = list(train.train(run))
-    assert events[-1].loss < events[0].loss and len(list((run / "film").glob("step-*"))) > 1
+    assert (
+        events[-1].metrics["training_loss"] < events[0].metrics["training_loss"]
+        and len(list((run / "film").glob("step-*"))) > 1
+    )
     model, result = load_vision(run.name), results.read(run)
     assert model.classes == ("across", "down", "plain") and model.learnt_at == 128 and result
     assert set(result.forgetting) == {"before", "after"}, "CLS of any library can be asked"
