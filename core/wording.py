@@ -35,7 +35,12 @@ def text(key: str, language: str = "en", /, **values: object) -> str:
 
 
 def _signed(value: object) -> object:
-    return value.replace("-", "−") if isinstance(value, str) and NEGATIVE.fullmatch(value) else value
+    return minus(value) if isinstance(value, str) and NEGATIVE.fullmatch(value) else value
+
+
+def minus(number: str) -> str:
+    """A formatted number with a minus, which is as wide as a plus, and not a hyphen."""
+    return number.replace("-", "−")
 
 
 def starting_with(prefix: str, language: str) -> dict[str, str]:

@@ -179,7 +179,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--layers", type=int, nargs=2, default=(4, 3), help="of the encoder and the decoder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.renew and not options.start:
+        parser.error("--renew goes on from the model of --start")
+    return options
 
 
 if __name__ == "__main__":

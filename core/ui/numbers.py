@@ -1,9 +1,6 @@
 """Numbers as people write them, for text; figures and tables of data format their own."""
 
-
-def minus(number: str) -> str:
-    """A formatted number with a minus, not a hyphen."""
-    return number.replace("-", "−")
+from core.wording import minus
 
 
 def power_of_ten(value: float, digits: int = 1) -> str:

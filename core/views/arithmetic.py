@@ -10,18 +10,19 @@ from torch import Tensor
 
 from core.attention.arithmetic import Arithmetic
 from core.views.tables import as_csv
+from core.wording import minus
 
 SHOWN = 6  # components of a vector that are written out
 KEYS = 5  # keys with the largest weights that are written out
 
 
 def number(value: float) -> str:
-    """Three decimals; a minus that is as wide as a plus, and -inf as a person writes it."""
+    """Three decimals, and -inf as a person writes it."""
     if value == -torch.inf:
         return "−∞"
     if value != 0 and abs(value) < 5e-4:
-        return f"{value:.1e}".replace("-", "−")
-    return f"{value:.3f}".replace("-", "−")
+        return minus(f"{value:.1e}")
+    return minus(f"{value:.3f}")
 
 
 def factor(value: float) -> str:

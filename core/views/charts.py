@@ -5,6 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.wording import minus
+
 TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
 CLEAR = "rgba(0,0,0,0)"
 FAINT = "rgba(128,136,144,0.25)"  # grid lines, bands, what has no number yet
@@ -45,8 +47,8 @@ def house(figure: go.Figure, height: int) -> go.Figure:
 
 
 def signed(value: float, digits: int) -> str:
-    """With its sign, a minus that is as wide as a plus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """With its sign."""
+    return minus(f"{value:+.{digits}f}")
 
 
 def plain(text: str) -> str:

@@ -149,6 +149,12 @@ def loss_of(module: nn.Module, tokenizer: MarianTokenizer, pairs: list[Pair], **
     return task.loss(module, range(8))
 
 
+def test_a_vocabulary_is_renewed_of_a_model(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        pretrain.main(["--data", str(data), "--run", str(tmp_path / "run"), "--renew"])
+    assert "--start" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
 def test_the_decoder_reads_the_target_one_place_later_behind_the_start_mark(small) -> None:
     """transformers' own shift, and its loss."""
     module, tokenizer, pairs = small

@@ -18,10 +18,9 @@ from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import table, title
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import say
-from core.ui.numbers import minus
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
-from core.wording import ASSETS
+from core.wording import ASSETS, minus
 
 Result = TypeVar("Result")
 

@@ -13,10 +13,10 @@ from core.ui.differences import scores
 from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
-from core.ui.numbers import minus
 from core.ui.plain import plain
 from core.views.charts import QUIET
 from core.views.differences.charts import above_each_other
+from core.wording import minus
 
 
 def show(lesson: Lesson, classes: Callable[[Lesson], tuple[Tensor, tuple[str, ...]]]) -> None:

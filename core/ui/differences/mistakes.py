@@ -9,9 +9,9 @@ from core.ui.differences.lesson import Lesson, note
 from core.ui.differences.measure import cell, large, number, table, title
 from core.ui.differences.positions import limit
 from core.ui.language import class_name, say
-from core.ui.numbers import minus
 from core.views.charts import QUIET
 from core.views.differences.charts import lines
+from core.wording import minus
 
 MISTAKES = ("softmax", "classifier", "one_hot", "missing")
 LATEX = {

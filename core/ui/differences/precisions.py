@@ -11,6 +11,7 @@ from core.ui.differences.lesson import Lesson, model_title, note
 from core.ui.differences.measure import table, title
 from core.ui.language import say
 from core.ui.plain import plain
+from core.wording import minus
 
 
 def show(lesson: Lesson) -> None:
@@ -77,7 +78,7 @@ def _quality_table(found: tuple[precision.Quality, ...], score: str, count: int)
 def _against(one: precision.Quality, first: precision.Quality) -> str:
     if one is first or one.against is None:
         return "–"
-    return f"{one.against.points:+.1f} ± {one.against.error:.1f}".replace("-", "−")
+    return minus(f"{one.against.points:+.1f} ± {one.against.error:.1f}")
 
 
 def _noise(found: tuple[precision.Quality, ...]) -> None:
