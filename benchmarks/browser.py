@@ -52,8 +52,8 @@ OWN = (
         "Vision": ("/vision", READY),
         "Translation": ("/translation", READY),
         "Explain": ("/explain", "[data-testid=stImage] img"),
-        "Fine-tune": ("/finetune", "[data-testid=stMain] h3"),
-        "Models": ("/models", "[data-testid=stMain] h3"),
+        "Fine-tune": ("/finetune", "[data-testid=stMain] h2"),
+        "Models": ("/models", "[data-testid=stMain] h2"),
     }
     | {
         f"Differences: {name}": (f"/differences?section={name.partition(',')[0]}{part}", WORDS)
