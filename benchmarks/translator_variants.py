@@ -22,6 +22,7 @@ from core.finetune.parallel import Pair, by_direction
 from core.finetune.pretrain import start_model
 from core.finetune.score import scores, translate_all
 from core.finetune.translation_task import TranslationTask
+from core.models.loading import precisions
 
 Table = dict[str, dict[str, float]]  # direction: loss, bleu, chrf
 
@@ -123,7 +124,7 @@ def run_variant(
         every=budget.steps,
         seed=variant.seed,
         average=budget.average,
-        precision="bf16",
+        precision=precisions()[0],
     )
     run = Run(task, settings, folder)
     for event in run.train():

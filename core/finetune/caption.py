@@ -24,6 +24,7 @@ from core.finetune.scene_parts import VALIDATION, parts
 from core.finetune.vocabulary import learn_vocabulary
 from core.models import eyes, vision
 from core.models.eyes import SEES_WITH, TAGS
+from core.models.loading import precisions
 from core.scenes import LANGUAGES, draw_layout
 from core.scenes.grammar import chinese_words, sentences
 
@@ -90,7 +91,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     return parser.parse_args(arguments)
 
 

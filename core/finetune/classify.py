@@ -22,6 +22,7 @@ from core.finetune.class_task import ClassTask, class_logits
 from core.finetune.loop import Run, Settings
 from core.finetune.pictures import Pictures, read_pictures
 from core.models import catalogue, vision
+from core.models.loading import precisions
 from core.models.vision.heads import new_head
 
 HELD_OUT, CALIBRATION = 2000, 500  # pictures; the temperature is fitted on the latter, a part of the former
@@ -90,7 +91,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--first-block", type=int, default=4)
     parser.add_argument("--every", type=int, default=102, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     return parser.parse_args(arguments)
 
 

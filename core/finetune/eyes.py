@@ -24,6 +24,7 @@ from core.finetune.scene_parts import VALIDATION, parts
 from core.finetune.thing_task import Things, ThingTask
 from core.models import eyes, vision
 from core.models.eyes import SEES_WITH
+from core.models.loading import precisions
 from core.scenes import Layout, Part, draw_layout
 
 FIRST = 10**7  # where the seeds of these scenes begin
@@ -70,7 +71,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--first-block", type=int, default=6)
     parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     return parser.parse_args(arguments)
 
 

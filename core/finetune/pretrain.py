@@ -28,9 +28,10 @@ from core.finetune.loop import Run, Settings
 from core.finetune.own_pieces import own_pieces
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language
+from core.finetune.templates import template_pairs
 from core.finetune.translation_task import TranslationTask
 from core.finetune.vocabulary import build_vocabulary
-from core.models.loading import device
+from core.models.loading import device, precisions
 from core.models.own_pieces import FILE
 from core.models.pieces import BOUNDARY
 from core.models.translation import load_translator_folder
@@ -133,7 +134,8 @@ def export(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    train, held_out = parallel.read_part(options.data, "train"), parallel.read_part(options.data, "val")
+    train = parallel.read_part(options.data, "train") + template_pairs(options.templates, options.seed)
+    held_out = parallel.read_part(options.data, "val")
     module, tokenizer = beginning(options, train)
     settings = Settings.of(options)
     task = TranslationTask(
@@ -159,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.en.gz, train.de.gz, val.en.gz, ...")
+    parser.add_argument("--templates", type=int, default=0, help="pairs of this project's templates in each language")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--start", type=Path, help="go on from this model instead of a new one")
     parser.add_argument("--renew", action="store_true", help="with --start: over a vocabulary learnt from the data")
@@ -178,7 +181,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, nargs=2, default=(4, 3), help="of the encoder and the decoder")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     options = parser.parse_args(arguments)
     if options.renew and not options.start:
         parser.error("--renew goes on from the model of --start")

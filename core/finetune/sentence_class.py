@@ -26,6 +26,7 @@ from core.finetune.parallel import batches
 from core.finetune.texts import asks, unmarked
 from core.finetune.twins import read_english
 from core.models.catalogue import named
+from core.models.loading import precisions
 
 CLASSES = ("question", "caption")
 TESTS = ("val", "test_2016_flickr")
@@ -161,7 +162,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--thin", type=int, default=4, help="every so manyth held-out sentence is judged on the way")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     return parser.parse_args(arguments)
 
 

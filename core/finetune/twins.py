@@ -30,6 +30,7 @@ from transformers import (
 from core.finetune.loop import Run, Settings
 from core.finetune.parallel import batches, read_lines
 from core.finetune.translation_task import IGNORED
+from core.models.loading import precisions
 
 Twin = Literal["reads", "writes"]
 TWINS: tuple[Twin, ...] = get_args(Twin)
@@ -217,7 +218,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default=precisions()[0])
     return parser.parse_args(arguments)
 
 
