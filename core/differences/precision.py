@@ -18,6 +18,7 @@ from core.finetune.features import nearest
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.pictures import enlarge
 from core.finetune.score import scores, translate_all
+from core.models.loading import precisions
 from core.models.translation import Translator
 from core.models.vision import VisionModel
 
@@ -91,9 +92,11 @@ def told_apart(found: Sequence[Quality]) -> tuple[Quality, bool] | None:
 
 
 def available(module: nn.Module) -> tuple[str, ...]:
-    """int8 is torch's dynamic quantisation, which is for the CPU, and needs an engine for it."""
+    """Those of PRECISIONS that are worth a try here. int8 is torch's dynamic quantisation, which is for the CPU, and
+    needs an engine for it."""
     here = next(module.parameters()).device.type == "cpu" and torch.backends.quantized.engine != "none"
-    return PRECISIONS if here else PRECISIONS[:2]
+    left_out = {"int8": not here, "bfloat16": "bf16" not in precisions()}
+    return tuple(name for name in PRECISIONS if not left_out.get(name))
 
 
 def converted(module: nn.Module, precision: str) -> nn.Module:

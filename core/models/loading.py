@@ -56,11 +56,13 @@ def device() -> torch.device:
 
 
 def precisions() -> tuple[str, ...]:
-    """What training can compute in here ("no": float32), the best first: bfloat16 where the hardware has it."""
+    """What is worth computing in here ("no": float32), the best first. A processor without instructions for bfloat16
+    multiplies its matrices far slower than those of float32 (1500 x 256 by 256 x 1536: 1,314 ms against 29)."""
     if device().type == "cuda":
         return ("bf16", "fp16", "no") if torch.cuda.is_bf16_supported() else ("fp16", "no")
-    fast = device().type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return ("bf16", "no") if fast else ("no", "bf16")
+    if device().type == "cpu":
+        return ("bf16", "no") if torch.cpu._is_avx512_bf16_supported() else ("no",)
+    return ("no", "bf16")
 
 
 def mixed(precision: str) -> AbstractContextManager:

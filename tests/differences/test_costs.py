@@ -11,6 +11,7 @@ from torch import nn
 from core.differences import candidates, chooser, cost, precision
 from core.differences.structure import translator_parts
 from core.models.catalogue import SHIPPED, trained
+from core.models.loading import precisions
 from core.models.translation import load_translator
 from core.models.vision import load_vision
 from core.models.vision.timm_adapter import fused
@@ -125,6 +126,14 @@ def test_a_conversion_is_a_smaller_copy(kind: str) -> None:
     wanted, found = module(x), small(x.bfloat16() if kind == "bfloat16" else x).float()
     assert torch.nn.functional.cosine_similarity(wanted, found, dim=-1).min() > 0.99
     assert not torch.equal(wanted, found)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_bfloat16_is_tried_where_the_processor_has_it(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDELIGHT_DEVICE", "cpu")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: there)
+    assert precisions() == (("bf16", "no") if there else ("no",))
+    assert ("bfloat16" in precision.available(nn.Linear(2, 2))) is there
 
 
 def test_quality_of_a_vision_model(monkeypatch: pytest.MonkeyPatch) -> None:

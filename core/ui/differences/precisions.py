@@ -18,6 +18,8 @@ def show(lesson: Lesson) -> None:
     note(say("cost.precision_why"))
     model = lesson.vision_model
     names = precision.available(model.module)
+    if "bfloat16" not in names:
+        note(say("cost.no_bfloat16"))
     side, own = precision.side_for(model), precision.is_classifier(model)
     asked = 10 * precision.ASKED
     count = asked + (0 if own else 10 * precision.KNOWN)
