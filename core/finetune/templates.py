@@ -43,7 +43,9 @@ def _filled(row: Words, words: dict[str, list], draw: random.Random) -> Words:
         values[name + second] = _value(name, words, draw)
     columns = []
     for column, text in enumerate(row):
-        filled = SLOT.sub(lambda slot, column=column: values[slot[1] + slot[2]][column], text)
+        filled = text
+        for slot, value in values.items():
+            filled = filled.replace(f"{{{slot}}}", value[column])
         filled = filled.replace("m..", "m.")  # of "a.m." at the end
         columns.append(re.sub(r"\bde (?=[AEIOUÉ])", "d'", filled) if LANGUAGES[column] == "fr" else filled)
     return columns
