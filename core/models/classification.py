@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from peft import PeftModel
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -18,6 +17,7 @@ from core.attention.trace import Traces
 from core.errors import SidelightError
 from core.models import catalogue, hub, loading
 from core.models.hub import OnStep, from_hub, title
+from core.models.merging import with_adapter
 from core.models.reading import Reader
 from core.models.text_heads import TrunkOrClassifier, has_head, new_head
 
@@ -112,7 +112,7 @@ def load_classifier_card(card: catalogue.ModelCard) -> Classifier:
         model = for_classes(load_text_model(card.base), named["classes"])
         module = model.module
         if (card.folder / "adapter_config.json").exists():
-            module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
+            module = with_adapter(module, card.folder)
         else:
             loading.load_part(module, load_file(card.weights), card.title)
         module = module.eval().to(loading.device())

@@ -29,6 +29,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from core.errors import SidelightError
 from core.models import loading
+from core.models.merging import merged
 from core.models.vision import VisionModel
 
 TAGS = {"en": ">>eng<<", "de": ">>deu<<", "fr": ">>fra<<", "zh": ">>cmn_Hans<<"}
@@ -118,9 +119,13 @@ def new_decoder(tokenizer: MarianTokenizer, width: int, layers: int, dropout: fl
 def adapted(vision: VisionModel, adapter: Path, tensors: dict[str, Tensor]) -> VisionModel:
     """The vision model with peft's adapter merged in; it changes the model's own module. adapter: the folder of its
     settings. Raises SidelightError `model.not_its_base` where not every tensor finds its place."""
-    whole: Any = get_peft_model(vision.module, LoraConfig.from_pretrained(str(adapter)))  # type: ignore[arg-type]
-    set_adapter(whole, tensors, adapter.name)
-    return vision.with_module(whole.merge_and_unload().eval())
+
+    def wrap(module: Any) -> Any:
+        whole = get_peft_model(module, LoraConfig.from_pretrained(str(adapter)))  # type: ignore[arg-type]
+        set_adapter(whole, tensors, adapter.name)
+        return whole
+
+    return vision.with_module(merged(vision.module, wrap).eval())
 
 
 def set_adapter(module: Any, tensors: dict[str, Tensor], name: str) -> None:

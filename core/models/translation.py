@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, PreTrainedModel, StoppingCriteriaList
@@ -20,6 +19,7 @@ from core.errors import SidelightError
 from core.models import calls, catalogue, families, hub, loading, own_pieces, tokenizing
 from core.models.decoding import OnStep, Progress, Step, rules, steps
 from core.models.languages import TAG, Languages, languages_of, parts
+from core.models.merging import with_adapter
 from core.models.pieces import clean, text_axis
 from core.models.prompts import add_prompts, prompt_ids
 
@@ -276,7 +276,7 @@ def with_changes(translator: Translator, card: catalogue.ModelCard) -> Translato
     module = translator.module
     own_pieces.release(module)
     if (card.folder / "adapter_config.json").exists():
-        module = PeftModel.from_pretrained(module, card.folder).merge_and_unload()
+        module = with_adapter(module, card.folder)
     else:
         changed = load_file(card.weights)
         add_prompts(module, len(next(iter(changed.values()))))

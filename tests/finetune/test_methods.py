@@ -362,3 +362,20 @@ def test_a_head_is_fitted_to_what_it_will_read(tmp_path: Path, monkeypatch: pyte
     loss = cross_entropy(module.head(known), train.labels) + 0.01 * module.head.weight.square().sum()
     (slope,) = torch.autograd.grad(loss, module.head.weight)
     assert slope.abs().max() < 1e-3
+
+
+def test_what_is_made_of_an_adapter_learns_whole_like_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """peft freezes the base around its adapter; of the merged model no weight was left to learn."""
+    in_place(monkeypatch, tmp_path)
+    for task in TASKS:
+        asked = side(task)
+        module = methods.adapt(asked.prepare(base(task).module, 3), task, "lora", 10, 4)
+        place = tmp_path / task
+        place.mkdir()
+        methods.save_adapter(module, place)
+        (place / "classes.json").write_text('{"classes": ["across", "down", "plain"], "temperature": 1.0}')
+        found, fresh = (
+            methods.count(estimate.copy_for(model.module, task, "full", 3))
+            for model in (loaded(task, place), base(task))
+        )
+        assert found == fresh, task

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.errors import SidelightError
 from core.finetune import data
-from core.finetune.data import uploads
+from core.finetune.data import opened
 from tests.finetune.person import contents, packed, picture, plain_files, refused
 
 
@@ -111,7 +111,7 @@ def test_files_that_are_no_pictures_are_named_with_the_reason() -> None:
 
 
 def test_many_pixels_in_small_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "PIXELS", 20 * 30 * 20 - 1)
+    monkeypatch.setattr(opened, "PIXELS", 20 * 30 * 20 - 1)
     refused("data.too_many_pixels", data.pictures_from_zip, packed(plain_files()))
 
 

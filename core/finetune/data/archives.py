@@ -188,3 +188,17 @@ def folder_files(path: Path, limits: Limits = LOCAL) -> Iterator[File]:
         except OSError as error:
             content = _because("data.entry_damaged", error)
         yield parts, content
+
+
+def local_files(path: Path) -> Iterator[File]:
+    """Of a .zip, a .tar.gz or a folder on the person's own machine. Raises SidelightError `data.path_missing` and as
+    the others do."""
+    if not path.exists():
+        raise SidelightError("data.path_missing", path=str(path))
+    if path.is_dir():
+        yield from folder_files(path)
+    elif path.suffix.lower() == ".zip":
+        LOCAL.check(0, path.stat().st_size)
+        yield from zip_files(path.read_bytes(), LOCAL)
+    else:
+        yield from tar_files(path)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import SidelightError
 from core.finetune import parallel
+from core.finetune.data.caption_data import CaptionData, load_captions
 from core.finetune.data.enough import few_pairs, warnings_for
 from core.finetune.data.near import Near, near_pictures, near_sentences
 from core.finetune.data.report import Report, report_from_json, report_to_json
@@ -209,7 +210,7 @@ def is_uneven(folder: Path) -> bool:
     return max(sizes) > 2 * min(sizes)
 
 
-Data = PictureData | PairData | TextData
+Data = PictureData | PairData | TextData | CaptionData
 
 
 def save(data: Data, folder: Path) -> None:
@@ -262,6 +263,7 @@ KINDS: dict[str, Callable[[Path, dict[str, Any]], Data]] = {
     "pictures": _load_pictures,
     "pairs": _load_pairs,
     "texts": _load_texts,
+    "captions": load_captions,
 }
 
 

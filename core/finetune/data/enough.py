@@ -4,7 +4,7 @@ from core.errors import SidelightError
 
 TRAINING = 2  # pictures of a class, at least; and one to validate
 FEW_TRAINING, FEW_VALIDATION = 10, 20  # items of a class, items in all: below, a warning
-ADVISED = 50  # training pairs; below, a warning
+ADVISED = 50  # training pairs, or pictures with captions; below, a warning
 UNEVEN = 5  # times as many training items as another class: above, a warning
 
 
@@ -27,9 +27,17 @@ def warnings_for(counts: dict[str, tuple[int, int]]) -> tuple[SidelightError, ..
 
 
 def few_pairs(training: int, validation: int) -> tuple[SidelightError, ...]:
+    return _few("data.warn_few_pairs", training, validation)
+
+
+def few_captions(training: int, validation: int) -> tuple[SidelightError, ...]:
+    return _few("data.warn_few_captions", training, validation)
+
+
+def _few(code: str, training: int, validation: int) -> tuple[SidelightError, ...]:
     found = []
     if training < ADVISED:
-        found.append(SidelightError("data.warn_few_pairs", count=training, advised=ADVISED))
+        found.append(SidelightError(code, count=training, advised=ADVISED))
     if validation < FEW_VALIDATION:
         found.append(SidelightError("data.warn_validation", count=validation, advised=FEW_VALIDATION))
     return tuple(found)

@@ -38,14 +38,14 @@ def _is_yolo(content: bytes) -> bool:
 def by_table(paths: Sequence[Path], texts: Mapping[Path, bytes], chosen: int | None = None) -> Layout | None:
     """Classes from tables with a column of files and one of classes; None where no table names half the pictures.
     chosen: a number of `choices`, the other columns, where a person chose it."""
-    places = _places(paths)
+    known = places(paths)
     labels: dict[Path, str] = {}
     parts: dict[Path, Part] = {}
     used: list[Path] = []
     header: list[str] = []
     column = 0
     for file, content in texts.items():
-        table = _read(file, content, places)
+        table = _read(file, content, known)
         if table is None:
             continue
         header, rows, where = table
@@ -67,7 +67,7 @@ def by_table(paths: Sequence[Path], texts: Mapping[Path, bytes], chosen: int | N
     return Layout(labels, parts, {}, (read, *said), tuple(header), column, every - set(labels), frozenset(used))
 
 
-def _places(paths: Sequence[Path]) -> dict[str, Path | None]:
+def places(paths: Sequence[Path]) -> dict[str, Path | None]:
     """How a table may name a picture: the end of its path, with or without the suffix; None for two of a name."""
     found: dict[str, Path | None] = {}
     for path in paths:
@@ -78,7 +78,7 @@ def _places(paths: Sequence[Path]) -> dict[str, Path | None]:
     return found
 
 
-def _find(cell: str, places: Mapping[str, Path | None]) -> Path | None:
+def find(cell: str, places: Mapping[str, Path | None]) -> Path | None:
     """The picture of a cell: the longest end of what it names that is the end of one picture's path."""
     parts = [part for part in cell.replace("\\", "/").lower().split("/") if part not in ("", ".")]
     return next(filter(None, (places.get("/".join(parts[start:])) for start in range(len(parts)))), None)
@@ -96,7 +96,7 @@ def _read(
         return None
     width = max(map(len, rows))
     rows = [[*cells, *[""] * (width - len(cells))] for cells in rows]
-    found = [[_find(cells[i], places) for cells in rows] for i in range(width)]
+    found = [[find(cells[i], places) for cells in rows] for i in range(width)]
     where = max(found, key=lambda column: sum(path is not None for path in column))
     if width < 2 or 2 * sum(path is not None for path in where) <= len(where):
         return None

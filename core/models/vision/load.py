@@ -9,13 +9,13 @@ from typing import Any
 
 import timm
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file
 from torch import nn
 
 from core.errors import SidelightError
 from core.models import catalogue, hub, loading
 from core.models.evidence import Enough
+from core.models.merging import with_adapter
 from core.models.vision.checkpoint import trained_module
 from core.models.vision.heads import add_registers, for_classes
 from core.models.vision.model import VisionModel
@@ -61,7 +61,7 @@ def with_changes(model: VisionModel, name: str, folder: Path) -> VisionModel:
     model = for_classes(model, named["classes"])
     module = model.module
     if (folder / "adapter_config.json").exists():
-        module = PeftModel.from_pretrained(module, folder).merge_and_unload()
+        module = with_adapter(module, folder)
     else:
         changed = load_file(folder / "model.safetensors")
         if "reg_token" in changed and "register 1" not in model.prefix:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.finetune import data as sets
 from core.finetune.answers import Answer
-from core.finetune.data import PictureData, uploads
+from core.finetune.data import PictureData, opened
 from core.finetune.job import Job
 from core.finetune.picture_learning import interim_pictures, side_of
 from core.models.images import Fit
@@ -22,12 +22,13 @@ from core.ui.explain.heads import say_sampled
 from core.ui.finetune import drift
 from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
 from core.ui.finetune.classes import ClassSide, taken, told
+from core.ui.finetune.seen import as_image, varied
 from core.ui.finetune.side import Frames
 from core.ui.language import class_name, say
 from core.ui.plain import plain
 from core.views.film import Film, film_photo
 
-SIDE, LARGEST = 112, uploads.SIDE  # px: the usual one, of models that take it, and the largest that is offered
+SIDE, LARGEST = 112, opened.SIDE  # px: the usual one, of models that take it, and the largest that is offered
 MOST_FOLDERS = 12  # classes that can be uploaded one by one
 
 
@@ -68,7 +69,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         for label, name in enumerate(data.train.classes):
             train, held_out = data.report.counts[name]
             few = (data.train.labels == label).nonzero().flatten()[:PREVIEW].tolist()
-            images = [_picture(data.train.images[n]).resize((64, 64)) for n in few]
+            images = [as_image(data.train.images[n]).resize((64, 64)) for n in few]
             left, right = st.columns([2, 5], vertical_alignment="center")
             left.text(f"{class_name(name)}\n{train} + {held_out}")
             right.image(images, width=48, alt=[class_name(name)] * len(images))
@@ -92,10 +93,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         return super().settings(replace(job, side=side), model, place)
 
     def varied(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-        for name, images in zip(("as_it_is", "as_seen"), zip(*pairs, strict=True), strict=True):
-            st.caption(say(f"finetune.{name}"))
-            shown = [_picture(image).resize((64, 64)) for image in images]
-            st.image(shown, width=64, alt=[say(f"finetune.{name}")] * len(shown))
+        varied(pairs)
 
     def probe(self, data: PictureData) -> Probe:
         place = st.segmented_control(
@@ -116,7 +114,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
             key=f"probe_class_{data.digest}",
         )
         number = int((data.held_out.labels == label).nonzero().flatten()[0])
-        image = _picture(data.held_out.images[number])
+        image = as_image(data.held_out.images[number])
         st.image(image, width=96, alt=class_name(data.train.classes[label]))
         return Probe(photo=image)
 
@@ -124,7 +122,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         pictures = interim_pictures(data, job.seed)
         row = st.container(horizontal=True)
         for then, sample in zip(history[0]["samples"], history[-1]["samples"], strict=True):
-            place, image = row.container(width=104), _picture(pictures.images[sample["input"]])
+            place, image = row.container(width=104), as_image(pictures.images[sample["input"]])
             place.image(image.resize((96, 96)), width=96, alt=class_name(sample["reference"]))
             place.caption(told(sample) if len(history) == 1 else f"{told(then)} → {told(sample)}")
         return len(pictures)
@@ -134,7 +132,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         return film_photo(Image.open(folder / "film" / "probe.png"), frames, (rows, columns), words)
 
     def error(self, data: PictureData, answer: Answer) -> None:
-        image = _picture(data.held_out.images[answer.item]).resize((96, 96))
+        image = as_image(data.held_out.images[answer.item]).resize((96, 96))
         st.image(image, width=96, alt=class_name(answer.reference))
         st.caption(taken(answer))
 
@@ -145,7 +143,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
             fit, size = photos.framing(), work.side(work.vision_model(job.base))
         else:  # as it was judged
             part, item = held_out[0].held_out, held_out[1]
-            title, image = class_name(part.classes[int(part.labels[item])]), _picture(part.images[item])
+            title, image = class_name(part.classes[int(part.labels[item])]), as_image(part.images[item])
             fit, size = "stretch", side_of(work.vision_model(job.base), job)
         before = work.run_image(job.base, image, size, fit)
         after = work.run_image(folder.name, image, size, fit)
@@ -167,11 +165,6 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         say_sampled(traces[0])
         moved = drift.moved(job.base, folder.name, work.digest(image), (size, fit), *traces)
         drift.grids(folder, self.card, self.task, moved)
-
-
-def _picture(pixels: Tensor) -> Image.Image:
-    """pixels: (3, height, width)."""
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def _zip(seed: int) -> Chosen | None:
