@@ -59,7 +59,7 @@ if folder is None:
             st.caption(say(f"finetune.probe_{task}"))
             probe = side.probe(chosen.data)
             told = setup.estimated(job, model, chosen)
-            setup.tell(told)
+            setup.tell(told, job, chosen)
             if st.button(say("finetune.start"), type="primary", icon=":material/play_arrow:", width="stretch"):
                 started = setup.start(job, chosen, probe, told)
                 if started:

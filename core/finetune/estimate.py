@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 
@@ -113,6 +114,17 @@ def seconds(cost: Cost, job: Job, data: Data) -> Seconds:
     moving = cost.training * training + cost.evaluating * evaluated
     least, most = (OVERHEAD + max(0.0, 1 + sign * cost.spread) * moving for sign in (-1, 1))
     return Seconds(OVERHEAD + moving, least, most, cost.steps)
+
+
+def updates(job: Job, training: int) -> int:
+    """How often the weights will be moved: exactly for pictures and texts; sentence pairs are put into batches by
+    their length, so that there may be fewer."""
+    return job.epochs * -(-training // job.batch)
+
+
+def crowd() -> float:
+    """How many that want a core there are for each core, this minute: above 1 everything takes longer."""
+    return psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
 
 
 def note(folder: Path, told: Seconds) -> None:

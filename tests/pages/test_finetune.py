@@ -63,6 +63,10 @@ def test_it_opens_explained(task: str, language: str) -> None:
     assert any("2106.09685" in caption.value for caption in test.caption), "LoRA is the first choice, with its paper"
     estimated = wording.entries()["finetune.estimate"][language].split("{time}")[0]
     assert estimated and any(element.value.startswith(estimated) for element in test.markdown)
+    epochs, batch = test.slider(key=f"epochs_{task}_lora").value, test.select_slider(key=f"batch_{task}").value
+    updates = epochs * -(-counts[0] // batch)
+    assert any(say("updates", language, count=updates) in element.value for element in test.markdown)
+    assert (updates < 20) == (say("few_updates", language) in text)
     assert say("draw_again", language) in labels(test), "augmentation is shown before the start"
 
 

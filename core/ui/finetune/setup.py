@@ -24,6 +24,8 @@ from core.ui.language import say, show_error
 RATES = tuple(round(digit * 10**power, 10) for power in (-5, -4, -3, -2, -1) for digit in (1, 2, 3, 5))
 BATCHES = (8, 16, 32, 64)
 Schedule = Literal["cosine", "linear", "constant_with_warmup"]
+FEW = 20  # updates of the weights; with fewer, little is learnt
+CROWDED = 1.5  # tasks for each core
 Precision = Literal["no", "bf16", "fp16"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
@@ -154,9 +156,19 @@ def estimated(job: Job, model: Model, chosen: Chosen) -> estimate.Seconds:
     return estimate.seconds(cost, job, chosen.data)
 
 
-def tell(told: estimate.Seconds) -> None:
+def tell(told: estimate.Seconds, job: Job, chosen: Chosen) -> None:
+    """How long and how many steps, and what stands against either."""
     usual, least, most = (duration(one) for one in (told.usual, told.least, told.most))
-    st.markdown(say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps))
+    updates = estimate.updates(job, len(chosen.data.train))
+    st.markdown(
+        say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps)
+        + " "
+        + say("finetune.updates", count=updates)
+    )
+    if updates < FEW:
+        st.caption(say("finetune.few_updates"))
+    if (crowd := estimate.crowd()) > CROWDED:
+        st.caption(say("finetune.crowded", times=f"{crowd:.1f}"))
 
 
 def start(job: Job, chosen: Chosen, probe: Probe, told: estimate.Seconds | None = None) -> str | None:
