@@ -8,14 +8,14 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import GenerationMixin, StoppingCriteriaList, VisionEncoderDecoderModel
+from transformers import GenerationMixin, LogitsProcessor, VisionEncoderDecoderModel
 
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import AttentionTrace, Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import catalogue, eyes, loading, tokenizing
-from core.models.decoding import NoLoops, OnStep, Progress, Step, steps
+from core.models.decoding import NoLoops, OnStep, Step, steps, watched
 from core.models.families import ends
 from core.models.images import Fit, FittedImage, fit_image
 from core.models.pieces import clean, text_axis
@@ -96,8 +96,15 @@ class Captioner:
         looked = self.look(image, fit)
         return self.read(looked, torch.tensor([[self.start(language), *ids]], device=looked.tensor.device), top_k)
 
-    def search(self, looked: Looked, language: str = "", beams: int = 1, on_step: OnStep | None = None) -> Tensor:
-        """Beam search: ids (1, 1 + n), the start mark first."""
+    def search(
+        self,
+        looked: Looked,
+        language: str = "",
+        beams: int = 1,
+        on_step: OnStep | None = None,
+        *watching: LogitsProcessor,
+    ) -> Tensor:
+        """Beam search: ids (1, 1 + n), the start mark first. watching: stand by, after all rules."""
         nothing = torch.zeros(1, 1, dtype=torch.long)  # what is read is no text that may repeat itself
         with torch.inference_mode():
             return cast(GenerationMixin, self.module).generate(
@@ -106,8 +113,8 @@ class Captioner:
                 num_beams=beams,
                 do_sample=False,
                 max_new_tokens=LONGEST,
-                logits_processor=[NoLoops(nothing, torch.ones_like(nothing))],
-                stopping_criteria=StoppingCriteriaList([Progress(on_step, LONGEST)] if on_step else []),
+                logits_processor=[NoLoops(nothing, torch.ones_like(nothing)), *watching],
+                stopping_criteria=watched(on_step, LONGEST),
             )
 
     def read(self, looked: Looked, output: Tensor, top_k: int = 5) -> Caption:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, StoppingCriteria
+from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 
 TIMES = 2  # in a row, which every output may have ("very very good")
 LEAST = -1e4  # of a log-probability whose share of an entropy is nothing
@@ -53,6 +53,11 @@ class Progress(StoppingCriteria):
         self.done += 1
         self.on_step(self.done, self.limit)
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+
+
+def watched(on_step: OnStep | None, limit: int) -> StoppingCriteriaList:
+    """For `generate`, which takes no bare None."""
+    return StoppingCriteriaList([Progress(on_step, limit)] if on_step else [])
 
 
 def repeats(pieces: Sequence[Hashable]) -> int:

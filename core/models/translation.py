@@ -10,14 +10,14 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, PreTrainedModel, StoppingCriteriaList
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationMixin, LogitsProcessor, PreTrainedModel
 
 from core.attention.axes import TokenAxis
 from core.attention.tape import AttentionCall, Tape
 from core.attention.trace import Traces, encoder_decoder_traces
 from core.errors import SidelightError
 from core.models import calls, catalogue, families, hub, loading, own_pieces, tokenizing
-from core.models.decoding import OnStep, Progress, Step, rules, steps
+from core.models.decoding import OnStep, Step, rules, steps, watched
 from core.models.languages import TAG, Languages, languages_of, parts
 from core.models.merging import with_adapter
 from core.models.pieces import clean, text_axis
@@ -88,8 +88,7 @@ class Translator:
         """Beam search, then one teacher-forced pass over its choice that gives steps and attention.
 
         target: one of `targets`, or "source>target" with one of `sources`. `on_step` is called after each step and may
-        raise to stop. Raises SidelightError `translation.empty`, `translation.too_long`, `translation.unknown_target`,
-        `translation.not_captured`.
+        raise to stop. Raises SidelightError as `source_pieces`, and `translation.not_captured`.
         """
         source, axis = self.source_pieces(sentence, target)
         return self.read(source, axis, self.search(source, beams, max_pieces, on_step, target), top_k)
@@ -101,8 +100,9 @@ class Translator:
         max_pieces: int = 128,
         on_step: OnStep | None = None,
         target: str | None = None,
+        *watching: LogitsProcessor,
     ) -> Tensor:
-        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first."""
+        """Beam search for ids (1, m): ids (1, 1 + n), the start mark first. watching: stand by, after all rules."""
         limit = min(max_pieces, self._positions() - 1)
         mask = torch.ones_like(source)
         with torch.inference_mode():
@@ -111,8 +111,8 @@ class Translator:
                 attention_mask=mask,
                 num_beams=beams,
                 max_new_tokens=limit,
-                logits_processor=rules(self.module, source, mask),
-                stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
+                logits_processor=[*rules(self.module, source, mask), *watching],
+                stopping_criteria=watched(on_step, limit),
                 **self.forced(target),
             )
 

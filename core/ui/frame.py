@@ -52,3 +52,8 @@ def head(page: str, *, heard: bool = False) -> None:
     with st.container(key="said" if heard else "head", horizontal=True):
         st.title(say(f"{page}.title"), anchor=False, width="content")
         st.caption(say(f"{page}.lead"), width="content")
+
+
+def ink() -> str:
+    """The colour of text that is drawn inside a figure, for the theme that the person sees."""
+    return "#e8e6e1" if st.context.theme.type == "dark" else "#1d2129"

@@ -8,7 +8,8 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from core.differences import beams, inputs, pipeline, structure
+from core.differences import inputs, pipeline, structure
+from core.models.beams import beam_tree
 from core.models.translation import Translator
 from core.models.vision import VisionModel, from_timm
 
@@ -90,8 +91,8 @@ def test_sequence_models_of_other_kinds(kind: str, tokenizer) -> None:
     translation = model.translate(SENTENCE, None, beams=2, max_pieces=6)
     parts = structure.translator_parts(model, translation)
     assert sum(part.parameters for part in parts) == sum(p.numel() for p in model.module.parameters())
-    tree = beams.beam_tree(model, SENTENCE, None, 2, 6)
     source, _ = model.source_pieces(SENTENCE, None)
+    tree = beam_tree(model, lambda rule: model.search(source, 2, 6, None, None, rule), 2)
     assert list(tree.output) == model.search(source, 2, 6)[0].tolist()
     moved = structure.ripple(model, SENTENCE, None, torch.tensor([tree.output]))
     before = moved.decoder[: moved.changed[1]]

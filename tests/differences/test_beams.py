@@ -4,14 +4,20 @@ import math
 
 import pytest
 
-from core.differences.beams import beam_tree
+from core.models.beams import BeamTree, beam_tree
+from core.models.translation import Translator
 from tests.differences.conftest import SENTENCE
+
+
+def searched(translator: Translator, target: str, beams: int, most: int = 128) -> BeamTree:
+    source, _ = translator.source_pieces(SENTENCE, target)
+    return beam_tree(translator, lambda rule: translator.search(source, beams, most, None, target, rule), beams)
 
 
 @pytest.mark.parametrize("beams", [1, 2, 5])
 @pytest.mark.parametrize("target", ["deu", "cmn_Hans"])
 def test_the_winner_is_what_the_translator_writes(translator, beams: int, target: str) -> None:
-    tree = beam_tree(translator, SENTENCE, target, beams)
+    tree = searched(translator, target, beams)
     source, names = translator.source_pieces(SENTENCE, target)
     output = translator.search(source, beams)
     assert list(tree.output) == output[0].tolist()
@@ -28,11 +34,11 @@ def test_a_search_that_is_cut_off_has_no_end_that_nobody_wrote(translator) -> No
     output, end = translator.search(source, 3, 5), translator.module.config.eos_token_id
     assert output.shape[1] == 1 + 5 and end not in output[0].tolist()
     assert translator.read(source, names, output).stopped_by_limit
-    assert list(beam_tree(translator, SENTENCE, "deu", 3, 5).output) == output[0].tolist()
+    assert list(searched(translator, "deu", 3, 5).output) == output[0].tolist()
 
 
 def test_scores_add_up_along_the_branches_and_no_step_keeps_more_than_its_beams(translator) -> None:
-    tree = beam_tree(translator, SENTENCE, "fra", 4)
+    tree = searched(translator, "fra", 4)
     for node in tree.nodes:
         before = tree.nodes[node.parent] if node.parent >= 0 else None
         assert node.score == pytest.approx((before.score if before else 0) + math.log(node.chance), abs=1e-3)

@@ -16,6 +16,7 @@ from core.attention.methods import METHODS, explain, refusal
 from core.errors import SidelightError
 from core.finetune.caption import vocabulary
 from core.models import eyes
+from core.models.beams import beam_tree
 from core.models.caption_subjects import caption_subject
 from core.models.captioning import Captioner, with_eyes
 from core.models.captioning_by_name import captioner_of, load_captioner
@@ -67,6 +68,35 @@ def test_what_is_captured_is_what_the_model_attends_to(kind: str, request: pytes
     chances = own.logits[0].float().log_softmax(-1).exp()
     steps = [float(chances[t, piece]) for t, piece in enumerate(caption.ids[1:])]
     assert [step.probability for step in caption.steps] == pytest.approx(steps, rel=0.02)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("kind", ["captioner", "by_name"])
+def test_the_tree_of_a_search_ends_in_the_caption(kind: str, beams: int, request: pytest.FixtureRequest) -> None:
+    """Also where several marks end it and where all logits are below zero, as those of GPT-2 are: they are no
+    log-probabilities yet."""
+    model: Captioner = request.getfixturevalue(kind)
+    module, looked = model.module, model.look(PHOTO, "stretch")
+    language = "de" if model.languages else ""
+    before = module.generation_config.eos_token_id
+    plain = model.search(looked, language, beams)
+    module.generation_config.eos_token_id = [before, int(plain[0, 4])]
+    lower = module.get_output_embeddings().register_forward_hook(lambda _, given, found: found - 200)
+    try:
+        ids = model.search(looked, language, beams)
+        tree = beam_tree(model, lambda rule: model.search(looked, language, beams, None, rule), beams)
+        caption = model.read(looked, ids)
+    finally:
+        lower.remove()
+        module.generation_config.eos_token_id = before
+    assert list(tree.output) == ids[0].tolist() and tree.text == caption.text and len(ids[0]) < len(plain[0])
+    path = [node for node in tree.nodes if node.fate == "best"]
+    assert [node.piece for node in path] == [step.piece for step in caption.steps]
+    for node, step in zip(path, caption.steps, strict=True):
+        assert node.chance > 0.98 * step.probability, "of one beam among what no rule forbids"
+        assert beams == 1 or node.chance == pytest.approx(step.probability, rel=0.02)
+    assert all(sum(node.step == step for node in tree.nodes) == 3 * beams for step in range(1, len(path) - 1))
+    assert all(tree.nodes[node.parent].fate in ("best", "kept") for node in tree.nodes if node.parent >= 0)
 
 
 def test_a_mark_that_fills_and_ends_is_written_as_an_end(by_name: Captioner) -> None:

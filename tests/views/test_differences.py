@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from core.differences.beams import BeamTree, Node
 from core.differences.structure import Part
+from core.models.beams import BeamTree, Node
+from core.views.beams import beam_figure
 from core.views.charts import AMBER, TEAL
 from core.views.differences import charts, diagrams, figures
 
@@ -142,8 +143,7 @@ def test_a_tree_of_beams_stands_step_by_step_with_the_best_on_top() -> None:
             node(2, 2, "e", "best"),
         ),
         (0, 1),
-        2,
-        1.0,
+        "ace",
     )
     words = {
         "best": "best",
@@ -153,11 +153,11 @@ def test_a_tree_of_beams_stands_step_by_step_with_the_best_on_top() -> None:
         "ink": "#000",
         "cell": "{piece} {chance} {score}",
     }
-    figure = diagrams.beam_figure(tree, 1, 2, words)
+    figure = beam_figure(tree, 1, 2, words)
     dots = {trace.name: trace for trace in figure.data if trace.mode == "markers+text"}
     assert [*zip(dots["best"].x, dots["best"].y, dots["best"].text, strict=True)] == [(1, 0, "c"), (2, 0, "e")]
     assert [*zip(dots["pruned"].x, dots["pruned"].y, strict=True)] == [(1, 1)]
-    assert dots["best"].hovertext[0] == "c 36.8% -2.00" and not dots["kept"].x
+    assert dots["best"].hovertext[0] == "c 36.8% −2.00" and not dots["kept"].x
     lines = [trace for trace in figure.data if trace.mode == "lines" and trace.x]
     assert [(trace.x, trace.y) for trace in lines] == [((1, 2, None), (0, 0, None))], "none from what is not shown"
     assert figure.layout.xaxis.ticktext == ("2", "3")

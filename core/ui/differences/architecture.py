@@ -1,19 +1,22 @@
 """Section 3, architecture: the loaded models part by part, both directions against causal, and writing step by step."""
 
+from functools import partial
+
 import streamlit as st
 import torch
 
 from core import wording
 from core.attention.tape import AttentionCall
-from core.differences import beams, structure
-from core.differences.beams import BeamTree
+from core.differences import structure
 from core.differences.structure import Part, Ripple
-from core.ui import choices, work
+from core.models.beams import BeamTree, beam_tree
+from core.ui import beams, choices, work
 from core.ui.clickable import clickable
 from core.ui.columns import beside
 from core.ui.differences import foreign, quiz, squares, writing
-from core.ui.differences.lesson import Lesson, ink
+from core.ui.differences.lesson import Lesson
 from core.ui.differences.quiz import Verdict
+from core.ui.frame import ink
 from core.ui.language import say
 from core.ui.plain import piece_text
 from core.views.charts import QUIET
@@ -25,10 +28,13 @@ SIGNS = {"both": "⇄", "causal": "◣", "cross": "✕"}
 
 def tree(lesson: Lesson, count: int) -> BeamTree:
     """The beam search of the lesson's sentence."""
-    return lesson.of_sentence(
-        ("tree", count),
-        lambda: beams.beam_tree(lesson.translator, lesson.sentence, lesson.target, count, work.LIMIT),
-    )
+
+    def find() -> BeamTree:
+        model, target = lesson.translator, lesson.target
+        source, _ = model.source_pieces(lesson.sentence, target)
+        return beam_tree(model, lambda rule: model.search(source, count, work.LIMIT, None, target, rule), count)
+
+    return lesson.of_sentence(("tree", count), find)
 
 
 def _future(lesson: Lesson) -> float | None:
@@ -52,7 +58,8 @@ def show(lesson: Lesson) -> None:
     link = {"explain": "arithmetic", "walk": "block"}
     st.page_link("pages/explain.py", label=say("lesson_arch.walk"), icon=":material/arrow_forward:", query_params=link)
     _causal(lesson)
-    writing.show(lesson, tree)
+    writing.show(lesson)
+    beams.show("lesson", partial(tree, lesson))
     foreign.show(lesson)
     st.header(say("lesson_arch.words"))
     st.markdown(say("lesson_arch.words_text"))

@@ -124,11 +124,6 @@ def piece_name(text: str) -> str:
     return plain(piece_text(text))
 
 
-def ink() -> str:
-    """The colour of text that is drawn inside a figure, for the theme that the person sees."""
-    return "#e8e6e1" if st.context.theme.type == "dark" else "#1d2129"
-
-
 def joined(*sentences: str) -> str:
     """One after another, as the person's language sets them: Chinese without a space between."""
     return ("" if language() == "zh" else " ").join(filter(None, sentences))

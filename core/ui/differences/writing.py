@@ -1,31 +1,23 @@
-"""Autoregressive writing, within section 3: each step with what else was likely and what it read, and the beam tree."""
-
-from collections.abc import Callable
+"""Autoregressive writing, within section 3: each step with what else was likely and what it read."""
 
 import streamlit as st
 import torch
 
-from core.differences.beams import BeamTree
 from core.ui import choices
 from core.ui.differences import quiz
-from core.ui.differences.lesson import Lesson, ink, joined, piece_name
+from core.ui.differences.lesson import Lesson, joined, piece_name
 from core.ui.differences.quiz import Verdict
 from core.ui.language import say
-from core.ui.plain import piece_text, plain
+from core.ui.plain import piece_text
 from core.views.charts import QUIET, probability_bars
-from core.views.differences import diagrams, figures
-
-COLUMNS = 8  # steps of the tree that are shown at once
-SHOWN_BEAMS = 3
+from core.views.differences import figures
 
 
-def show(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
+def show(lesson: Lesson) -> None:
     st.header(say("lesson_arch.decode"))
     if _ask_read(lesson):
         st.caption(say("lesson_arch.decode_help"))
         _scrub(lesson)
-    st.header(say("lesson_arch.beams"))
-    _beams(lesson, tree)
 
 
 def _reading(lesson: Lesson, step: int) -> list[float]:
@@ -91,43 +83,3 @@ def _scrub(lesson: Lesson) -> None:
     labels = [piece_text(piece) for piece in translation.source.pieces]
     figure = figures.piece_bars(labels, _reading(lesson, number - 1), say("lesson_arch.share"))
     right.plotly_chart(figure, key="lesson_reading", config=QUIET)
-
-
-@st.fragment
-def _beams(lesson: Lesson, tree: Callable[[Lesson, int], BeamTree]) -> None:
-    left, right = st.columns(2, gap="large")
-    chosen = choices.widget("beam", "lesson_beams", range(2, 6), SHOWN_BEAMS)
-    count = left.slider(say("lesson_arch.beam_count"), 2, 5, **chosen)
-    found = tree(lesson, count)
-    best = [node for node in found.nodes if node.fate == "best"]
-    last = 1 + max(node.step for node in found.nodes)
-    first = 0
-    if last > COLUMNS:
-        most = last - COLUMNS + 1
-        chosen = choices.widget("from", f"lesson_from_{lesson.run}_{count}", range(1, most + 1), 1)
-        first = right.slider(say("lesson_arch.from_step"), 1, most, **chosen) - 1
-    words = {fate: say(f"lesson_arch.fate_{fate}") for fate in ("best", "kept", "finished", "pruned")}
-    words["cell"] = say("lesson_arch.beam_cell", piece="{piece}", chance="{chance}", score="{score}")
-    words["ink"] = ink()
-    figure = diagrams.beam_figure(found, first, min(COLUMNS, last), words)
-    st.plotly_chart(figure, key="lesson_tree", config=QUIET)
-    tally = {fate: sum(node.fate == fate for node in found.nodes) for fate in ("kept", "pruned", "finished")}
-    score = best[-1].score
-    values = {
-        "beams": count,
-        "nodes": len(found.nodes),
-        "best": len(best),
-        "score": f"{score:.2f}",
-        "mean": f"{score / len(best):.2f}",
-    }
-    st.latex(r"s(y_{1:t})=\sum_{k=1}^{t}\ln P(y_k\mid y_{<k},\mathbf{x})")
-    st.caption(say("lesson_arch.score_symbols"))
-    st.caption(say("lesson_arch.beams_help", **values, **tally))
-    greedy = tree(lesson, 1)
-    if greedy.output == found.output:
-        st.caption(say("lesson_arch.greedy_same"))
-        return
-    text = lesson.translator.tokenizer.decode(greedy.output, skip_special_tokens=True).strip()
-    path = [node for node in greedy.nodes if node.fate == "best"]
-    worth = {"score": f"{path[-1].score:.2f}", "mean": f"{path[-1].score / len(path):.2f}"}
-    st.caption(say("lesson_arch.greedy_other", text=plain(text), **worth))
