@@ -5,7 +5,7 @@ is a call of its own on axes of its own, whose rows sum to the share of the whol
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from torch import Tensor
 from core.attention.axes import Axis
 from core.attention.tape import AttentionCall, for_each_query_head
 from core.attention.trace import AttentionTrace, Kind
+
+SINK = 5.0  # times an even share
 
 
 @dataclass(eq=False)
@@ -60,6 +62,30 @@ def split(call: AttentionCall, queries: Tensor, parts: Sequence[Tensor]) -> list
                 )
             )
         return found
+
+
+def sinks(parts: Sequence[AttentionTrace], least: float = SINK) -> list[tuple[int, ...]]:
+    """Of each part the keys that draw attention from every query, whatever it asks (Xiao et al. 2024, "Efficient
+    Streaming Language Models with Attention Sinks"; for patches Kang et al. 2025, "See What You Are Told: Visual
+    Attention Sink in Large Multimodal Models"): the least that a query gives, mean over layers and heads, is `least`
+    times an even share of the keys of all parts. None where one query alone asks."""
+    if len(parts[0].query_axis) < 2:
+        return [()] * len(parts)
+    share = least / sum(len(one.key_axis) for one in parts)
+    return [tuple((one.mean().amin(0) >= share).nonzero()[:, 0].tolist()) for one in parts]
+
+
+def arranged(call: AttentionCall, places: Tensor) -> AttentionCall:
+    """A call of one item whose queries and keys (N,) stand in another order."""
+    return replace(
+        call,
+        query=call.query[:, :, places],
+        key=call.key[:, :, places],
+        value=call.recorded_value[:, :, places],
+        mask=None if call.is_formed else _mask(call, call.visible(0, places), places, places),
+        is_causal=False,
+        attention=call.explicit[:, :, places][..., places] if call.is_formed else None,
+    )
 
 
 def part_traces(

@@ -32,20 +32,20 @@ WHOLE = "sum"  # of a whole output: each piece is asked about, not a share of it
 def relevances(subject: Subject) -> dict[Kind, tuple[Tensor, ...]]:
     """Of every attention, by kind a layer each, (H, Nq, Nk): one pass, and one back with a relevance of 1 for what is
     asked. Nothing on the model is touched."""
-    with torch.enable_grad(), Propagation() as tape:
+    with torch.enable_grad(), Propagation(subject.before) as tape:
         asked, _ = subject.run()
     calls = subject.by_kind(tape.calls)
     maps = [call.explicit for of_kind in calls.values() for call in of_kind]
     found = torch.autograd.grad(asked, maps, allow_unused=True)
     left = iter(torch.zeros_like(x) if one is None else one for x, one in zip(maps, found, strict=True))
-    return {kind: tuple(next(left)[0] for _ in of_kind) for kind, of_kind in calls.items()}
+    return {kind: tuple(subject.arranged(next(left)[0]) for _ in of_kind) for kind, of_kind in calls.items()}
 
 
 class Propagation(Tape):
     """A pass inside its `with` block has relevance for gradients; `call.attention` of its calls is in that graph."""
 
-    def __init__(self) -> None:
-        super().__init__(values=True, explicit=True)
+    def __init__(self, first: int = 0) -> None:
+        super().__init__(values=True, explicit=first)
         self._linear: tuple[Tensor, Tensor, Tensor] | None = None  # the last one: output, input, weight
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -134,15 +134,20 @@ def product(x: Tensor, y: Tensor) -> Rule:
 
 
 def in_proportion(func: Any, args: tuple, kwargs: dict, inputs: Sequence[Tensor]) -> Rule:
-    """Of any function of the inputs, which are among its arguments: x * dy/dx * R / y, shared evenly among them."""
+    """Of any function of the inputs, which are among its arguments: x * dy/dx * R / y, shared evenly among those that
+    count: one may only lend its type, as Gemma's `type_as` has it."""
 
     def rule(relevance: Tensor) -> list[Tensor]:
         with torch.enable_grad():
             leaves = [x.detach().requires_grad_() for x in inputs]
             places = {id(x): leaf for x, leaf in zip(inputs, leaves, strict=True)}
             y = func(*(places.get(id(x), x) for x in args), **kwargs)
-        slopes = torch.autograd.grad(y, leaves, _over(relevance, y.detach()) / len(leaves))
-        return [leaf.detach() * slope for leaf, slope in zip(leaves, slopes, strict=True)]
+        slopes = torch.autograd.grad(y, leaves, _over(relevance, y.detach()), allow_unused=True)
+        count = sum(slope is not None for slope in slopes)
+        return [
+            torch.zeros_like(leaf) if slope is None else leaf.detach() * slope / count
+            for leaf, slope in zip(leaves, slopes, strict=True)
+        ]
 
     return rule
 

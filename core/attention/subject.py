@@ -51,6 +51,9 @@ class Subject:
     projections: the matrix (D, H dv) behind each attention, None where it is not known.
     copies: so many copies of the input -> logits of all answers at each position that is asked about (copies, n,
     answers), or the representation (copies, 1, D). asked: the answers asked about (n,), None of a representation.
+    before: attention calls of a pass that belong to no trace and come first, as those of a vision tower whose features
+    a decoder reads. places: where each position of the axis stands in the model's own sequence, (N,), if in another
+    order.
     """
 
     traces: Traces
@@ -64,6 +67,8 @@ class Subject:
     projections: Mapping[Kind, tuple[Tensor | None, ...]] = field(default_factory=dict)
     copies: Copies = _no_copies
     asked: Tensor | None = None
+    before: int = 0
+    places: Tensor | None = None
 
     @property
     def encoder(self) -> AttentionTrace:
@@ -104,13 +109,22 @@ class Subject:
 
     def place(self, index: int) -> tuple[Kind, int] | None:
         """Kind and layer of the `index`-th fused call of a pass, or of a whole search; None of a head that pools."""
-        encoder = self.depth["encoder"]
+        encoder, index = self.depth["encoder"], index - self.before
+        if index < 0:
+            return None
         if index < encoder:
             return "encoder", index
         if "decoder" not in self.depth:
             return None
         layer, across = divmod(index - encoder, 2)
         return ("cross" if across else "decoder"), layer % self.depth["decoder"]
+
+    def arranged(self, found: Tensor, square: bool = True) -> Tensor:
+        """Of the model's own positions (H, N, N), or (H, N, D) if not `square`, in the order of the axis."""
+        if self.places is None:
+            return found
+        found = found.index_select(1, self.places.to(found.device))
+        return found.index_select(2, self.places.to(found.device)) if square else found
 
     def by_kind(self, calls: Sequence[AttentionCall]) -> dict[Kind, list[AttentionCall]]:
         """The fused calls of one pass, layer by layer, without those that belong to no trace."""
@@ -122,7 +136,7 @@ class Subject:
 
     def gradients(self) -> Gradients:
         """One pass with explicit attention, and one back; no parameter's gradient is touched."""
-        with torch.enable_grad(), Tape.differentiate() as tape:
+        with torch.enable_grad(), Tape.differentiate(self.before) as tape:
             asked, leaf = self.run()
         calls = self.by_kind(tape.calls)
         maps = [call.explicit for of_kind in calls.values() for call in of_kind]
@@ -131,10 +145,10 @@ class Subject:
         slopes = [torch.zeros_like(x) if slope is None else slope for x, slope in zip(maps, found, strict=False)]
         left = iter(slopes)
         return Gradients(
-            attention={kind: tuple(call.explicit[0].detach() for call in calls[kind]) for kind in calls},
-            gradient={kind: tuple(next(left)[0] for _ in calls[kind]) for kind in calls},
-            value=read[0].detach(),
-            value_gradient=found[-2][0],
+            attention={kind: tuple(self.arranged(call.explicit[0].detach()) for call in calls[kind]) for kind in calls},
+            gradient={kind: tuple(self.arranged(next(left)[0]) for _ in calls[kind]) for kind in calls},
+            value=self.arranged(read[0].detach(), square=False),
+            value_gradient=self.arranged(found[-2][0], square=False),
             leaf=self.unfold(leaf.detach()),
             leaf_gradient=self.unfold(found[-1]),
         )

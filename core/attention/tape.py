@@ -155,7 +155,7 @@ class Tape(TorchFunctionMode):
     """
 
     def __init__(
-        self, values: bool, explicit: bool = False, change: Callable[[AttentionCall, Tensor], Tensor] | None = None
+        self, values: bool, explicit: int | None = None, change: Callable[[AttentionCall, Tensor], Tensor] | None = None
     ) -> None:
         super().__init__()
         self.calls: list[AttentionCall] = []
@@ -168,9 +168,10 @@ class Tape(TorchFunctionMode):
         return cls(values)
 
     @classmethod
-    def differentiate(cls) -> "Tape":
-        """Compute each attention explicitly and keep it in the graph, with its gradient after a backward pass."""
-        return cls(values=True, explicit=True)
+    def differentiate(cls, first: int = 0) -> "Tape":
+        """Compute each attention, from the `first` call on, explicitly and keep it in the graph, with its gradient
+        after a backward pass."""
+        return cls(values=True, explicit=first)
 
     @classmethod
     def intervene(cls, change: Callable[[AttentionCall, Tensor], Tensor]) -> "Tape":
@@ -210,7 +211,7 @@ class Tape(TorchFunctionMode):
             scale=query.shape[-1] ** -0.5 if scale is None else scale,
             is_causal=is_causal,
         )
-        if self._explicit:
+        if self._explicit is not None and call.index >= self._explicit:
             output = self._attend_explicitly(call, dropout_p).reshape(*query.shape[:-1], value.shape[-1])
         else:
             output = F.scaled_dot_product_attention(
@@ -236,7 +237,7 @@ class Tape(TorchFunctionMode):
         weights, self._softmax = product.weights, None
         queries, keys = (weights.new_empty(*weights.shape[:2], count, 0) for count in weights.shape[2:])
         call = AttentionCall(len(self.calls), queries, keys, product.value, None, 1.0, False, attention=weights)
-        if self._explicit:
+        if self._explicit is not None:
             if weights.requires_grad:
                 weights.retain_grad()
             self.calls.append(call)

@@ -12,7 +12,6 @@ from transformers import (
     GenerationMixin,
     LogitsProcessor,
     PreTrainedModel,
-    StoppingCriteriaList,
     TemperatureLogitsWarper,
     TopPLogitsWarper,
 )
@@ -21,7 +20,7 @@ from core.attention.axes import TokenAxis
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace, Traces
 from core.errors import SidelightError
-from core.models.decoding import OnStep, Progress, Step, steps
+from core.models.decoding import OnStep, Step, steps, watched
 from core.models.families import ends
 from core.models.filling import Guessed, guessed
 from core.models.hub import from_hub, title
@@ -164,7 +163,7 @@ class Generator:
                 do_sample=False,
                 num_beams=1,
                 logits_processor=drawn,
-                stopping_criteria=StoppingCriteriaList([Progress(on_step, limit)] if on_step else []),
+                stopping_criteria=watched(on_step, limit),
             )
         return output[0].tolist()
 

@@ -76,7 +76,7 @@ def _cells(prepare: Prepare, size: tuple[int, int], tokens: int, merge: int) -> 
     span = high - low
     share = (own - low) / span.masked_fill(span.abs() < 1e-6, torch.nan)  # padding is black and white alike
     if share.dim() > 2:
-        return _of_tiles(share.flatten(0, -4), tokens)
+        return _cut(share.flatten(0, -4), tokens).mean((-3, -1))  # (tiles, 3, rows, columns)
     frames, rows, columns = (int(n) for n in ramp["image_grid_thw"][0])
     if frames != 1 or len(ramp["image_grid_thw"]) != 1 or merge**2 * tokens != rows * columns:
         raise NotPlaced(f"{tokens} image tokens of {frames} x {rows} x {columns} patches")
@@ -91,16 +91,23 @@ def _pictures(size: tuple[int, int]) -> tuple[Image.Image, Image.Image, Image.Im
     return Image.new("RGB", size), Image.new("RGB", size, "white"), Image.fromarray(ramp.round().astype(np.uint8))
 
 
-def _of_tiles(share: Tensor, tokens: int) -> Tensor:
-    """(tiles, 3, H, W), each cut into as many square cells as it has tokens; what is over at its end is left out."""
+def numbers_of(pixels: Tensor, tokens: int, merge: int = 1) -> Tensor:
+    """Of what the model gets of a picture, the numbers behind each image token: (tokens, D). Raises NotPlaced."""
+    if pixels.dim() == 2:
+        return pixels.unflatten(0, (tokens, merge**2)).flatten(1)
+    return _cut(pixels.flatten(0, -4), tokens).permute(0, 2, 4, 1, 3, 5).reshape(tokens, -1)
+
+
+def _cut(share: Tensor, tokens: int) -> Tensor:
+    """(tiles, 3, H, W), each cut into as many square cells as it has tokens: (tiles, 3, rows, side, columns, side).
+    What is over at its end is left out."""
     tiles, _, height, width = share.shape
     rows = round((tokens / tiles * height / width) ** 0.5)
     columns = tokens // tiles // max(1, rows)
     if not rows or not columns or tiles * rows * columns != tokens or height // rows != width // columns:
         raise NotPlaced(f"{tokens} image tokens of {tiles} pictures of {height} x {width} px")
     side = height // rows
-    cut = share[..., : rows * side, : columns * side].unflatten(-1, (columns, side)).unflatten(-3, (rows, side))
-    return cut.mean((-3, -1))  # (tiles, 3, rows, columns)
+    return share[..., : rows * side, : columns * side].unflatten(-1, (columns, side)).unflatten(-3, (rows, side))
 
 
 def _lattice(cell: Tensor, size: tuple[int, int]) -> _Lattice:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
+from core.attention.axes import Box
 from core.models.subjects import BLUR
 from core.models.translation import Translator
 
@@ -21,14 +22,21 @@ USUAL = ("red", "house", "water", "old", "music", "seven", "school", "yesterday"
 
 
 def painted(
-    pixels: Image.Image, grid: tuple[int, int], patches: Collection[int], paint: Paint | Image.Image
+    pixels: Image.Image,
+    grid: tuple[int, int],
+    patches: Collection[int],
+    paint: Paint | Image.Image,
+    box: Box | None = None,
 ) -> Image.Image:
     """The picture with some patches, counted row by row, blurred, of its mean colour, or with those of another picture
-    of its size. grid: rows and columns."""
+    of its size. grid: rows and columns. box: where it lies, px; over all of the picture by default."""
     rows, columns = grid
     hidden = np.zeros(rows * columns, np.uint8)
     hidden[list(patches)] = 255
-    mask = Image.fromarray(hidden.reshape(grid)).resize(pixels.size, Image.Resampling.NEAREST)
+    left, top, right, bottom = map(round, box or (0, 0, *pixels.size))
+    cells = Image.fromarray(hidden.reshape(grid)).resize((right - left, bottom - top), Image.Resampling.NEAREST)
+    mask = Image.new("L", pixels.size)
+    mask.paste(cells, (left, top))
     if isinstance(paint, Image.Image):
         over = paint
     elif paint == "grey":

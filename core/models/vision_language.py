@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import GenerationMixin, StoppingCriteriaList
+from transformers import GenerationMixin
 
 from core.attention.axes import Axis, PatchAxis, TokenAxis
 from core.attention.parts import part_traces
@@ -22,7 +22,7 @@ from core.attention.trace import AttentionTrace, Kind
 from core.errors import SidelightError
 from core.models import tokenizing
 from core.models.captioning import LONGEST, Caption
-from core.models.decoding import NoLoops, OnStep, Progress, steps
+from core.models.decoding import NoLoops, OnStep, steps, watched
 from core.models.families import ends
 from core.models.image_tokens import NotPlaced, Placed, place
 from core.models.images import Fit
@@ -37,7 +37,8 @@ SAME = 0.05  # natural log-probability: how far what is read again may be off wh
 class Seen:
     """A picture and a prompt as the model takes them. inputs: of the model. ids: (N,). image: (tokens,), the positions
     of the image tokens; grids: where they lie. between: positions of marks among them, such as those of tiles. prompt:
-    the other positions, and its axis. pixels: what of the photo the first grid covers."""
+    the other positions, and its axis. photo: as it was given, and text: what was asked. pixels: what of the photo the
+    first grid covers."""
 
     inputs: Mapping[str, Tensor]
     ids: Tensor
@@ -46,6 +47,8 @@ class Seen:
     between: Tensor
     prompt: Tensor
     prompt_axis: TokenAxis
+    photo: Image.Image
+    text: str
     pixels: Image.Image
 
     @property
@@ -69,6 +72,11 @@ class VisionLanguage:
     def tokenizer(self) -> Any:
         return self.processor.tokenizer
 
+    @property
+    def merge(self) -> int:
+        """How many patches a side make one image token, where the processor tells patches one by one."""
+        return getattr(self.processor.image_processor, "merge_size", 1)
+
     def look(self, image: Image.Image, prompt: str) -> Seen:
         """The photo, at most `LARGEST` px long, as the processor resizes and cuts it. Raises SidelightError
         `vision_language.empty`, `vision_language.too_long`, `vision_language.not_placed`."""
@@ -79,13 +87,12 @@ class VisionLanguage:
             raise SidelightError("vision_language.too_long", letters=len(prompt), limit=LONGEST_PROMPT)
         image = image.copy()
         image.thumbnail((LARGEST, LARGEST))
-        inputs = self._prepared(image, prompt)
+        inputs = self.prepared(image, prompt)
         ids = inputs["input_ids"][0]
         is_image = ids == self.module.config.image_token_id
-        merge = getattr(self.processor.image_processor, "merge_size", 1)
         try:
             count = int(is_image.sum())
-            grids = place(lambda picture: self._prepared(picture, prompt), image.size, count, merge) if count else ()
+            grids = place(lambda one: self.prepared(one, prompt), image.size, count, self.merge) if count else ()
         except NotPlaced as error:
             raise SidelightError("vision_language.not_placed", name=self.name, tokens=count) from error
         if not grids or not self._is_placed(grids, prompt):
@@ -98,7 +105,7 @@ class VisionLanguage:
         shown = image.crop(
             (max(0, edges[0]), max(0, edges[1]), min(image.width, edges[2]), min(image.height, edges[3]))
         )
-        return Seen(inputs, ids, tokens, grids, at[~is_image & inside], asked, axis, shown)
+        return Seen(inputs, ids, tokens, grids, at[~is_image & inside], asked, axis, image, prompt, shown)
 
     def _is_placed(self, grids: Sequence[Placed], prompt: str) -> bool:
         """Whether the features are in the order that is assumed: a white square on black changes that of its own cell
@@ -120,7 +127,7 @@ class VisionLanguage:
 
     def _features(self, picture: Image.Image, prompt: str) -> Tensor:
         """What is put in place of the image tokens, where attention gives nothing: (tokens, D)."""
-        inputs = self._prepared(picture, prompt)
+        inputs = self.prepared(picture, prompt)
         known = signature(self.module.get_image_features).parameters
         given = {name: value for name, value in inputs.items() if name in known}
         with torch.inference_mode(), Tape.intervene(lambda call, output: torch.zeros_like(output)):
@@ -137,7 +144,7 @@ class VisionLanguage:
                 prompt = prompt.replace(mark, "")
         return clean(prompt)
 
-    def _prepared(self, image: Image.Image, prompt: str) -> dict[str, Tensor]:
+    def prepared(self, image: Image.Image, prompt: str) -> dict[str, Tensor]:
         """What the model takes."""
         if self.processor.chat_template:
             content = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
@@ -180,13 +187,13 @@ class VisionLanguage:
                 max_new_tokens=LONGEST,
                 suppress_tokens=[self.module.config.image_token_id],  # it would be read as one more patch
                 logits_processor=[lambda ids, scores: no_loops(ids[:, start:], scores)],
-                stopping_criteria=StoppingCriteriaList([Progress(on_step, LONGEST)] if on_step else []),
+                stopping_criteria=watched(on_step, LONGEST),
                 return_dict_in_generate=True,
                 output_logits=True,
             )
         written = found.sequences[0, start:]
         own = torch.cat(found.logits).float().log_softmax(-1)  # (n, vocabulary)
-        return self._read(seen, written, top_k, own)
+        return self.read(seen, written, top_k, own)
 
     def judged(self, image: Image.Image, text: str, prompt: str, fit: Fit = "stretch", top_k: int = 5) -> Caption:
         """What the model makes of an answer that a person wrote. Raises as `caption`, and SidelightError
@@ -198,15 +205,13 @@ class VisionLanguage:
         if len(ids) > LONGEST:
             raise SidelightError("captioning.too_long", pieces=len(ids), limit=LONGEST)
         seen = self.look(image, prompt)
-        return self._read(seen, torch.tensor(ids, device=seen.ids.device), top_k)
+        return self.read(seen, torch.tensor(ids, device=seen.ids.device), top_k)
 
-    def _read(self, seen: Seen, written: Tensor, top_k: int, own: Tensor | None = None) -> Caption:
-        """One pass over the prompt and all that was written. own: log-probabilities of the steps as they were taken."""
+    def read(self, seen: Seen, written: Tensor, top_k: int = 5, own: Tensor | None = None) -> Caption:
+        """One pass over the prompt and all that was written, ids (n,). own: log-probabilities of the steps as taken."""
         whole = torch.cat([seen.ids, written])
-        given = self.module._update_model_kwargs_for_generation({}, dict(seen.inputs), num_new_tokens=len(written))
-        given["input_ids"] = whole[None]
         with torch.inference_mode(), Tape.record(values=True) as tape:
-            logits = self.module(**given, use_cache=False).logits[0]
+            logits = self.module(**self.continued(seen, written)).logits[0]
         asks = torch.arange(len(seen.ids) - 1, len(whole) - 1)  # row t writes word t
         chances = logits[asks].float().log_softmax(-1)
         chosen = chances.gather(1, written[:, None])[:, 0]
@@ -227,15 +232,26 @@ class VisionLanguage:
             context=tuple(traces[1:2] + traces[3:]),
         )
 
+    def continued(self, seen: Seen, written: Tensor) -> dict[str, Any]:
+        """What the model takes to read the prompt and what was written, ids (n,), in one pass."""
+        given = self.module._update_model_kwargs_for_generation({}, dict(seen.inputs), num_new_tokens=len(written))
+        return given | {"input_ids": torch.cat([seen.ids, written])[None], "use_cache": False}
+
+    def layer_calls(self, calls: list[AttentionCall], count: int) -> list[AttentionCall]:
+        """Those of the decoder's layers, of one pass over so many positions. Raises SidelightError
+        `vision_language.not_captured`."""
+        layers = self.module.config.get_text_config().num_hidden_layers
+        found = [call for call in calls if (len(call.query), *call.query.shape[2:3]) == (1, count)][-layers:]
+        if len(found) != layers or any(call.key.shape[2] != count for call in found):
+            raise SidelightError("vision_language.not_captured", name=self.name)
+        return found
+
     def _traces(
         self, calls: list[AttentionCall], seen: Seen, asks: Tensor, target: TokenAxis, count: int
     ) -> list[AttentionTrace]:
         """What was written, the prompt, the grids, and marks between image tokens where there are some. Raises
         SidelightError `vision_language.not_captured`."""
-        layers = self.module.config.get_text_config().num_hidden_layers
-        found = [call for call in calls if (len(call.query), *call.query.shape[2:3]) == (1, count)][-layers:]
-        if len(found) != layers or any(call.key.shape[2] != count for call in found):
-            raise SidelightError("vision_language.not_captured", name=self.name)
+        found = self.layer_calls(calls, count)
         written = torch.arange(len(seen.ids), count)
         parts = [written, seen.prompt.cpu(), *(seen.image.cpu()[grid.order] for grid in seen.grids)]
         axes: list[Axis] = [target, seen.prompt_axis, *(grid.axis for grid in seen.grids)]

@@ -155,11 +155,12 @@ def parts(
     photo: Image.Image,
     named: Sequence[Named] = (),
     sure: Sequence[float] = (),
+    sinks: Sequence[tuple[int, ...]] = ((), ()),
 ) -> Card:
     """The card of words whose one attention reads a photo, a prompt and themselves (`reading_card`). Where a part is
     beyond the byte budget, all of them are sent one layer at a time: a row of one needs the rows of the others."""
     _tell(read[:1])  # they are parts of the same calls
-    own = reading_card(*read, also, photo, title, sure, named)
+    own = reading_card(*read, also, photo, title, sure, named, sinks)
     whole = all(fits_budget(trace) for trace in (*read, *also))
     return _noted(own, own.leads if whole else tuple(at_layer(lead, chosen()) for lead in own.leads))
 

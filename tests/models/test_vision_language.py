@@ -9,12 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
+from core.attention.axes import PatchAxis
+from core.attention.methods import METHODS, explain
+from core.attention.parts import part_traces, sinks
+from core.attention.tape import AttentionCall
 from core.attention.trace import AttentionTrace
 from core.errors import SidelightError
+from core.models.answer_subjects import answer_subject
 from core.models.captioning import Caption
 from core.models.captioning_by_name import load_captioner
 from core.models.image_tokens import NotPlaced, place
 from core.models.others import painted
+from core.models.pieces import text_axis
 from core.models.vision_language import Seen, VisionLanguage
 from tests.models.hub import lay, offline
 from tests.models.untrained import PHOTO
@@ -126,6 +132,52 @@ def _features(own: VisionLanguage, seen: Seen) -> torch.Tensor:
     with torch.inference_mode():
         found = own.module.get_image_features(**given).pooler_output
     return (torch.cat(list(found)) if not isinstance(found, torch.Tensor) else found).flatten(0, -2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method_explains_a_word_and_taking_a_patch_away_is_the_models_own_answer(kind: str) -> None:
+    own, (seen, caption) = model(kind), told(kind)
+    asked = answer_subject(own, seen, caption, 1)
+    axis, patches = asked.axis, asked.axis.patches
+    assert axis.grid == seen.axis.grid and all(weight is not None for weight in asked.projections["encoder"])
+    gradients = asked.gradients()
+    for layer in range(2):
+        maps = torch.stack([asked.encoder.map(layer, head) for head in range(4)])
+        torch.testing.assert_close(gradients.attention["encoder"][layer], maps, atol=2e-5, rtol=1e-3)
+        read = torch.stack([caption.traces["cross"].row(layer, head, 1) for head in range(4)])
+        torch.testing.assert_close(maps[:, int(asked.reader.argmax()), patches], read, atol=2e-5, rtol=1e-3)
+    for name in METHODS:
+        found = explain(asked, name, gradients=gradients)
+        assert found.shape == (len(axis),) and bool(found.isfinite().all()) and bool(found[patches].any()), name
+    kept = torch.ones(2, len(axis), dtype=torch.bool)
+    kept[1, patches.start + 1] = False
+    whole, less = asked.scores(kept, "mean").tolist()
+    assert whole == pytest.approx(caption.steps[1].probability, rel=0.01)
+    again = own.look(painted(seen.photo, axis.grid, [1], "grey", axis.image_box), PROMPT)
+    assert less == pytest.approx(own.read(again, torch.tensor(caption.ids)).steps[1].probability, rel=0.01)
+    assert less != pytest.approx(whole, rel=1e-6)
+    black = Image.new("RGB", PHOTO.size)
+    planted = (axis.grid[0] - 1) * axis.grid[1] + 1
+    white = painted(black, axis.grid, [planted], Image.new("RGB", black.size, "white"), axis.image_box)
+    dark, lit = (asked.unfold(own.prepared(one, PROMPT)["pixel_values"]) for one in (black, white))
+    assert int((dark - lit).norm(dim=-1).argmax()) == patches.start + planted
+
+
+def test_sinks_are_what_every_word_reads() -> None:
+    """Of six patches and four tokens of a prompt: what two of three words read strongly is none."""
+    weights = torch.zeros(1, 1, 12, 12)
+    weights[0, 0, 9, [2, 7, 4]] = torch.tensor([0.5, 0.2, 0.3])
+    weights[0, 0, 10, [2, 7, 4]] = torch.tensor([0.5, 0.2, 0.3])
+    weights[0, 0, 11, [2, 7, 10]] = torch.tensor([0.5, 0.3, 0.2])
+    none = torch.zeros(1, 1, 12, 0)
+    call = AttentionCall(0, none, none, torch.ones(1, 1, 12, 1), None, 1.0, False, attention=weights)
+    asks = text_axis(["a", "b", "c"], [False] * 3)
+    axes = [PatchAxis((2, 3), (), (0, 0, 3, 2), (3, 2)), text_axis(list("what"), [False] * 4)]
+    parts = [torch.arange(6), torch.arange(6, 10)]
+    traces = part_traces(["cross", "cross"], [call], torch.arange(9, 12), asks, parts, axes)
+    assert sinks(traces, 4.9) == [(2,), ()] and sinks(traces, 1.9) == [(2,), (1,)]
+    first = part_traces(["cross", "cross"], [call], torch.arange(9, 10), text_axis(["a"], [False]), parts, axes)
+    assert sinks(first, 1.9) == [(), ()], "one word is not every word"
 
 
 def test_an_answer_that_is_typed_is_read_as_if_it_were_the_models_own() -> None:

@@ -10,6 +10,7 @@ from transformers import BlipConfig, BlipForConditionalGeneration
 
 from core import samples, wording
 from core.attention.ablation import Head, without
+from core.attention.methods import METHODS
 from core.finetune.data.bundled import every_picture
 from core.models.caption_subjects import caption_subject
 from core.scenes import SIDE, render
@@ -54,9 +55,11 @@ def test_language_picture_and_caption_of_ones_own_live_in_the_link() -> None:
     test = opened("bridge", {"tell": "de", "look": "photo", "photo": "rocket", "bridge": "steps"}, lang="en")
     assert not test.exception
     assert any("ten classes" in caption.value for caption in test.caption), "it says what it knows"
+    assert test.slider(key="bridge_beams").value == 3 and any("Greedy search" in one.value for one in test.caption)
     test.text_input(key="claim").set_value("Ein Hund.").run()
     assert not test.exception and said(test, "claim") == "Ein Hund."
     assert any("Ein Hund\\." in one.value and "geometric mean" in one.value for one in test.markdown)
+    assert "bridge_beams" not in [one.key for one in test.slider], "what is typed was not searched"
     test.text_input(key="claim").set_value("🙂" * 3).run()
     assert not test.exception and said(test, "tell") == "de"
 
@@ -130,13 +133,15 @@ def test_a_vision_language_model_by_name_is_asked_and_what_each_word_read_is_dra
 ) -> None:
     offline(monkeypatch, tmp_path)
     lay(tmp_path, "tiny/smol", *vlm("idefics3"))
-    link = {"captioner": "tiny/smol", "prompt": "the dog", "bridge": "steps"}
+    link = {"captioner": "tiny/smol", "prompt": "the dog", "bridge": "where"}
     test = opened("bridge", link, lang="en")
     assert not test.exception and views(test) and not any("⚠" in one.value for one in test.text)
     scene = read(samples.scenes()[0], len(every_picture()))
     own = work.captioner("tiny/smol").caption(render(scene, every_picture()), "the dog")
     assert written(test) == [own.text] and any("One attention reads the photo" in one.value for one in test.caption)
-    assert not any("Where is" in option for option in test.segmented_control(key="bridge").options), "no method fits it"
+    assert len(test.radio(key="method_photo").options) == len(METHODS), "every method explains it"
+    assert any("Explained is the one attention" in one.value for one in test.caption)
+    assert not any("heads off" in option for option in test.segmented_control(key="bridge").options)
     tiles, whole = test.segmented_control(key="bridge_grid").options
     assert "6 × 6" in tiles and "2 × 2" in whole
     test.segmented_control(key="bridge_grid").set_value(1).run()

@@ -150,7 +150,7 @@ function leads() {
   const read = { groups: [[0], [1], [2]], special: [true, false, false], start: 0 },
     written = { groups: [[0], [1, 2]], special: [false, false, false], start: 0 },
     axes = [read, written];
-  const lead = (trace, queries, keys, more = {}) => new Lead({ queries, keys, written: false, behind: 0, ...more }, trace, axes);
+  const lead = (trace, queries, keys, more = {}) => new Lead({ queries, keys, written: false, behind: 0, sinks: [], ...more }, trace, axes);
   return {
     axes,
     encoder: lead(traced([1, 3, 4], { queries: 3 }), 0, 0),
@@ -186,6 +186,7 @@ test("a position asks in the row that writes it, or in the one that has just rea
   assert.deepEqual(decoder.columns([1, 2]), [2]);
   assert.deepEqual(decoder.marks, [0]);
   assert.deepEqual(cross.marks, [0]);
+  assert.deepEqual(Object.assign(cross, { sinks: [0, 2] }).marks, [0, 2]);
   const input = { ...looks, reading: "input" };
   near(pointed(1, [2], input)[0], [0, 0, 0]);
 });

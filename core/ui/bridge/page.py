@@ -1,26 +1,29 @@
 """What the page Bridge shows, from the picture to each section."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from core.attention.parts import SINK, sinks
 from core.attention.trace import AttentionTrace
 from core.models.captioning import Caption, Captioner
 from core.models.vision_language import LONGEST_PROMPT, VisionLanguage
 from core.scenes import LANGUAGES, Language
 from core.scenes.words import name_chances
-from core.ui import choices, inputs, linked, steps, work
+from core.store import store
+from core.ui import beams, choices, inputs, linked, steps, work
 from core.ui.bridge import heads, match, paint, picture, run, where
 from core.ui.bridge.picture import Picture
 from core.ui.copyable import copyable
 from core.ui.language import language, say
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 from core.views.linked import state
 from core.views.linked.cards import Card
 
 SECTIONS = ("where", "paint", "heads", "steps", "match")
-WITH_ENCODER = ("where", "heads")  # what asks for one
+NAMED = 6  # sinks that are named
 LONGEST = 300  # characters of a caption that is typed
 
 
@@ -35,9 +38,9 @@ def choose() -> tuple[Picture, run.Told]:
         with behind:
             name = inputs.choose_model("captioning", "captioner")
     name, model = work.captioner_or_bundled(name)
-    beams = 1  # of a vision-language model, which writes the likeliest piece at each step
+    count = 1  # beams of a vision-language model, which writes the likeliest piece at each step
     if not model.prompted:
-        beams = behind.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
+        count = behind.slider(say("translation.beams"), 1, 5, **choices.widget("beams", "beams", range(1, 6), 1))
     with words:
         spoken, prompt = (_language(model), "") if not model.prompted else ("en", _prompt())
         with st.popover(say("bridge.claim"), icon=":material/edit_note:", key="bridge_claim"):
@@ -45,7 +48,7 @@ def choose() -> tuple[Picture, run.Told]:
                 say("bridge.claim_label"), help=say("bridge.claim_help"), **choices.typed("claim", "claim", "", LONGEST)
             )
             st.button(say("bridge.claim_clear"), key="claim_clear", on_click=choices.write, args=("claim", "", ""))
-    return chosen, run.told(name, chosen.image, chosen.fit, spoken, beams, claim.strip(), prompt)
+    return chosen, run.told(name, chosen.image, chosen.fit, spoken, count, claim.strip(), prompt)
 
 
 def _prompt() -> str:
@@ -89,9 +92,8 @@ def show(chosen: Picture, told: run.Told) -> None:
         st.caption(say("bridge.prompted_note"))
     if not told.claim:
         copyable(caption.text, "caption_text")
-    section = inputs.choose_section(
-        "bridge", [one for one in SECTIONS if "encoder" in caption.traces or one not in WITH_ENCODER], "bridge"
-    )
+    fitting = [one for one in SECTIONS if one != "heads" or "encoder" in caption.traces]
+    section = inputs.choose_section("bridge", fitting, "bridge")
     if section == "where":
         where.show(chosen, told)
     elif section == "paint":
@@ -103,6 +105,8 @@ def show(chosen: Picture, told: run.Told) -> None:
     else:
         st.header(say("translation.steps"))
         steps.show(caption.steps)
+        if not (told.claim or told.prompt):  # a typed caption was not searched, an answer is with one beam
+            beams.show("bridge", told.tree)
 
 
 def _told(chosen: Picture, caption: Caption) -> Card | None:
@@ -121,15 +125,34 @@ def _prompted(chosen: Picture, told: run.Told, caption: Caption) -> Card:
     prompt, *others = caption.context
     pictures = [caption.traces["cross"], *(one for one in others if one.key_axis.input_place)]
     shown = _grid(pictures) if len(pictures) > 1 else pictures[0]
+    rest = [one for one in (pictures[0], *others) if one is not shown]
+    drawn = store().get(
+        ("sinks", *told.key, shown.key_axis.input_place), lambda: sinks([shown, prompt, *rest])[:2], (told.name,)
+    )
+    _sinks(shown, prompt, drawn)
     title = say("bridge.prompted", model=plain(work.captioner(told.name).name), title=chosen.title)
     return linked.parts(
         (shown, prompt, caption.traces["decoder"]),
-        [one for one in (pictures[0], *others) if one is not shown],
+        rest,
         linked.photo_title(title, shown.key_axis),  # type: ignore[arg-type]
         chosen.image,
         named=chosen.boxes,
         sure=[step.probability for step in caption.steps],
+        sinks=drawn,
     )
+
+
+def _sinks(photo: AttentionTrace, prompt: AttentionTrace, drawn: Sequence[tuple[int, ...]]) -> None:
+    """Which patches and tokens draw attention from every word, where there are any, and that they can be hidden."""
+    axis, asked = photo.key_axis, prompt.key_axis
+    cells = [axis.labels[n].split(",") for n in drawn[0]]
+    names = [say("lessons.patch_at", row=row, column=column) for row, column in cells]
+    names += [f"“{plain(piece_text(asked.labels[n]))}”" for n in drawn[1]]
+    if names:
+        told = say("list.comma").join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
+        st.caption(
+            say("bridge.sinks", names=told, times=f"{SINK:g}", hide=say("view.hide_sinks"), where=say("view.more"))
+        )
 
 
 def _grid(grids: list[AttentionTrace]) -> AttentionTrace:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 
 from PIL import Image
+from torch import Tensor
+from transformers import LogitsProcessor
 
 from core.attention.subject import Subject
 from core.models import catalogue
+from core.models.answer_subjects import answer_subject
+from core.models.beams import BeamTree, beam_tree
 from core.models.caption_subjects import caption_subject
 from core.models.captioning import Caption, Looked
 from core.models.decoding import OnStep
@@ -52,9 +56,25 @@ class Told:
         """With progress. Raises SidelightError `captioning.*`."""
         return background.awaited(("caption", *self.key), say("bridge.writing"), self._written, (self.name,))
 
+    def tree(self, beams: int) -> BeamTree:
+        """How it was searched, of a model that keeps several beams; whatever was typed."""
+        asked = replace(self, beams=beams, claim="")
+        return background.awaited(("tree", *asked.key), say("bridge.writing"), asked._grown, (self.name,))
+
+    def _grown(self, on_step: OnStep | None) -> BeamTree:
+        model, looked = work.captioner(self.name), self.looked
+
+        def search(rule: LogitsProcessor) -> Tensor:
+            return model.search(looked, self.language, self.beams, on_step, rule)  # type: ignore[arg-type,union-attr]
+
+        return beam_tree(model, search, self.beams)
+
     def subject(self, step: int | None) -> Subject:
-        """What is asked of one written piece, or of all, of a model with an encoder."""
-        return caption_subject(work.captioner(self.name), self.looked, self.caption, step)  # type: ignore[arg-type]
+        """What is asked of one written piece, or of all."""
+        model, looked = work.captioner(self.name), self.looked
+        if isinstance(looked, Seen):
+            return answer_subject(model, looked, self.caption, step)  # type: ignore[arg-type]
+        return caption_subject(model, looked, self.caption, step)  # type: ignore[arg-type]
 
     def _written(self, on_step: OnStep | None = None) -> Caption:
         model = work.captioner(self.name)

@@ -19,6 +19,8 @@ DEPTH = 1.0  # the layer that points best (benchmarks/README.md)
 def show(picture: Picture, told: Told) -> None:
     boxes = tuple(one.box for one in picture.layout.things) if picture.layout else ()
     place = st.container()
+    if told.caption.context:
+        st.caption(say("bridge.where_prompted"))
     found = maps.show_one(side.side(told, picture.title, boxes, first_asked(picture, told)[0]))
     if picture.layout and found.target != WHOLE:
         with place:
@@ -31,12 +33,11 @@ def _compare(layout: Layout, told: Told, step: int, found: Tensor) -> None:
     if name is None:
         st.caption(say("bridge.no_name"))
         return
-    axis = told.caption.source
-    covered = cover(layout, name, axis.grid)
+    covered = cover(layout, name, told.caption.source.grid)
     if covered is None:
         st.markdown(f":orange[:material/help: {say('bridge.not_there', name=say(f'class.{name}'))}]")
         return
-    hit, share = pointing(found[axis.patches], covered)
+    hit, share = pointing(found, covered)
     area = float(covered.mean())
     text = say("bridge.points_at" if hit else "bridge.points_beside", name=say(f"class.{name}"))
     st.markdown(f":{'green' if hit else 'red'}[**{text}**]")

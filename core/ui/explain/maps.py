@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from core.attention.agreement import disagreement, spearman
+from core.attention.axes import PatchAxis
 from core.attention.faithfulness import Control, Curves, Verdict, per_unit
 from core.attention.methods import METHODS, Options, explain, refusal
 from core.attention.subject import Subject
@@ -28,7 +29,7 @@ MOST = 5  # patches or words on which the methods disagree most that are named
 
 
 class Drawn(NamedTuple):
-    """What was asked about, and the map that was chosen, (N,)."""
+    """What was asked about, and the map that was chosen, of each patch or word."""
 
     target: int
     map: Tensor
@@ -65,7 +66,7 @@ def _side(side: Side, options: Options) -> Drawn:
         _curves(side, asked, found, chosen, *checked[1:])
     _agreement(side, asked, found)
     _download(side, asked, found)
-    return Drawn(target, found[chosen])
+    return Drawn(target, per_unit(found[chosen], asked.units))
 
 
 def _options() -> Options:
@@ -109,7 +110,7 @@ def _draw(side: Side, asked: Subject, found: dict[str, Tensor], told: dict[str, 
                 st.caption(f"**{say(f'method.{method.name}')}**: {say(f'explain.{refusal(asked, method)}')}")
     with left:
         scale = side.either(
-            lambda photo: _picture(photo, chosen, found), lambda sentence: _words(sentence, asked, chosen, found)
+            lambda photo: _picture(photo, asked, chosen, found), lambda sentence: _words(sentence, asked, chosen, found)
         )
         _name(chosen)
         verdict.show(told.get(chosen), is_rough)
@@ -132,10 +133,11 @@ def _choose_method(side: Side, found: dict[str, Tensor], told: dict[str, Verdict
     )
 
 
-def _picture(side: PhotoSide, chosen: str, found: dict[str, Tensor]) -> drawn.Scale:
-    axis = side.result.axis
-    times = times_even(found[chosen][len(axis.prefix) :].reshape(axis.grid))
-    left, top, right, bottom = (round(edge) for edge in axis.image_box)
+def _picture(side: PhotoSide, asked: Subject, chosen: str, found: dict[str, Tensor]) -> drawn.Scale:
+    axis: PatchAxis = asked.axis  # type: ignore[assignment]
+    times = times_even(found[chosen][axis.patches].reshape(axis.grid))
+    scale = side.image.width / axis.image_size[0]  # a model may be given it smaller
+    left, top, right, bottom = (round(scale * edge) for edge in axis.image_box)
     seen = side.image.crop((left, top, right, bottom))  # finer than what the model gets of it
     alt = say("explain.picture_alt", title=side.title, method=say(f"method.{chosen}"))
     with st.container(key="map_photo"):

@@ -95,7 +95,8 @@ class Lead:
 
     written: its rows write the positions of their axis: row t writes output t and has just read output t - 1; the view
     offers both readings. behind: how many keys stand before the first position of the axis, 1 for a decoder that reads
-    a start mark first. layers: those that are sent, all by default.
+    a start mark first. layers: those that are sent, all by default. sinks: keys with content that can be hidden beside
+    those without.
     """
 
     trace: AttentionTrace
@@ -104,6 +105,7 @@ class Lead:
     written: bool = False
     behind: int = 0
     layers: tuple[int, ...] | None = None
+    sinks: tuple[int, ...] = ()
 
     @property
     def crosses(self) -> bool:
@@ -222,14 +224,19 @@ def reading_card(
     title: str,
     sure: Sequence[float] = (),
     named: Sequence[Named] = (),
+    sinks: Sequence[tuple[int, ...]] = ((), ()),
 ) -> Card:
     """The card of words whose one attention reads a photo, a prompt and themselves. photo, prompt, own: its parts,
-    whose rows write the words. also: parts that are not shown. Raises ValueError for axes of other kinds."""
+    whose rows write the words. also: parts that are not shown. sinks: of the photo and of the prompt. Raises ValueError
+    for axes of other kinds."""
     patches, asked, words = photo.key_axis, prompt.key_axis, own.key_axis
     if not isinstance(patches, PatchAxis) or not isinstance(asked, TokenAxis) or not isinstance(words, TokenAxis):
         raise ValueError("a photo, a prompt and words are needed")
     axes = (Grid(image, patches, tuple(named)), Row(asked, key="s"), Row(words, key="t", sure=tuple(sure)))
-    leads = tuple(Lead(trace, 2, keys, written=True) for keys, trace in enumerate((photo, prompt, own)))
+    leads = tuple(
+        Lead(trace, 2, keys, written=True, sinks=tuple(n for n in drawn if not trace.key_axis.special[n]))
+        for keys, (trace, drawn) in enumerate(zip((photo, prompt, own), (*sinks, ()), strict=True))
+    )
     return Card(axes, leads, title, also=tuple(also))
 
 

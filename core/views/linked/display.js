@@ -7,7 +7,8 @@ export class Display {
   // by: the button that opens it.
   constructor(view, place, by) {
     const { words, cards } = view,
-      has = (shape) => cards.some(({ axes }) => axes.some((axis) => axis.shape === shape));
+      has = (shape) => cards.some(({ axes }) => axes.some((axis) => axis.shape === shape)),
+      withSinks = cards.some(({ leads }) => leads.some(({ sinks }) => sinks.length));
     Object.assign(this, { view, by, fields: [] });
     this.root = add(place, "div", "panel", { hidden: true, role: "dialog", ariaLabel: words.more });
     document.documentElement.classList.remove("adjusts"); // of a view that this one replaces
@@ -17,7 +18,7 @@ export class Display {
     by.setAttribute("aria-expanded", false);
     this.select("method");
     this.toggleOf("hues", words.hues);
-    this.toggleOf("hide", words.hide);
+    this.toggleOf("hide", withSinks ? words.hide_sinks : words.hide);
     this.slide("keep", words.keep, 0.1);
     if (has("grid")) {
       this.toggleOf("smooth", words.smooth);

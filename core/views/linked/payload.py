@@ -39,6 +39,7 @@ def _card(card: Card, name: str, arrays: Arrays) -> dict[str, Any]:
             "keys": lead.keys,
             "written": lead.written,
             "behind": lead.behind,
+            "sinks": lead.sinks,
             "trace": trace_header(lead.trace, arrays, lead.layers),
         }
         for lead in card.leads

@@ -5,9 +5,10 @@
 
 export class Lead {
   // queries, keys: axes. written: row t writes output t and has just read output t - 1; `reading` says which is meant.
-  // behind: how many keys stand before the first position of their axis. last: the group that asked last.
-  constructor({ name, queries, keys, written, behind }, trace, axes) {
-    Object.assign(this, { name, written, behind, trace, queries: axes[queries], keys: axes[keys] });
+  // behind: how many keys stand before the first position of their axis. sinks: keys with content that every query
+  // reads. last: the group that asked last.
+  constructor({ name, queries, keys, written, behind, sinks }, trace, axes) {
+    Object.assign(this, { name, written, behind, sinks, trace, queries: axes[queries], keys: axes[keys] });
     this.last = this.queries.start;
   }
 
@@ -24,10 +25,12 @@ export class Lead {
     return this.behind ? group.map((j) => j + this.behind).filter((j) => j < this.trace.keys) : group;
   }
 
-  // The keys that carry no content.
+  // The keys that carry no content, and sinks.
   get marks() {
-    const { behind, keys } = this;
-    return [...Array(this.trace.keys).keys()].filter((j) => j < behind || keys.special[j - behind]);
+    const { behind, keys, sinks } = this;
+    return [...Array(this.trace.keys).keys()].filter(
+      (j) => j < behind || keys.special[j - behind] || sinks.includes(j),
+    );
   }
 
   // What a group of an axis lights: weights and even shares of an axis' groups, or null where nothing leads on.

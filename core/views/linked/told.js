@@ -120,6 +120,13 @@ function ofParts({ view: { words, method }, leads }, lights, first) {
   return [fill(words.parts, { list: list.join(words.comma) })];
 }
 
+// Whether a patch cannot be seen from where it is asked; what is hidden is hatched, too.
+function isCut(light) {
+  const { axis, forward, lead } = light ?? {},
+    taken = forward ? lead.trace.hidden : [];
+  return axis?.lit?.closed?.some((one, p) => one && !taken.includes(p + axis.patches[0]));
+}
+
 // What was changed about the numbers.
 function changed(card, first, { axis, i }) {
   const { view, leads, axes } = card,
@@ -131,12 +138,15 @@ function changed(card, first, { axis, i }) {
     if (view.reading === "input") found.push(words.reading_input_note);
   } else if (leads.some(({ trace, keys }) => trace.causal && keys.shape === "row")) found.push(words.causal_note);
   const shown = first?.lead ?? leads[0],
-    { keys, trace } =
-      leads.find((one) => shown.trace.kin.includes(one.trace) && one.keys.special.includes(true)) ?? shown;
-  if (view.hide && keys.special.includes(true)) {
-    const [row] = first?.forward ? first.lead.rows(axis.groups[i], view.reading) : [],
+    kin = leads.filter(({ trace }) => shown.trace.kin.includes(trace)),
+    names = kin.filter(({ keys }) => keys.special.includes(true)).map(({ keys }) => keys.markNames),
+    count = kin.reduce((sum, { sinks }) => sum + sinks.length, 0);
+  if (count) names.push(fill(words.sinks, { count }));
+  if (view.hide && names.length) {
+    const [{ trace }] = kin,
+      [row] = first?.forward ? first.lead.rows(axis.groups[i], view.reading) : [],
       share = row === undefined ? "–" : percent(trace.hiddenShare(trace.at(card.depth), card.headsOf(trace), row));
-    found.push(fill(words.hidden_note, { names: keys.markNames, share }));
+    found.push(fill(words.hidden_note, { names: [...new Set(names)].join(words.comma), share }));
   }
   if (leads.some(({ trace }) => trace.edits?.length)) found.push(words.hand_edited);
   if (view.keep < 1) found.push(fill(words.keep_note, { share: percent(view.keep) }));
@@ -144,6 +154,6 @@ function changed(card, first, { axis, i }) {
   if (view.scale === "rescaled")
     found.push(...grids.map(({ ends: [low, high] }) => fill(words.rescaled_note, { low, high })));
   if (grids.some(({ unseen }) => unseen.length)) found.push(words.cut_note);
-  if (first?.axis.lit?.closed) found.push(first.forward ? words.closed_note : words.closed_note_turned);
+  if (isCut(first)) found.push(first.forward ? words.closed_note : words.closed_note_turned);
   return [...found, card.meta.note];
 }
