@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core import wording
 from core.finetune import rates, sweep, worker
 from core.finetune.data import dataset
-from core.finetune.job import new_run, read_job, set_status, status, write_json
+from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
 from core.finetune.log import Event, log_event
 from core.finetune.methods import METHODS
 from core.finetune.rates import RangeTest
@@ -382,8 +382,12 @@ def test_time_goes_on_between_two_steps(runs: Path, now: float) -> None:
     gone = int(text.split(" s gone")[0].split()[-1])
     assert 80 <= gone < 89 and "about 1 s left" in text
     log_event(folder, Event(40, 40, 0, 0.5, 1e-3, 40.0, {}, 12, 500.0))
+    ask(folder, "finish")
     with worker._locked(folder / ".lock", 0):
-        (text,) = [element.proto.text for element in page(run=folder.name).get("progress")]
+        test = page(run=folder.name)
+    (text,) = [element.proto.text for element in test.get("progress")]
+    assert say("asked_finish") in said(test) and test.button(key=f"finish_{folder.name}").disabled
+    assert not test.button(key=f"cancel_{folder.name}").disabled
     assert text == say("progress_last", steps=40, gone="40 s"), "nothing is left to be estimated"
 
 

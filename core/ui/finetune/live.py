@@ -11,7 +11,7 @@ import streamlit as st
 from core.errors import SidelightError
 from core.finetune import film, worker
 from core.finetune.data import dataset
-from core.finetune.job import MOVING, Job, Request, State, Status, read_job
+from core.finetune.job import MOVING, Job, Request, State, Status, asked, read_job
 from core.finetune.log import Event, read_lines, read_log
 from core.finetune.sides import side
 from core.store import store
@@ -148,6 +148,7 @@ ICONS = {"pause": "pause", "finish": "flag", "cancel": "close", "resume": "play_
 
 def _buttons(folder: Path, now: Status) -> None:
     offered = OFFERED[now.state] if visitor.handles(folder) else ()
+    pending = asked(folder) if now.state == "running" and now.stage != "measuring" else None
     for place, what in zip(st.columns(4), offered, strict=False):
         if place.button(
             say(f"finetune.{what}"),
@@ -155,6 +156,7 @@ def _buttons(folder: Path, now: Status) -> None:
             icon=f":material/{ICONS[what]}:",
             width="stretch",
             help=say(f"finetune.{what}_help"),
+            disabled=pending is not None and what in ("pause", "finish"),
         ):
             if what == "resume":
                 ensure_worker()
@@ -163,6 +165,8 @@ def _buttons(folder: Path, now: Status) -> None:
                 worker.request(folder, cast(Request, what))
                 _heard(folder)
             st.rerun(scope="app")
+    if pending:
+        st.caption(say(f"finetune.asked_{pending}"))
 
 
 def _heard(folder: Path) -> None:
