@@ -8,6 +8,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,6 +103,9 @@ def test_the_card_tells_what_was_measured_and_names_no_place_of_this_machine(run
             low, high = wilson(round(result.metrics["accuracy"] * count), count)
             assert f"| accuracy | {result.metrics['accuracy']:.1%} | {low:.1%} to {high:.1%} |" in body
         assert re.search(r"\| 1?\d+ \| \d\.\d{3} \|", body), "how it learnt"
+    run = next(runs.glob("*-head-*"))
+    own = outside.card.card_text(run, replace(results.job_of(run), base="local:my-vit"), results.read(run), "timm")
+    assert "Base: `my-vit`, a folder" in own and "base_model" not in own and "local:" not in own
 
 
 def test_a_run_that_is_gone_gets_a_sentence() -> None:

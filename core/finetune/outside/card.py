@@ -49,9 +49,15 @@ def card_text(run: Path, job: Job, result: Result, library: str) -> str:
 def _head(job: Job, library: str) -> str:
     """What the hub reads: a base is named where it is on the hub."""
     lines = ["license: other", f"library_name: {library}", f"pipeline_tag: {KINDS[job.task]}"]
-    if catalogue.card(job.base) is None:
+    if catalogue.card(job.base) is None and not _own(job):
         lines.append(f"base_model: {job.base}")
     return "\n".join(["---", *lines, "tags: [sidelight]", "---"])
+
+
+def _own(job: Job) -> str:
+    """Of a base that lies in a folder where it was trained: what to say, since its name means nothing elsewhere."""
+    name = job.base.removeprefix("local:")
+    return f"`{name}`, a folder of models on the machine where this was trained" if name != job.base else ""
 
 
 def _what(job: Job, result: Result, base: catalogue.ModelCard | None) -> str:
@@ -63,7 +69,7 @@ def _what(job: Job, result: Result, base: catalogue.ModelCard | None) -> str:
     return "\n".join(
         [
             f"- Task: {KINDS[job.task]}{target}.",
-            f"- Base: {f'{base.title} ({base.source})' if base else job.base}.",
+            f"- Base: {f'{base.title} ({base.source})' if base else _own(job) or job.base}.",
             f"- Method: {method}; {result.trainable:,} of {result.parameters:,} parameters learnt ({share:.2%}).",
             f"- Settings: {settings}.",
             f"- Data: SHA-256 `{result.data}`. It is not part of this folder.",
