@@ -661,6 +661,37 @@ def test_the_matrix_is_walked_by_keys_and_by_touch(page) -> None:
     assert told.inner_text() == cells.last.get_attribute("title")
 
 
+def test_a_table_scrolls_above_the_film_is_saved_whole_and_words_come_back_as_they_fit(page, tmp_path) -> None:
+    page.set_viewport_size({"width": 1024, "height": 480})
+    in_view(page, "view.set('layout', 'matrix')")
+    page.wait_for_selector(".side .matrix td")
+    told, foot = page.locator(".told").nth(1).bounding_box(), page.locator(".foot").bounding_box()
+    assert told["y"] + told["height"] <= foot["y"], "what is said stands above the film"
+    page.locator(".matrix").evaluate("one => { one.style.width = '140px'; one.scrollLeft = 50; }")
+    in_view(page, "view.togglePin()")
+    page.locator("[data-pane=a] .saving summary").nth(1).click()
+    with page.expect_download() as download:
+        page.locator("[data-pane=a] .saving").nth(1).get_by_role("button", name=WORDS["figure_svg"]).click()
+    assert download.value.suggested_filename == "sidelight-sentence-a.svg"
+    download.value.save_as(tmp_path / "table.svg")
+    figure = xml.etree.ElementTree.parse(tmp_path / "table.svg").getroot()
+    left, _, width, _ = (float(one) for one in figure.get("viewBox").split())
+    found = {
+        tag: list(figure.iter(f"{{http://www.w3.org/2000/svg}}{tag}")) for tag in ("rect", "text", "stop", "image")
+    }
+    cells = [float(one.get("x")) for one in found["rect"] if one.get("rx") == "3"]
+    assert len(cells) == 12 and left + 20 <= min(cells) and max(cells) < left + width - 40, "all columns"
+    assert any((one.text or "").startswith(f"{WORDS['pane_a']} · ") for one in found["text"])
+    assert found["stop"][-1].get("stop-color") == "rgb(255,240,210)" and not found["image"], "the scale of its cells"
+    in_view(page, "view.togglePin()")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_selector(".narrow")
+    in_view(page, "view.set('layout', 'reading')")
+    page.wait_for_selector(".reading path", state="attached")
+    boxes = in_view(page, "[...view.cards[1].reading.boxes.values()].flat().map(({ w }) => w)")
+    assert min(boxes) > 0, "measured where they are seen"
+
+
 def test_hues_are_mixed_by_the_square_of_their_weights(chromium) -> None:
     page = chromium.empty_page()
     page.add_script_tag(content=bundle(COLOUR))
@@ -823,7 +854,8 @@ def test_a_card_is_saved_as_a_figure_with_its_scale_a_caption_and_a_line_to_cite
     assert f"{said} {note[0].upper()}{note[1:]}." in flat and "8×" in texts
     stops, pictures = (list(figure.iter(f"{{http://www.w3.org/2000/svg}}{one}")) for one in ("stop", "image"))
     assert (len(stops), len(pictures)) == ((0, 2) if card == 0 else (11, 0)), "the scale is lit as photo or words are"
-    for told in (WORDS["method_mean"], WORDS["scale_uniform"], "Drawn with Sidelight"):
+    outlined = WORDS["outlined"].format(times="8×")
+    for told in (WORDS["method_mean"], WORDS["scale_uniform"], "Drawn with Sidelight", *[outlined][card:]):
         assert told in flat
     assert len(list(figure.iter("{http://www.w3.org/2000/svg}path"))) > 1
     assert card == 0 or HTML in texts, "typed markup is a word of the figure"

@@ -1,14 +1,14 @@
 // A card as a figure for a paper or a talk: SVG with the scale, a caption and a line to cite below. What is drawn is
 // what is seen, on the ground that is asked for.
 
-import { glow } from "./chips.js";
 import { add, fill } from "./dom.js";
-import { LESS, MORE, strength } from "./light.js";
-import { FACE, READ, plain, shape, textWidth, wrapped } from "./svg.js";
+import { scaleOf } from "./scale.js";
+import { FACE, READ, plain, shape, wrapped } from "./svg.js";
 
 const EDGE_OF = 20, // px around a figure
-  WIDEST = 260, // px of the scale
-  SIZE = 14; // px of the caption
+  AROUND_WORDS = 8, // px beyond curves and words, for the width of lines
+  SIZE = 14, // px of the caption
+  MOST_LARGER = 1.6; // labels in the picture, where the caption is larger to be read: their places stay
 const COLOURS = {
   light: { card: "#ffffff", ink: "#1a1b1e", line: "#e2ddd3", accent: "#00766b" },
   dark: { card: "#101113", ink: "#f1eee7", line: "#2b2c30", accent: "#57dcc8" },
@@ -35,16 +35,18 @@ function onGround(root, colours, draw) {
 }
 
 function drawn(card, wide) {
-  const box = card.room.getBoundingClientRect(),
+  const box = extentOf(card),
     pen = penOf(card),
-    parts = [];
-  for (const axis of card.axes) if (axis.shape === "grid" && axis.lit) parts.push(photoOf(axis, box));
-  if (card.reading && !card.reading.box.hidden) parts.push(wordsOf(card.reading, box, pen));
-  if (card.reading?.matrix && !card.reading.matrix.box.hidden) parts.push(matrixOf(card.reading.matrix.box, box, pen));
-  const width = Math.max(320, card.room.scrollWidth),
+    width = Math.max(320, box.right - box.left),
     size = wide ? Math.max(SIZE, (READ * (width + 2 * EDGE_OF)) / wide) : SIZE,
-    line = 1.36 * size,
-    below = box.height + 22,
+    labels = Math.min(MOST_LARGER, size / SIZE),
+    { reading } = card,
+    parts = [];
+  for (const axis of litOf(card)) parts.push(photoOf(axis, box, labels));
+  if (wordsShown(card)) parts.push(wordsOf(reading, box, pen, labels));
+  if (matrixShown(card)) parts.push(matrixOf(reading.matrix.box, box, pen));
+  const line = 1.36 * size,
+    below = box.bottom - box.top + 22,
     scale = scaleOf(card, below, pen, (0.86 * size) / 12, width),
     { text, cite } = captionOf(card),
     lines = wrapped(text, width, size),
@@ -71,17 +73,38 @@ function drawn(card, wide) {
   };
 }
 
+const litOf = ({ axes }) => axes.filter(({ shape: kind, lit }) => kind === "grid" && lit);
+const wordsShown = ({ reading }) => Boolean(reading) && !reading.box.hidden;
+const matrixShown = ({ reading }) => Boolean(reading?.matrix) && !reading.matrix.box.hidden;
+
+// Where on the screen that lies which is drawn, all of a table that scrolls; words keep the width that they wrap at.
+function extentOf(card) {
+  const boxes = litOf(card).map(({ canvas }) => canvas.getBoundingClientRect());
+  if (matrixShown(card)) boxes.push(card.reading.matrix.box.firstElementChild.getBoundingClientRect());
+  if (wordsShown(card)) {
+    const { box, svg, rows } = card.reading,
+      { left, right } = box.getBoundingClientRect(),
+      all = [...svg.children, ...rows.map((row) => row.box)].map((one) => one.getBoundingClientRect()),
+      [top, bottom] = [Math.min(...all.map((one) => one.top)), Math.max(...all.map((one) => one.bottom))];
+    boxes.push({ left, right, top: top - AROUND_WORDS, bottom: bottom + AROUND_WORDS });
+  }
+  const [left, top] = ["left", "top"].map((side) => Math.min(...boxes.map((one) => one[side]))),
+    [right, bottom] = ["right", "bottom"].map((side) => Math.max(...boxes.map((one) => one[side])));
+  return { left, top, right, bottom };
+}
+
 // What stands below it: whose attention, which layer and heads, what is asked, on which scale, and what was hidden; and
 // what it was drawn with.
 export function captionOf(card) {
   const { words, method, turned } = card.view,
     { title, model } = card.meta,
+    pane = card.letter.textContent, // which of the two that are compared, or what differs
     heads = card.chosenHeads.length < card.count ? "" : words.all_heads,
     how = [card.where, heads, words[`method_${method}`], words[turned ? "looked_at" : "looks_at"]],
     said = noted(card.say.textContent.trim(), card.note.textContent.trim()),
     date = new Date().toISOString().slice(0, 10);
   return {
-    text: fill(words.figure_caption, { what: [title, model].filter(Boolean).join(" · "), said }),
+    text: fill(words.figure_caption, { what: [pane, title, model].filter(Boolean).join(" · "), said }),
     cite: fill(words.figure_cite, { how: [...how, card.scaleName].filter(Boolean).join(" · "), date }),
   };
 }
@@ -107,7 +130,7 @@ function penOf(card) {
   return pen;
 }
 
-function photoOf(axis, origin) {
+function photoOf(axis, origin, larger) {
   const { left, top, width, height } = axis.canvas.getBoundingClientRect(),
     [x, y] = [left - origin.left, top - origin.top],
     sheet = document.createElement("canvas");
@@ -124,20 +147,20 @@ function photoOf(axis, origin) {
     return shape("rect", { x: left, y: up, width: wide, height: high, ...how });
   });
   const labels = tags.map(({ text, x: at, y: up }) => {
-    const long = 8 * text.length + 12,
-      [a, b] = [Math.max(2, Math.min(at, width - long - 2)), Math.max(2, Math.min(up, height - 24))];
-    return (
-      shape("rect", { x: a, y: b, width: long, height: 20, rx: 4, fill: "rgb(10,10,12)", "fill-opacity": 0.8 }) +
-      shape("text", { x: a + long / 2, y: b + 14.5, ...TAG }, text)
-    );
+    const [long, high] = [(8 * text.length + 12) * larger, 20 * larger],
+      a = Math.max(2, Math.min(at, width - long - 2)),
+      b = Math.max(2, Math.min(up + 20 - high, height - high - 4)),
+      back = { x: a, y: b, width: long, height: high, rx: 4, fill: "rgb(10,10,12)", "fill-opacity": 0.8 },
+      place = { x: a + long / 2, y: b + 14.5 * larger, "font-size": 13 * larger };
+    return shape("rect", back) + shape("text", { ...place, ...TAG }, text);
   });
   const all = [image, ...boxes, ...lines, ...labels].join("");
   return `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)})">${all}</g>`;
 }
-const TAG = { "text-anchor": "middle", "font-size": 13, "font-weight": 600, fill: "#ffe9c4" };
+const TAG = { "text-anchor": "middle", "font-weight": 600, fill: "#ffe9c4" };
 
 // Curves first, then words on them.
-function wordsOf(reading, origin, pen) {
+function wordsOf(reading, origin, pen, larger) {
   const { left, top } = reading.svg.getBoundingClientRect(),
     found = [];
   for (const one of reading.svg.children) {
@@ -160,14 +183,10 @@ function wordsOf(reading, origin, pen) {
         }),
       );
     } else {
-      const place = { x: one.getAttribute("x"), y: one.getAttribute("y"), "text-anchor": "middle" };
-      found.push(
-        shape(
-          "text",
-          { ...place, "font-size": 12.5, "font-weight": style.fontWeight, fill: solid(style.fill) },
-          one.textContent,
-        ),
-      );
+      const y = Number(one.getAttribute("y")) + 4.5 * (larger - 1), // about its middle
+        place = { x: one.getAttribute("x"), y, "text-anchor": "middle", "font-size": 12.5 * larger },
+        { fontWeight, fill: colour } = style;
+      found.push(shape("text", { ...place, "font-weight": fontWeight, fill: solid(colour) }, one.textContent));
     }
   }
   const words = reading.rows.flatMap((row) =>
@@ -245,36 +264,4 @@ function matrixOf(table, origin, pen) {
     );
   });
   return found.join("");
-}
-
-// The scale as words are lit, where no photo is.
-function litScale({ name, root, legend: { change } }, place, pen) {
-  const id = `scale-${name}-${root.dataset.pane ?? ""}`,
-    stops = Array.from({ length: 11 }, (_, x) => {
-      const [colour, light] = change ? [x < 5 ? LESS : MORE, strength(Math.abs(x / 5 - 1))] : [pen.lit, glow(x / 10)];
-      return shape("stop", { offset: x / 10, "stop-color": colour, "stop-opacity": light });
-    });
-  const strip = shape("rect", { ...place, fill: `url(#${id})` });
-  return `<linearGradient id="${id}">${stops.join("")}</linearGradient>${strip}`;
-}
-
-// The legend as it stands in the bar, its words so many times as large: { svg, height }.
-function scaleOf(card, y, pen, larger, width) {
-  const { legend, scaleName: name, axes, reading } = card,
-    texts = [...legend.ticks.children].map((one) => one.textContent),
-    size = 12 * larger,
-    wide = Math.min(width, WIDEST * larger),
-    beside = wide + 12 + textWidth(name, size) <= width;
-  const place = { x: 0, y, width: wide, height: 12 },
-    asWords = !axes.some(({ shape: kind }) => kind === "grid") && reading && !reading.box.hidden,
-    slice = { ...place, href: legend.canvas.toDataURL(), preserveAspectRatio: "none" };
-  const ticks = texts.map((text, x) => {
-    const anchor = x === 0 ? "start" : x === texts.length - 1 ? "end" : "middle",
-      at = { x: (x / (texts.length - 1)) * wide, y: y + 14 + size };
-    return shape("text", { ...at, "font-size": size, fill: pen.ink, "text-anchor": anchor }, text);
-  });
-  const at = beside ? { x: wide + 12, y: y + 6 + 0.4 * size } : { x: 0, y: y + 14 + 2.3 * size };
-  const said = shape("text", { ...at, "font-size": size, fill: pen.quiet }, name);
-  const scale = asWords ? litScale(card, place, pen) : shape("image", slice);
-  return { svg: scale + ticks.join("") + said, height: 14 + (beside ? 1.2 : 2.5) * size };
 }

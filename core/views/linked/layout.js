@@ -47,6 +47,7 @@ export function arrange(view) {
   for (const card of view.all) card.root.hidden = Boolean(pin) && !wide && card.root.dataset.pane !== pin.shown;
   room.style.gridTemplateColumns = "";
   cards[0].root.style.minHeight = "";
+  for (const { root: one } of cards) one.style.paddingBottom = "";
   aside(view, 0, wide);
   const named = Math.max(
       0,
@@ -124,6 +125,7 @@ function pair(view, { width, left, tall, larger }) {
   room.style.gridTemplateColumns = widths.map((side) => `${side}px`).join(" ");
   const below = view.root.classList.contains("side") ? foot.offsetHeight + 8 : 0;
   cards.forEach((card, x) => fit(card, widths[x % 2], Math.max(LEAST, x % 2 ? high - below : high), false));
+  if (below) cards[1].root.style.paddingBottom = `${below}px`; // words that need more push the film down
 }
 
 // A, B and their difference in three columns, a row for each card.

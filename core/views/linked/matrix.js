@@ -5,6 +5,8 @@ import { add, percent } from "./dom.js";
 import { colourAt, scaled, topMass } from "./colour.js";
 
 const LABELS = 110, // px for the words beside the cells and above them
+  NOTE = 40, // px of two lines below
+  LOWEST = 160, // px of the table
   SQUARE = [23, 42]; // px, at least and at most
 
 export class Matrix {
@@ -18,10 +20,11 @@ export class Matrix {
     this.told = add(card.room, "p", "matrixnote", { hidden: true, ariaLive: "polite" });
   }
 
-  // Cells as large as there is room for; where they are smallest, the table scrolls.
+  // Cells as large as there is room for; where they are smallest, the table scrolls. Its words have their place below.
   fit(width, height) {
+    this.box.style.maxHeight = height ? `${Math.max(LOWEST, height - NOTE)}px` : "";
     const { queries, keys } = this.lead,
-      side = Math.min((width - LABELS) / keys.groups.length, (height - LABELS) / queries.groups.length) - 1;
+      side = Math.min((width - LABELS) / keys.groups.length, (height - LABELS - NOTE) / queries.groups.length) - 1;
     this.box.style.setProperty("--cell", `${Math.max(SQUARE[0], Math.min(SQUARE[1], Math.floor(side)))}px`);
   }
 

@@ -53,6 +53,7 @@ export class Reading {
 
   // The largest type that keeps each row on one line; where none does, they wrap. The rest of the height is shared out.
   fit(width, height) {
+    this.size = [width, height];
     const set = (name, value) => this.box.style.setProperty(`--${name}`, `${value}px`),
       lines = this.rows.map((row) => row.box);
     if (!lines.length || !width) return;
@@ -93,8 +94,10 @@ export class Reading {
 
   draw(lights, tints, asked) {
     const matrix = this.matrix !== undefined && this.view.layout === "matrix";
+    const back = this.box.hidden && !matrix;
     this.box.hidden = matrix;
     this.matrix?.draw(matrix);
+    if (back) this.fit(...this.size); // what is hidden has no size, so nothing could be measured meanwhile
     if (matrix || !this.boxes.size) return;
     const wanted = new Map();
     if (this.lead) this.backdrop(wanted);

@@ -5,13 +5,13 @@ import { figureOf } from "./figure.js";
 import { download, pages, pngFile, print, svgFile } from "./file.js";
 
 const WIDTHS = [0, 85, 120, 180]; // millimetres: a column, one and a half, two; 0: as on the screen
-const KEPT_FREE = 8; // px that are kept free at the window's edge
 const GROUNDS = ["shown", "light", "dark"];
 const KINDS = {
   png2: (figure, wide) => pngFile(figure, wide, 2),
   png4: (figure, wide) => pngFile(figure, wide, 4),
   svg: (figure, wide) => svgFile(figure, wide),
 };
+const rightOf = (element) => element.getBoundingClientRect().right;
 const how = { wide: 0, ground: "shown" }; // for all cards of the page
 
 // All cards that are seen; while something is pinned A, B and what differs, where that can be drawn.
@@ -36,8 +36,8 @@ export class Saving {
       };
     for (const [kind, file] of Object.entries(KINDS))
       item(kind, async () => {
-        const name = fill("sidelight-{name}.{kind}", { name: card.name, kind: kind.slice(0, 3) });
-        download(await file(figureOf(card, how), how.wide || null), name);
+        const name = ["sidelight", card.name, card.root.dataset.pane].filter(Boolean).join("-");
+        download(await file(figureOf(card, how), how.wide || null), `${name}.${kind.slice(0, 3)}`);
       });
     item("pdf", async () =>
       print(
@@ -62,8 +62,8 @@ export class Saving {
     this.root.ontoggle = () => {
       if (!this.root.open) return document.removeEventListener("pointerdown", away);
       for (const name of ["wide", "ground"]) this[name].value = how[name];
-      menu.style.left = "0"; // and so far to the left that all of it is in the window
-      menu.style.left = `${Math.min(0, window.innerWidth - KEPT_FREE - menu.getBoundingClientRect().right)}px`;
+      menu.style.left = "0"; // and so far to the left that all of it is over the view, beside which a scroll bar may stand
+      menu.style.left = `${Math.min(0, rightOf(card.view.root) - rightOf(menu))}px`;
       document.addEventListener("pointerdown", away);
     };
   }

@@ -1,8 +1,8 @@
 // Elements and letters of a drawing that is saved.
 
 export const FACE =
-  "'Source Sans', 'Source Sans 3', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Noto Sans SC', " +
-  "'Source Han Sans SC', Helvetica, Arial, sans-serif";
+  "'Source Sans', 'Source Sans 3', Helvetica, Arial, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', " +
+  "'Noto Sans SC', 'Source Han Sans SC', sans-serif"; // Latin before Chinese, whose signs between words are wide
 
 // Letters of seven points are the smallest that are read on paper: in millimetres.
 export const READ = 7 * (25.4 / 72);
