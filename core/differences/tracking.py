@@ -84,6 +84,11 @@ class Track:
         """Of each frame, over the patches that are still in sight, in px."""
         return [float(np.nanmedian(row)) for row in self.errors[way]]
 
+    def typical(self) -> int:
+        """The patch to begin with: of those that stay in sight, the one with as many found worse as better."""
+        whole = self.errors["nearby"].sum(0)  # (N,), NaN for those that leave
+        return int(whole.argsort()[np.isfinite(whole).sum() // 2])  # NaN come last
+
 
 def track(model: VisionModel, photo: Image.Image, side: int, count: int = FRAMES) -> Track:
     """Make the film and find every patch of its first frame in all of its frames."""

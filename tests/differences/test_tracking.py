@@ -38,6 +38,10 @@ def test_features_follow_patches_and_every_error_is_the_distance_to_the_truth() 
     assert found.errors["features"][2, 100] == pytest.approx(np.linalg.norm(middle - truth))
     steps = np.diff(np.stack([found.found["nearby"] % 16, found.found["nearby"] // 16], -1), axis=0)
     assert np.linalg.norm(steps, axis=-1).max() <= tracking.REACH
+    errors = found.errors["nearby"]
+    whole = errors.sum(0)
+    assert np.isfinite(errors[:, found.typical()]).all(), "it stays in sight"
+    assert whole[found.typical()] == pytest.approx(np.nanmedian(whole), rel=0.05)
 
 
 def test_a_persons_own_film_is_followed_without_a_truth() -> None:

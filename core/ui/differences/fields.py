@@ -120,7 +120,7 @@ def _px(error: float) -> str:
 
 def _choose(found: Track) -> int:
     """The patch of the first frame that is followed, by its row and column; in the link as `track`."""
-    chosen, take = patches.linked("track", found.grid)
+    chosen, take = patches.linked("track", found.grid, found.typical())
     patches.row_and_column(chosen, found.grid, "lesson_track", take)
     return chosen
 
