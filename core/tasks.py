@@ -5,6 +5,9 @@ way to learn."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.models.captioning import Captioner
+from core.models.captioning_by_name import SOURCE as CAPTIONERS
+from core.models.captioning_by_name import load_captioner_card
 from core.models.catalogue import ModelCard, TaskName, default
 from core.models.classification import Classifier, fetch_text_model, load_classifier_card, load_text_model
 from core.models.hub import Source
@@ -12,7 +15,7 @@ from core.models.loading import check_model_name
 from core.models.translation import Translator, fetch_translator, load_translator, load_translator_card
 from core.models.vision import VisionModel, fetch_vision, hub_repository, load_vision, load_vision_card
 
-Model = VisionModel | Translator | Classifier
+Model = VisionModel | Translator | Classifier | Captioner
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Metric:
 class Task(Source):
     """key: its name in cards, jobs, links and wording. metrics: the main one first. does: what a model trained for it
     is chosen for. pages: those that show such a model. choice: what a link calls the model that is chosen for it;
-    beside: what else a link to it says. bases: the cards' tasks whose models can learn it, the usual one first.
+    beside: what else a link to it says; written: what it calls the language that was learnt. bases: the cards' tasks
+    whose models can learn it, the usual one first.
 
     load_card: a model of the catalogue; raises SidelightError. batch: items of a step of training. interim: held-out
     items that are judged while it goes on; all are after it.
@@ -51,6 +55,7 @@ class Task(Source):
     batch: int
     interim: int
     beside: tuple[tuple[str, str], ...] = ()
+    written: str = ""
 
     @property
     def main(self) -> Metric:
@@ -107,6 +112,21 @@ TASKS: dict[str, Task] = {
             batch=32,
             interim=90,
             beside=(("text_side", "classify"), ("section", "task"), ("hub_task", "classify")),
+        ),
+        Task(
+            key="captioning",
+            metrics=(Metric("word_f1", True), Metric("exact", True), Metric("things", True)),
+            does="tell",
+            pages=("bridge",),
+            choice="captioner",
+            bases=("captioning",),
+            load=CAPTIONERS.load,
+            load_card=load_captioner_card,
+            repository=CAPTIONERS.repository,
+            fetch=CAPTIONERS.fetch,
+            batch=16,
+            interim=30,
+            written="tell",
         ),
     )
 }

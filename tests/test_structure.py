@@ -127,7 +127,7 @@ def test_only_the_adapters_reach_inside_a_vision_model() -> None:
         assert not touched & PARTS_OF_A_VISION_MODEL, path
 
 
-MODALITIES = {"vision", "translation", "classify", "photo", "sentence", "picture", "image", "text"}
+MODALITIES = {"vision", "translation", "classify", "captioning", "photo", "sentence", "picture", "image", "text"}
 SIDES = {
     "PatchAxis",
     "TokenAxis",
@@ -140,8 +140,11 @@ SIDES = {
     "PictureData",
     "PairData",
     "TextData",
+    "CaptionData",
+    "Captioned",
     "Texts",
     "Classifier",
+    "Captioner",
 }
 RENDERERS = {"core/views/linked/cards.py"}  # which way an axis is drawn is chosen there
 

@@ -24,6 +24,7 @@ from core.finetune.job import Job, ask, new_run, read_job, set_status, status, w
 from core.finetune.processes import check_whole
 from core.finetune.sides import side
 from core.models import catalogue
+from core.models.catalogue import TaskName
 from core.models.loading import device
 
 Given = argparse.Namespace
@@ -95,7 +96,7 @@ def _sweep(given: Given) -> None:
 def _job(given: Given) -> tuple[Job, Data]:
     """What is asked for, and what is to be learnt; what was understood of it is printed. Near duplicates are kept on
     one side where they can be, unless that is refused."""
-    found, title = side(given.task).read(given.data, given.language, given.seed or 0)
+    found, title = _read(given, given.task, given.seed or 0)
     together = given.ungrouped is None and grouping.is_offered(found)
     if together:
         try:
@@ -106,6 +107,11 @@ def _job(given: Given) -> tuple[Job, Data]:
     for sentence in (*found.report.understood, *found.report.warnings):
         print(sentence.sentence(), flush=True)
     return options.new_job(given, title, together), found
+
+
+def _read(given: Given, task: TaskName, seed: int) -> tuple[Data, str]:
+    asked = side(task)
+    return asked.read(given.data, asked.usual_language if given.language is None else given.language, seed)
 
 
 def _folder(given: Given) -> Path:
@@ -137,7 +143,7 @@ def _check_again(given: Given) -> None:
     job = read_job(given.run)
     options.check_same(given, job)
     if given.data:
-        found, _ = side(job.task).read(given.data, given.language, job.seed)
+        found, _ = _read(given, job.task, job.seed)
         found = grouping.grouped(found) if job.grouped else found
         if found.digest != dataset.load(given.run / "data").digest:
             raise SidelightError("training.other_options", run=given.run.name, options="other data")

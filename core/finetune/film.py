@@ -1,7 +1,8 @@
 """A probe watched while a model learns: the attention of one photo or sentence, a frame every few steps.
 
 Vision: what CLS looks at, of every layer and head. Translation: cross-attention, teacher-forced over the translation
-that the model gave before it learnt, so that all frames have the same words. Texts with classes: self-attention.
+that the model gave before it learnt, so that all frames have the same words; captions the same over patches. Texts with
+classes: self-attention.
 """
 
 import json
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.finetune.job import write_json
+from core.models.captioning import Captioner
 from core.models.classification import Classifier
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel
@@ -84,6 +86,27 @@ class TextFilm:
         pieces, (trace,) = found.axis.pieces, found.traces.values()
         write_json(self.folder / "axis.json", {"type": "sentence", "source": pieces, "target": pieces})
         _write(self.folder, step, torch.stack([call.weights()[0] for call in trace.calls]))  # (L, H, N, N)
+
+
+class CaptionFilm:
+    """probe: an upright RGB picture. What each piece of the caption that the model gives now reads of the patches."""
+
+    def __init__(self, folder: Path, model: Captioner, probe: Image.Image, language: str) -> None:
+        self.folder, self.model, self.looked = folder / "film", model, model.look(probe, "crop")
+        self.output = model.search(self.looked, language)
+        self.folder.mkdir(exist_ok=True)
+
+    def take(self, step: int, module: nn.Module) -> None:
+        learnt: Any = module.get_base_model() if isinstance(module, PeftModel) else module
+        found = replace(self.model, module=learnt).read(self.looked, self.output)
+        if not (self.folder / "axis.json").exists():
+            self.looked.pixels.save(self.folder / "probe.png")
+            write_json(
+                self.folder / "axis.json",
+                {"type": "caption", "grid": found.source.grid, "target": found.target.pieces},
+            )
+        calls = [call.weights()[0] for call in found.traces["cross"].calls]
+        _write(self.folder, step, torch.stack(calls)[..., len(found.source.prefix) :])  # (L, H, n, patches)
 
 
 def _write(folder: Path, step: int, attention: Tensor) -> None:

@@ -1,8 +1,8 @@
 """What fine-tuning is for each modality: the task to train, what was known before, what is watched, what is left of it.
 
-`PictureLearning`, `TextLearning` and `SentenceLearning` answer the same calls, so that training, the command and the
-page need not know which it is. An instance is one run, on a model of its own, never on one that is shared; what is
-known of a task without a run is asked of the class (`sides.side`).
+`PictureLearning`, `TextLearning`, `SentenceLearning` and `CaptioningLearning` answer the same calls, so that training,
+the command and the page need not know which it is. An instance is one run, on a model of its own, never on one that is
+shared; what is known of a task without a run is asked of the class (`sides.side`).
 """
 
 from abc import ABC, abstractmethod
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from core.finetune import loop, methods
 from core.finetune.answers import Answer
+from core.finetune.data.caption_data import CaptionData
 from core.finetune.data.dataset import PairData, PictureData, TextData
-from core.finetune.film import PhotoFilm, SentenceFilm, TextFilm
+from core.finetune.film import CaptionFilm, PhotoFilm, SentenceFilm, TextFilm
 from core.finetune.job import Job
 from core.finetune.onnx_parts import Part
+from core.models.captioning import Captioner
 from core.models.classification import Classifier
 from core.models.translation import Translator
 from core.models.vision import VisionModel
@@ -26,8 +28,8 @@ from core.tasks import TASKS
 Probes = dict[str, Any]  # a line of probes.jsonl, but for its step
 Forgetting = dict[str, dict[str, float]]  # "before" and "after", by measure
 SHOWN = 6  # interim items whose answers are shown
-Data = TypeVar("Data", PictureData, PairData, TextData)
-Model = TypeVar("Model", VisionModel, Translator, Classifier)
+Data = TypeVar("Data", PictureData, PairData, TextData, CaptionData)
+Model = TypeVar("Model", VisionModel, Translator, Classifier, Captioner)
 
 
 class Judged(loop.Task, Protocol):
@@ -43,12 +45,13 @@ class Learning(ABC, Generic[Data, Model]):
     """
 
     names_classes: ClassVar[bool] = False  # a result holds `classes.json`
+    usual_language: ClassVar[str] = ""  # of a person's data, where nobody says
     job: Job
     data: Data
     base: Model
     whole: nn.Module
     task: Judged
-    film: PhotoFilm | SentenceFilm | TextFilm
+    film: PhotoFilm | SentenceFilm | TextFilm | CaptionFilm
     interim: int
     target: str = ""
 

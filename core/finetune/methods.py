@@ -37,28 +37,36 @@ class Method:
     link: str = ""
 
 
-def _by_task(vision: float, translation: float, classify: float) -> dict[TaskName, Any]:
-    return {"vision": vision, "translation": translation, "classify": classify}
+def _by_task(vision: float, translation: float, classify: float, captioning: float) -> dict[TaskName, Any]:
+    return {"vision": vision, "translation": translation, "classify": classify, "captioning": captioning}
 
 
 METHODS = {
     method.key: method
     for method in (
-        Method("full", _by_task(5e-5, 3e-4, 1e-4), _by_task(4, 6, 4)),
-        Method("head", _by_task(1e-2, 5e-4, 1e-2), _by_task(20, 6, 20)),
+        Method("full", _by_task(5e-5, 3e-4, 1e-4, 2e-4), _by_task(4, 6, 4, 4)),
+        Method("head", _by_task(1e-2, 5e-4, 1e-2, 5e-4), _by_task(20, 6, 20, 4)),
         Method(
-            "lora", _by_task(3e-4, 2e-3, 1e-3), _by_task(4, 8, 4), "Hu et al. 2021", "https://arxiv.org/abs/2106.09685"
+            "lora",
+            _by_task(3e-4, 2e-3, 1e-3, 2e-3),
+            _by_task(4, 8, 4, 4),
+            "Hu et al. 2021",
+            "https://arxiv.org/abs/2106.09685",
         ),
         Method(
             "adalora",
-            _by_task(2e-3, 5e-3, 5e-3),
-            _by_task(4, 8, 4),
+            _by_task(2e-3, 5e-3, 5e-3, 5e-3),
+            _by_task(4, 8, 4, 4),
             "Zhang et al. 2023",
             "https://arxiv.org/abs/2303.10512",
         ),
-        Method("prompt", _by_task(2e-3, 3e-2, 1e-2), _by_task(4, 10, 6)),
+        Method("prompt", _by_task(2e-3, 3e-2, 1e-2, 1e-2), _by_task(4, 10, 6, 6)),
         Method(
-            "ia3", _by_task(3e-3, 1e-2, 1e-2), _by_task(4, 8, 6), "Liu et al. 2022", "https://arxiv.org/abs/2205.05638"
+            "ia3",
+            _by_task(3e-3, 1e-2, 1e-2, 1e-2),
+            _by_task(4, 8, 6, 4),
+            "Liu et al. 2022",
+            "https://arxiv.org/abs/2205.05638",
         ),
     )
 }
@@ -66,6 +74,7 @@ PROMPT_PAPERS = {
     "vision": ("Jia et al. 2022 (visual prompt tuning, shallow)", "https://arxiv.org/abs/2203.12119"),
     "translation": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
     "classify": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
+    "captioning": ("Lester et al. 2021", "https://arxiv.org/abs/2104.08691"),
 }
 
 
@@ -104,11 +113,13 @@ OWN: dict[TaskName, dict[str, Callable[[Any], object]]] = {
     "vision": {"head": _head, "prompt": _registers},
     "translation": {"head": _decoder, "prompt": lambda module: add_prompts(module, PROMPTS)},
     "classify": {"head": _text_head, "prompt": _none},
+    "captioning": {"head": _decoder, "prompt": _none},
 }
 PEFT: dict[TaskName, Callable[[nn.Module], dict[str, Any]]] = {
     "vision": lambda module: {"modules_to_save": [head_name(module)]},
     "translation": lambda module: {"task_type": "SEQ_2_SEQ_LM"},
     "classify": lambda module: {"modules_to_save": text_heads.head_parts(module)},
+    "captioning": lambda module: {},
 }
 
 
@@ -116,7 +127,8 @@ def adapt(module: nn.Module, task: TaskName, method: str, steps: int, rank: int 
     """The module to train, with everything frozen that `method` leaves alone. It works in place.
 
     vision: a classifier of timm or transformers with its new head, which every method trains. translation: a
-    transformers encoder-decoder. classify: a transformers classifier of texts with its new head. steps: of the whole
+    transformers encoder-decoder. classify: a transformers classifier of texts with its new head. captioning: an
+    encoder of pictures and a decoder that reads it. steps: of the whole
     run (AdaLoRA plans its ranks over them). Raises KeyError for an unknown method, SidelightError `training.method` for
     a model that lacks what it changes.
     """

@@ -44,9 +44,13 @@ def parse(description: str, arguments: Sequence[str] | None) -> argparse.Namespa
     add(
         "--data",
         type=Path,
-        help="class folders (folder, .zip, .tar.gz), sentence pairs or texts with labels (.csv, ...)",
+        help="class folders or pictures with captions (folder, .zip, .tar.gz), sentence pairs or texts (.csv, ...)",
     )
-    add("--language", default="de", help="of the sentence pairs' target: de, fr, cs, zh; '' for a model without tags")
+    add(
+        "--language",
+        help="of the pairs' target (de, fr, cs, zh; by default de) or of the captions (en, de, fr, zh; by default en); "
+        "'' for a model without tags",
+    )
     add("--base", help="model to start from; by default the bundled one")
     add("--run", type=Path, help="folder of the run; one that was stopped goes on")
     add("--epochs", type=_whole(1), help="by default the method's own")

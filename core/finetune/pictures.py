@@ -97,7 +97,14 @@ def vary(images: Tensor, side: int, strength: float = 1.0) -> Tensor:
     rows = [cos * flip, -sin, uniform(-1, 1) * room, sin * flip, cos, uniform(-1, 1) * room]
     grid = functional.affine_grid(torch.stack(rows, 1).view(count, 2, 3), [count, 3, side, side], align_corners=False)
     seen = functional.grid_sample(images.float() / 255, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
-    light, contrast = (1 + strength * uniform(-0.3, 0.3)[:, None, None, None] for _ in range(2))
+    return in_other_light(seen, strength)
+
+
+def in_other_light(seen: Tensor, strength: float = 1.0) -> Tensor:
+    """Pictures (N, 3, S, S) in 0..1, brighter or darker, with more or less contrast, a few without colour: where things
+    are stays."""
+    count = len(seen)
+    light, contrast = (1 + strength * torch.empty(count).uniform_(-0.3, 0.3)[:, None, None, None] for _ in range(2))
     mean = seen.mean((1, 2, 3), keepdim=True)
     seen = ((seen - mean) * contrast + mean) * light
     grey = (torch.rand(count) < 0.05 * strength)[:, None, None, None]

@@ -190,20 +190,20 @@ def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> byt
 
 
 def _weights_of(base: str, task: TaskName) -> int:
-    """Bytes of the model that all began with: bundled, a folder of this machine, or fetched from the hub. Raises
-    SidelightError `result.no_base` where it, or what was made from it, is not here."""
-    name, seen = base, set[str]()
-    tasks = (task, *TASKS[task].bases)
-    while (card := catalogue.card(name)) and card.task in tasks and card.base and name not in seen:
-        seen.add(name)
-        name = card.base
-    if card:
-        files = [Path(card.weights)] if card.task in tasks else []
-    else:
-        files = list(_folder(name, task).glob("*.safetensors"))
-    if not files:
+    """Bytes of the model that all began with, bundled, a folder of this machine, or fetched from the hub, and of what
+    was made of it on the way. Raises SidelightError `result.no_base` where one of them is not here."""
+    first = catalogue.card(base)
+    if first and first.task not in (task, *TASKS[task].bases):
         raise SidelightError("result.no_base", base=base[:80])
-    return sum(file.stat().st_size for file in files)
+    name, files = base, dict[str, list[Path]]()
+    while name and name not in files:
+        card = catalogue.card(name)
+        files[name] = [card.weights] if card else list(_folder(name, task).glob("*.safetensors"))
+        name = (card.base or "") if card else ""
+    found = [file for some in files.values() for file in some]
+    if not found or not all(file.exists() for file in found):
+        raise SidelightError("result.no_base", base=base[:80])
+    return sum(file.stat().st_size for file in found)
 
 
 def _folder(name: str, task: TaskName) -> Path:

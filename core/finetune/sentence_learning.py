@@ -38,6 +38,7 @@ CAPTIONS = 24  # that forgetting is measured on
 class SentenceLearning(Learning[PairData, Translator]):
     """The probe sentence is the job's, else a held-out one."""
 
+    usual_language = "de"
     task: "ScoredTask"
     film: SentenceFilm
     how: Told

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from core.finetune.captioning_learning import CaptioningLearning
 from core.finetune.data.dataset import Data
 from core.finetune.job import Job
 from core.finetune.learning import Learning
@@ -15,6 +16,7 @@ SIDES: dict[TaskName, type[Learning[Any, Any]]] = {
     "vision": PictureLearning,
     "translation": SentenceLearning,
     "classify": TextLearning,
+    "captioning": CaptioningLearning,
 }
 
 

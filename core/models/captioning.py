@@ -145,6 +145,11 @@ class Captioner:
             return found
         return found.index_fill(-1, torch.tensor(padding, device=found.device), -torch.inf)
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The languages that it can be told to write."""
+        return tuple(self.languages)
+
     def start(self, language: str) -> int:
         """The mark that a caption begins with. Raises SidelightError `captioning.language`."""
         if not self.languages:

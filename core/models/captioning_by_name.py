@@ -1,11 +1,13 @@
 """What looks and writes, by name: the bundled captioner by its key, and of the hub, each with its own processor,
 captioners such as ViT-GPT2 (`VisionEncoderDecoderModel`) and vision-language models (`vision_language.py`)."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
@@ -20,6 +22,7 @@ from core.errors import SidelightError
 from core.models import catalogue, grids, hub, loading
 from core.models.captioning import Captioner, Looked, load_bundled
 from core.models.images import Fit
+from core.models.merging import with_adapter
 from core.models.vision_language import VisionLanguage, vision_language
 
 
@@ -83,12 +86,38 @@ def _has_image_tokens(config: PreTrainedConfig) -> bool:
 def load_captioner(name: str | Path) -> Captioner | VisionLanguage:
     """The bundled one by its key, or one by its name on the hub or from its folder. Raises SidelightError `model.*`,
     `captioning.other_kind`."""
-    if name == catalogue.CAPTIONER.key:
-        return load_bundled()
+    if card := catalogue.card(name) if isinstance(name, str) else None:
+        return load_captioner_card(card)
     module, found = hub.from_hub(name, "captioning", _Writes, _Reader)
     if isinstance(module, VisionEncoderDecoderModel):
         return captioner_of(hub.title(name), module, *found)
     return vision_language(hub.title(name), module, found)
+
+
+def load_captioner_card(card: catalogue.ModelCard) -> Captioner:
+    """The bundled one, or what a run left: an adapter of peft's or the tensors that changed. Raises SidelightError
+    `model.unsupported` for a model of another task, `model.run_gone` for damaged files of a run."""
+    loading.check_task(card, "captioning")
+    if not card.is_trained:
+        return load_bundled()
+    loading.verified_weights(card)
+    with loading.run_errors(card):
+        base = check_can_learn(load_captioner(card.base or ""))
+        module: Any = base.module
+        if (card.folder / "adapter_config.json").exists():
+            module = with_adapter(module, card.folder)
+        else:
+            loading.load_part(module, load_file(card.weights), card.title)
+        module = module.eval().to(loading.device())
+        return replace(base, name=card.title, module=module, unsure=None)  # doubt was measured of the base
+
+
+def check_can_learn(model: Captioner | VisionLanguage) -> Captioner:
+    """The model itself. Raises SidelightError `model.cannot_caption` for one whose one attention reads a photo among
+    words: conversations teach it, not captions."""
+    if model.prompted:
+        raise SidelightError("model.cannot_caption", name=model.name)
+    return cast(Captioner, model)
 
 
 def fetch_captioner(name: str, on_step: hub.OnStep) -> Path:

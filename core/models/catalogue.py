@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from core.settings import setting
 from core.wording import ASSETS
 
-TaskName = Literal["vision", "translation", "classify"]  # what differs between them: core/tasks.py
+TaskName = Literal["vision", "translation", "classify", "captioning"]  # what differs between them: core/tasks.py
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModelCard:
     what it holds is a change to one. place: its folder; by default the one under assets/models with its name."""
 
     key: str
-    task: TaskName | Literal["captioning", "generate", "fill"]
+    task: TaskName | Literal["generate", "fill"]
     title: str
     source: str
     licence: str
@@ -72,7 +72,7 @@ BUNDLED = (
         base="vision-vit-s-14",
     ),
 )
-# It writes what the classifier sees; no task of the table, as no run on this machine trains it.
+# It writes what the classifier sees.
 CAPTIONER = ModelCard(
     key="captioning-scenes",
     task="captioning",
@@ -186,6 +186,7 @@ FOLDER_CLASSES = {  # how the name of a transformers model's class ends, by what
     "vision": ("ForImageClassification", "ForImageClassificationWithTeacher"),
 }
 IMAGE_TOKENS = {"image_token_id", "image_token_index"}  # in settings of what reads a picture as tokens among words
+WITH_IMAGE_TOKENS = ("", "captioning")  # what such models are for; any task, where none is named
 TIMM_CLASSES = ("ForImageClassification",)  # timm's settings name no class; all its models look at pictures
 BEST = ("model_best.pth.tar", "last.pth.tar")  # of timm's own training, without settings beside them: best, latest
 
@@ -204,7 +205,7 @@ def _is_for(task: str, place: Path) -> bool:
         is_timm = not config.exists() and checkpoint(place) is not None
         values = {"architecture": "in the checkpoint"} if is_timm else json.loads(config.read_text("utf-8"))
         if IMAGE_TOKENS & values.keys():  # vision-language models of any class
-            return task in ("", "captioning")
+            return task in WITH_IMAGE_TOKENS
         classes = TIMM_CLASSES if "architecture" in values else values.get("architectures") or []
         return not task or any(one.endswith(FOLDER_CLASSES[task]) for one in classes)
     except (OSError, ValueError, AttributeError):

@@ -49,10 +49,6 @@ HUB = {  # by task: a module of core.models and its function that loads a model 
 
 
 def _source(task: str) -> Source:
-    if task == "captioning":
-        from core.models.captioning_by_name import SOURCE
-
-        return SOURCE
     from core.tasks import TASKS
 
     return TASKS[task]

@@ -1,4 +1,4 @@
-"""Three tiny models in place of the bundled ones, and tiny data that they can learn: a whole job takes about a second.
+"""Tiny models in place of the bundled ones, and tiny data that they can learn: a whole job takes about a second.
 
 The models are random, but always the same. `in_place` puts them where fine-tuning loads its base, in this process only.
 """
@@ -15,15 +15,18 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, BertConfig, BertModel, MarianConfig, MarianMTModel
 
-from core.finetune import picture_learning, sentence_learning, text_learning
+from core.finetune import captioning_learning, picture_learning, sentence_learning, text_learning
+from core.finetune.captioned import Captioned
 from core.finetune.data import dataset
+from core.finetune.data.caption_data import CaptionData
 from core.finetune.data.dataset import Data, PairData, PictureData, TextData, pair_digest, picture_digest
 from core.finetune.data.report import Report
 from core.finetune.job import Job, new_run
 from core.finetune.parallel import Pair
 from core.finetune.pictures import Pictures
 from core.finetune.texts import Texts
-from core.models import catalogue, classification, translation, vision
+from core.models import captioning_by_name, catalogue, classification, eyes, translation, vision
+from core.models.captioning import Captioner, with_eyes
 from core.models.catalogue import ModelCard
 from core.models.classification import Classifier
 from core.models.translation import Translator
@@ -110,7 +113,30 @@ def tiny_text(name: str = "tiny") -> Classifier:
     return Classifier(name, deepcopy(_text_module(DROPOUT)), text_tokenizer())
 
 
-BASES = {"vision": tiny_vision, "translation": tiny_translator, "classify": tiny_text}
+@cache
+def caption_tokenizer():
+    return AutoTokenizer.from_pretrained(catalogue.CAPTIONER.folder)
+
+
+def tiny_captioner(name: str = "tiny") -> Captioner:
+    """It looks with the tiny vision model at pictures of 64 px; one layer writes, with the bundled one's words."""
+    words, seen = caption_tokenizer(), tiny_vision()
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        decoder = eyes.new_decoder(words, 32, 1, DROPOUT)
+        decoder.set_attn_implementation("sdpa")
+        for parameter in decoder.parameters():
+            parameter.data.add_(torch.randn_like(parameter) * 0.05)
+        module = eyes.join(seen, decoder, words)
+    return with_eyes(name, module.eval(), words, seen, 64)
+
+
+BASES = {
+    "vision": tiny_vision,
+    "translation": tiny_translator,
+    "classify": tiny_text,
+    "captioning": tiny_captioner,
+}
 
 
 def base(task: str) -> Model:
@@ -126,10 +152,13 @@ def in_place(patch: pytest.MonkeyPatch, runs: Path) -> None:
         patch.setattr(module, "load_translator", tiny_translator)
     for module in (text_learning, classification):
         patch.setattr(module, "load_text_model", tiny_text)
+    for module in (captioning_learning, captioning_by_name):
+        patch.setattr(module, "load_captioner", tiny_captioner)
+    patch.setattr(captioning_learning, "SCENES", 1)
     patch.setattr(text_learning, "pieces_filled", lambda *_: None)
     patch.setattr(picture_learning, "SCENES", 1)
     patch.setattr(sentence_learning, "CAPTIONS", 1)
-    for task, few in {"vision": 24, "translation": 8, "classify": 12}.items():
+    for task, few in {"vision": 24, "translation": 8, "classify": 12, "captioning": 4}.items():
         judged_on(patch, task, few)
 
 
@@ -193,8 +222,19 @@ def texts(count: int = 16) -> TextData:
     return TextData.of(train, held_out, Report({}))
 
 
+def captions(count: int = 18, held_out: int = 6) -> CaptionData:
+    """The stripes of `pictures`, each kind with a caption of its own; some have two."""
+    said = {"across": ("A ship.", "A large ship."), "down": ("A dog and a cat.",), "plain": ("Two horses.",)}
+    found = pictures(each=count // 3, held_out=held_out // 3)
+    parts = (
+        Captioned(part.images, tuple(said[part.classes[label]] for label in part.labels.tolist()))
+        for part in (found.train, found.held_out)
+    )
+    return CaptionData.of(*parts, "en", Report({}))
+
+
 def data_of(task: str) -> Data:
-    return {"vision": pictures, "translation": pairs, "classify": texts}[task]()
+    return {"vision": pictures, "translation": pairs, "classify": texts, "captioning": captions}[task]()
 
 
 def job(task: str, method: str, **changes: object) -> Job:

@@ -30,6 +30,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 METHODS_OF = [(task, method) for task in ("vision", "translation") for method in METHODS]
 METHODS_OF += [("classify", method) for method in METHODS if method != "prompt"]
+METHODS_OF += [("captioning", method) for method in ("full", "head", "adalora")]
 MOMENTS = [("vision", "adalora", 5), ("vision", "adalora", 10)]  # while ranks move; after that
 MOMENTS += [(task, method, random.Random(f"{task} {method}").randrange(1, 6)) for task, method in METHODS_OF]
 

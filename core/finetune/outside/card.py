@@ -17,6 +17,7 @@ KINDS = {  # what the hub calls them
     "vision": "image-classification",
     "translation": "translation",
     "classify": "text-classification",
+    "captioning": "image-to-text",
 }
 SETTINGS = (
     "epochs",

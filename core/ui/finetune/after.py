@@ -43,7 +43,7 @@ def show(folder: Path) -> None:
     job = read_job(folder)
     _carry(folder, job)
     _numbers(folder, job, result)
-    _take_away(folder, job)
+    _take_away(folder, job, result)
     live.answers(folder)
     _changed(folder, job, _errors(folder, job))
     live.course(folder)
@@ -160,11 +160,13 @@ def _forgetting(job: Job, result: Result) -> str:
     return say(f"after.forgetting_{job.task}", **values)
 
 
-def _take_away(folder: Path, job: Job) -> None:
+def _take_away(folder: Path, job: Job, result: Result) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         task = TASKS[job.task]
         for page in task.pages:
             chosen = {task.choice: folder.name, **dict(task.beside)}
+            if task.written and result.target:
+                chosen[task.written] = result.target
             label = say("after.open", page=say(f"page.{page}"))
             st.page_link(f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params=chosen)
         if not visitor.handles(folder):

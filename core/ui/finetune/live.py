@@ -227,7 +227,11 @@ def _curves(folder: Path, job: Job, events: list[Event]) -> None:
     left.caption(say("finetune.loss_note") + _gap(events))
     metrics = metrics_of(folder, job)
     measured = [event for event in events if event.metrics]
-    series = {say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured] for m in metrics}
+    series = {
+        say(f"finetune.{m.key}"): [(e.step, e.metrics[m.key]) for e in measured]
+        for m in metrics
+        if all(m.key in event.metrics for event in measured)
+    }
     before = known_before(folder).get("metrics", {}).get(metrics[0].key)
     known = {say(f"finetune.before_{job.task}"): before} if before is not None else {}
     figure = curve(series, say("finetune.step"), "", percent=metrics[0].is_share, reference=known)

@@ -1,4 +1,5 @@
-"""What the Fine-tune page asks of each task; `pictures`, `texts` and `sentences` answer, `sides` knows them."""
+"""What the Fine-tune page asks of each task; `pictures`, `texts`, `sentences` and
+`captions` answer, `sides` knows them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
