@@ -119,7 +119,7 @@ def _photo(lesson: Lesson) -> None:
     question = say("limits.q_photo", kind=say(f"limits.{kind}").lower())
     if not ask_option(lesson, f"limits_photo_{kind}", question, options, check):
         return
-    strength = _share("strength")
+    strength = _share("strength", say("limits.strength"))
     found = shifted(strength)
     curve = [shifted(step).shift for step in limits.STRENGTHS]
     _pictures(lesson.vision, found)
@@ -170,9 +170,11 @@ def _sentence(lesson: Lesson) -> None:
         return Verdict(choice == _much(mid.agreement), say("limits.q_sentence_answer", **values))
 
     options = {name: say(f"limits.q_{name}") for name in ("keeps", "some", "loses")}
-    if not ask_option(lesson, "limits_sentence", say("limits.q_sentence"), options, check):
+    question = say("limits.q_sentence", letters=limits.LEAST_LETTERS)
+    if not ask_option(lesson, "limits_sentence", question, options, check):
         return
-    share = _share("share")
+    label = say("limits.share", letters=limits.LEAST_LETTERS)
+    share = _share("share", label)
     changed, shift = shifted(share)
     curve = [shifted(step)[1] for step in limits.STRENGTHS]
     table(
@@ -188,17 +190,17 @@ def _sentence(lesson: Lesson) -> None:
         say("limits.certainty_sentence"): [(s.strength, s.certainty) for s in curve],
         say("limits.drift_cross"): [(s.strength, s.drift) for s in curve],
     }
-    figure = lines(series, say("limits.share"), "", share).update_xaxes(tickformat=".0%")
+    figure = lines(series, label, "", share).update_xaxes(tickformat=".0%")
     st.plotly_chart(figure, key="limits_sentence_curve", config=QUIET)
     drift = "–" if shift.drift is None else f"{shift.drift:.2f}"
     values = {"agreement": f"{shift.agreement:.2f}", "certainty": f"{shift.certainty:.0%}", "drift": drift}
     note(say("limits.sentence_note", **values))
 
 
-def _share(name: str) -> float:
+def _share(name: str, label: str) -> float:
     """A slider over 0 to 100 %."""
     chosen = choices.widget(name, f"limits_{name}", range(0, 101, 5), 50)
-    return st.slider(say(f"limits.{name}"), 0, 100, step=5, format="%d%%", **chosen) / 100
+    return st.slider(label, 0, 100, step=5, format="%d%%", **chosen) / 100
 
 
 def _much(agreement: float) -> str:
