@@ -18,8 +18,8 @@ from core.ui.language import language, say, show_error
 from core.ui.paste import paste_picture
 from core.ui.plain import plain
 from core.ui.sentences import describe
+from core.ui.uploads import OWN
 
-OWN = "up-"  # so begins what the link calls a person's own photo, its id in `uploads` follows
 FILE_TYPES = list(SUFFIXES)
 FITS: tuple[Fit, ...] = ("crop", "letterbox", "stretch", "native")
 THUMB = 96  # px, of a small picture of it, on screens of twice the density

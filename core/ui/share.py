@@ -7,7 +7,7 @@ import urllib.parse
 import segno
 import streamlit as st
 
-from core.ui import choices
+from core.ui import choices, uploads
 from core.ui.component import component
 from core.ui.language import say
 
@@ -44,6 +44,8 @@ def offer() -> None:
             say("present.begin"), icon=":material/slideshow:", on_click=_turn, key="present_begin", width="stretch"
         )
         _link(data={name: say(f"share.{name}") for name in ("copy", "copied")}, key="share_link")
+        if any(map(uploads.named, st.query_params.to_dict().values())):
+            st.caption(say("share.own"))
         link = _address()
         if len(link) > LONGEST:
             st.caption(say("share.long"))

@@ -1,6 +1,7 @@
 """Photos that people brought, kept in this server's memory for a while, so that a reload, Back and other pages still
 have them. Whoever has a photo's id can see it: the id cannot be guessed, and stands in its owner's link alone."""
 
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from threading import Lock
 
 from core.settings import setting
+
+OWN = "up-"  # so begins what the link calls a person's own photo, its id follows
+BYTES = 16  # of an id
+_NAMED = re.compile(rf"\b{OWN}[\w-]{{{-(-8 * BYTES // 6)}}}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ _lock = Lock()
 
 def keep(name: str, data: bytes) -> str:
     """The id under which it is kept; what was not asked for the longest makes room."""
-    token = secrets.token_urlsafe(16)
+    token = secrets.token_urlsafe(BYTES)
     with _lock:
         _kept[token] = Upload(name, data, time.monotonic())
         _drop_old()
@@ -40,6 +45,11 @@ def find(token: str) -> Upload | None:
         if found:
             _kept[token] = Upload(found.name, found.data, time.monotonic())
         return found
+
+
+def named(text: str) -> bool:
+    """Whether a part of a link names a person's own photo: its photo, or what is pinned."""
+    return bool(_NAMED.search(text))
 
 
 def forget(token: str) -> None:

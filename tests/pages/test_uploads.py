@@ -36,6 +36,9 @@ def test_it_survives_a_reload_and_another_page_until_it_is_forgotten() -> None:
     assert text.startswith("up-") and len(text) > 20 and test.segmented_control(key="photo").options[-1] == "mine\\.png"
     kept = wording.text("input.kept", "en", hours=24)
     assert kept in [one.value for one in test.caption]
+    test.session_state["share"] = True
+    seen = wording.text("share.own", "en")
+    assert seen in [one.value for one in test.run().caption] and uploads.named(text) and not uploads.named("cat")
 
     again = opened("vision", lang="en", photo=text)  # what a reload is to the server: another session
     assert again.segmented_control(key="photo").value == text and in_link(again) == text

@@ -117,7 +117,8 @@ def test_where_a_and_b_cannot_be_compared_it_is_said_and_why(chromium, cards: li
     payload = pack(cards, WORDS, [other, None])
     with opened(chromium, tmp_path / "a.html", payload, "image_6~pin_held!depth_0!image_9") as page:
         assert told(page) == WORDS["differ_photo"]
-        assert page.locator("[data-pane=difference] .axes").first.locator("canvas").first.is_hidden()
+        nothing = page.locator("[data-pane=difference] .axes").first
+        assert nothing.locator("canvas").first.is_hidden() and nothing.bounding_box()["height"] == 0, "no empty frame"
         assert "red" in page.locator("[data-pane=a] h2").first.inner_text()
         assert re.match(r"[\d.]+ points", told(page, 1)), "the sentence is the same one"
         page.keyboard.press("x")

@@ -20,6 +20,7 @@ export function tell(card, lights, asked) {
   said.forEach(([template, values], x) => speak(card.say, template, { ...named, ...values }, x > 0));
   const quiet = [...(unread ? [] : beside(card, lights, first, asked)), ...changed(card, first, asked)];
   card.note.textContent = quiet.filter(Boolean).join(" · ");
+  card.note.title = card.view.pin ? card.note.textContent : ""; // beside another pane it has one line
   if (card.hovered !== null) return;
   const top = first && !unread ? [...first.axis.told].sort((a, b) => first.weights[b] - first.weights[a]) : [];
   const list = top.slice(0, 3).map((x) => `${first.axis.name(x)} ${percent(first.weights[x], 1)}`);
