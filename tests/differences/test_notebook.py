@@ -4,11 +4,13 @@ for each; the plans name each as the page does, with its minutes and its link.""
 import itertools
 import json
 import re
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
 from core import wording
+from core.ui.differences import limits, loss
 from core.ui.differences.sections import MINUTES, SECTIONS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -43,3 +45,9 @@ def test_the_plan_names_the_sections_as_the_page_does(plan: str, language: str) 
     short = re.findall(r"^\| \d+–\d+ \| (\d.+?) \|", text, re.MULTILINE)
     assert short and set(short) <= set(names.values())
     assert int(re.findall(r"^\| \d+–(\d+) \| \d", text, re.MULTILINE)[-1]) == 45
+    links = [
+        dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(one).query)) for one in re.findall(r"\((http.+?)\)", text)
+    ]
+    for name, parts in {"section": SECTIONS, "loss": loss.PARTS, "limits": limits.PARTS}.items():
+        assert {link[name] for link in links if name in link} <= set(parts)
+    assert set().union(*links) <= {"section", "loss", "limits", "lang"}
