@@ -1,10 +1,12 @@
 """Captions on the Fine-tune page, with tiny models: what was learnt is shown before and after, and opens on Bridge."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.proto.Metric_pb2 import Metric
 
 from core import wording
 from core.finetune import train
@@ -32,6 +34,10 @@ def run(tmp_path_factory: pytest.TempPathFactory):
         patch.setattr(live, "ensure_worker", lambda: None)
         folder = run_of(root, job("captioning", "lora", epochs=2, batch=9, owner=""))
         list(train.train(folder))
+        file = folder / "result" / "result.json"
+        found = json.loads(file.read_text())
+        found["before"]["word_f1"] = 1.0  # it became worse
+        file.write_text(json.dumps(found))
         yield folder
 
 
@@ -41,12 +47,14 @@ def test_a_result_is_shown_before_and_after(run: Path, language: str) -> None:
     assert not test.exception
     said = {metric.label for metric in test.metric}
     assert {wording.text(f"finetune.{name}", language) for name in ("word_f1", "exact")} <= said
+    drawn = test.metric[0].proto
+    assert (drawn.direction, drawn.color) == (Metric.MetricDirection.DOWN, Metric.MetricColor.RED), drawn.delta
     heads = [one.value for one in (*test.header, *test.subheader)]
     assert {wording.text(f"after.{name}", language) for name in ("result", "change", "drift")} <= set(heads)
     told = "\n".join(one.value for one in (*test.caption, *test.markdown))
     for key in ("after.before_captioning", "after.drift_captioning"):
         assert wording.text(key, language) in told, key
-    assert wording.text("after.forgetting_captioning", language).split("{")[0] in told
+    assert wording.entries()["after.forgetting_captioning"][language].split("{")[0] in told
     assert len(test.code) >= 2, "both captions"
     piece = test.selectbox(key=f"film_piece_{run.name}")
     piece.set_value(0).run()

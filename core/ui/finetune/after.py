@@ -84,7 +84,7 @@ def _numbers(folder: Path, job: Job, result: Result) -> None:
         for metric in metrics_of(folder, job):
             if metric.key in result.metrics:
                 value = metric.shown(result.metrics[metric.key])
-                st.metric(say(f"finetune.{metric.key}"), value, _change(metric, result), width="content")
+                st.metric(say(f"finetune.{metric.key}"), value, width="content", **_change(metric, result))
         share = say("after.share", share=f"{Count(result.trainable, result.parameters).share:.2%}")
         for name, value, note in (
             (say("after.learnt"), f"{result.trainable:,}", share),
@@ -128,13 +128,16 @@ def _as_told(folder: Path, result: Result) -> str:
     return say("after.told", took=duration(took), least=duration(told.least), most=duration(told.most))
 
 
-def _change(metric: Metric, result: Result) -> str | None:
-    """ "+3.3, before 90.0%": in points, whichever scale the measure has."""
+def _change(metric: Metric, result: Result) -> dict[str, Any]:
+    """ "+3.3, before 90.0%": in points, whichever scale the measure has, and its arrow: Streamlit reads which way it
+    goes from a hyphen and not from a minus."""
     before = result.before.get(metric.key)
     if before is None:
-        return None
-    points = metric.points(result.metrics[metric.key] - before)
-    return say("after.points", points=f"{points:+.1f}", before=metric.shown(before))
+        return {}
+    points = round(metric.points(result.metrics[metric.key] - before), 1) + 0.0
+    arrow, color = ("down", "red") if points < 0 else ("up", "green") if points else ("off", "gray")
+    said = say("after.points", points=f"{points:+.1f}", before=metric.shown(before))
+    return {"delta": said, "delta_arrow": arrow, "delta_color": color}
 
 
 def _calibration(result: Result) -> str:
