@@ -119,7 +119,7 @@ class CaptionSide(Side[CaptionData, Captioner]):
             place = row.container(width=220, border=True)
             image = as_image(part.images[now["input"]]).resize((224, 224))
             place.image(image, width=112, alt=plain(now["reference"]))
-            lines = [("reference", now["reference"]), ("then", then["output"]), ("now", now["output"])]
+            lines = [("reference_caption", now["reference"]), ("then", then["output"]), ("now", now["output"])]
             for name, text in lines if len(history) > 1 else lines[:2]:
                 place.caption(say(f"finetune.{name}"))
                 place.text(text or "–")
