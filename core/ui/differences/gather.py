@@ -46,8 +46,10 @@ def offer() -> None:
             return
         link = _link(room)
         st.markdown(say("room.join", link=link.partition("?")[0]))
-        st.html(f'<output style="font-size: 4rem; letter-spacing: 0.15em; line-height: 1">{room.code}</output>')
-        st.image(share.code(link), width=220, alt=say("share.code"))
+        with st.container(horizontal=True, vertical_alignment="center", gap="large"):  # all of it fits 768 px
+            style = "font-size: 4rem; letter-spacing: 0.15em; line-height: 1"
+            st.html(f'<output style="{style}">{room.code}</output>', width="content")
+            st.image(share.code(link), width=220, alt=say("share.code"))
         if urllib.parse.urlsplit(link).hostname in share.HERE:
             st.caption(say("room.here"))
         st.fragment(_present, run_every=EVERY)(room)
