@@ -51,7 +51,9 @@ def _unsure(name: str, translation: Translation) -> list[Line]:
         found.append((say("unsure.names", names=_listed(names)), None))
     words = [f"**{plain(word)}** {chance:.0%}" for word, chance in unsure.words(translation) if chance < measure.word]
     if words:
-        found.append((say("unsure.words", words=say("list.comma").join(words)), say("unsure.words_help", **figures)))
+        listed, more = say("list.comma").join(words[:SHOWN]), len(words) - SHOWN  # all are dotted in the picture
+        text = say("list.more", words=listed, count=more) if more > 0 else listed
+        found.append((say("unsure.words", words=text), say("unsure.words_help", **figures)))
     return found
 
 
