@@ -1,6 +1,7 @@
 """The tree of a beam search, and what one that keeps a single beam writes in its place."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from core.models.beams import BeamTree
 from core.ui import choices
 from core.ui.frame import ink
 from core.ui.language import say
-from core.ui.plain import plain
+from core.ui.plain import piece_text, plain
 from core.views.beams import beam_figure
 from core.views.charts import QUIET
 
@@ -33,7 +34,8 @@ def show(name: str, tree: Callable[[int], BeamTree]) -> None:
     words = {fate: say(f"beams.{fate}") for fate in ("best", "kept", "finished", "pruned")}
     words["cell"] = say("beams.cell", piece="{piece}", chance="{chance}", score="{score}")
     words["ink"] = ink()
-    st.plotly_chart(beam_figure(found, first, min(COLUMNS, last), words), key=f"{name}_tree", config=QUIET)
+    named = replace(found, nodes=tuple(replace(node, piece=piece_text(node.piece)) for node in found.nodes))
+    st.plotly_chart(beam_figure(named, first, min(COLUMNS, last), words), key=f"{name}_tree", config=QUIET)
     _tell(count, found, tree(1))
 
 

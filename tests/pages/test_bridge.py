@@ -1,5 +1,6 @@
 """The page Bridge with the bundled captioner: it opens explained, keeps what is chosen, says what it does not know."""
 
+import json
 import re
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def test_language_picture_and_caption_of_ones_own_live_in_the_link() -> None:
     assert not test.exception
     assert any("ten classes" in caption.value for caption in test.caption), "it says what it knows"
     assert test.slider(key="bridge_beams").value == 3 and any("Greedy search" in one.value for one in test.caption)
+    (start,) = [one for one in test.slider if str(one.key).startswith("bridge_from_")]
+    start.set_value(start.max).run()
+    (tree,) = [one.proto.spec for one in test.get("plotly_chart") if one.proto.id.endswith("bridge_tree")]
+    drawn = {text for trace in json.loads(tree)["data"] for text in trace.get("text") or ()}
+    end = wording.text("list.end_mark", "en")
+    assert end in drawn and "&lt;/s&gt;" not in drawn, "a mark has the name that it has in the table"
     test.text_input(key="claim").set_value("Ein Hund.").run()
     assert not test.exception and said(test, "claim") == "Ein Hund."
     assert any("Ein Hund\\." in one.value and "geometric mean" in one.value for one in test.markdown)
