@@ -4,7 +4,11 @@ markup."""
 import re
 from collections import Counter
 
+from PIL import Image, ImageColor
+
+from core.ui.differences import gather
 from core.ui.differences import worksheet as sheet
+from core.views.charts import TEAL
 from core.views.differences.worksheet import Entry, document
 from tests.pages.test_pages import opened
 
@@ -22,6 +26,17 @@ def test_answers_and_counts_stand_beside_their_options() -> None:
     ]
     assert 'max="4" value="3"' in made and "<b>Two</b>, of 5 &lt; 6." in made
     assert "2 Task" not in made
+
+
+def test_the_patch_that_is_asked_about_is_framed_on_paper() -> None:
+    drawn = gather.heat(Image.new("RGB", (40, 40)), (4, 4), (5,), Counter())
+    side = drawn.width // 4
+    framed = {(x // side, y // side) for x in range(2, 448, 8) for y in range(2, 448, 8) if _teal(drawn, x, y)}
+    assert (1, 1) in framed and framed <= {(1, 1), (2, 1), (1, 2), (2, 2)}, "the frame lies on the patch's edge"
+
+
+def _teal(picture: Image.Image, x: int, y: int) -> bool:
+    return picture.getpixel((x, y)) == ImageColor.getrgb(TEAL)
 
 
 def test_the_page_hands_over_what_was_asked_and_answered(monkeypatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from streamlit import net_util
 
 from core.differences.room import ROOMS, Question, Room
@@ -120,17 +120,21 @@ def _drawn(name: str, counts: Counter[int], options: Sequence[str], picture: Pic
         return
     st.markdown(f"**{say('room.class')}** {say('room.count', count=total)}")
     if picture:
-        st.image(heat(*picture[:2], counts), width=320, alt=say("room.class"))
+        st.image(heat(*picture, counts), width=320, alt=say("room.class"))
         return
     labels = [f"{n + 1}. {unmarked(option)} · {counts[n]}" for n, option in enumerate(options)]
     figure = probability_bars(labels, [counts[n] / total for n in range(len(options))])
     st.plotly_chart(figure, key=f"room_bars_{name}", config=QUIET)
 
 
-def heat(photo: Image.Image, grid: tuple[int, int], counts: Counter[int]) -> Image.Image:
-    """The photo with each patch the fuller in colour the more chose it."""
+def heat(photo: Image.Image, grid: tuple[int, int], asked: Sequence[int], counts: Counter[int]) -> Image.Image:
+    """The photo with each patch the fuller in colour the more chose it, and frames about those that are asked about."""
     given = torch.tensor([float(counts[n]) for n in range(grid[0] * grid[1])]).reshape(grid)
-    return tinted_photo(photo, [[TEAL] * grid[1]] * grid[0], given / given.max().clamp_min(1))
+    picture = tinted_photo(photo, [[TEAL] * grid[1]] * grid[0], given / given.max().clamp_min(1))
+    draw, wide, high = ImageDraw.Draw(picture), picture.width / grid[1], picture.height / grid[0]
+    for row, column in (divmod(patch, grid[1]) for patch in asked):
+        draw.rectangle((column * wide, row * high, (column + 1) * wide, (row + 1) * high), outline=TEAL, width=4)
+    return picture
 
 
 def _file(picture: Image.Image) -> bytes:

@@ -60,7 +60,7 @@ def ask_patch(
     with st.container(border=True):
         given = _given(lesson, key)
         _pose(question, given)
-        worksheet.note(lesson, key, question, (), picture is None)
+        worksheet.note(lesson, key, question, (), picture is None, asked)
         chosen = _chosen(given, range(rows * columns))
         verdict = None if chosen is None else check(chosen)
         marks = dict.fromkeys(check(0).patches, AMBER) if given else {}

@@ -18,7 +18,7 @@ from core.views.differences import worksheet
 @dataclass(frozen=True)
 class Asked:
     """A question as it was drawn last. options: in Markdown; none where a patch is asked for. chosen: one of them, or a
-    patch. on_photo: whether it is asked of the lesson's own photo."""
+    patch. on_photo: whether it is asked of the lesson's own photo; asked: about which of its patches."""
 
     section: str
     run: str
@@ -28,12 +28,20 @@ class Asked:
     chosen: str | int | None
     answer: str
     on_photo: bool
+    asked: Sequence[int]
 
 
-def note(lesson: Lesson, key: str, question: str, options: Sequence[str], on_photo: bool = False) -> None:
+def note(
+    lesson: Lesson,
+    key: str,
+    question: str,
+    options: Sequence[str],
+    on_photo: bool = False,
+    asked: Sequence[int] = (),
+) -> None:
     """A question stands on the page."""
     section = st.session_state.get(guide.NAME, "")
-    _asked()[key] = Asked(section, lesson.run, language(), question, options, None, "", on_photo)
+    _asked()[key] = Asked(section, lesson.run, language(), question, options, None, "", on_photo, asked)
 
 
 def answered(key: str, chosen: str | int | None, answer: str) -> None:
@@ -80,10 +88,10 @@ def _entry(lesson: Lesson, key: str, one: Asked) -> worksheet.Entry:
         chosen = place(one.chosen, grid)
     if one.on_photo:
         shown = counts or Counter([one.chosen] if isinstance(one.chosen, int) else [])
-        picture = partial(_heat, lesson, shown)
+        picture = partial(_heat, lesson, one.asked, shown)
     section = say(f"differences.{one.section}")
     return worksheet.Entry(section, one.question, one.options, chosen, one.answer, counts, picture)
 
 
-def _heat(lesson: Lesson, counts: Counter[int]) -> Image.Image:
-    return gather.heat(lesson.vision.fitted.pixels, lesson.vision.axis.grid, counts)
+def _heat(lesson: Lesson, asked: Sequence[int], counts: Counter[int]) -> Image.Image:
+    return gather.heat(lesson.vision.fitted.pixels, lesson.vision.axis.grid, asked, counts)
