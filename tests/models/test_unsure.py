@@ -4,9 +4,11 @@ import math
 
 import pytest
 
+from core import wording
 from core.models import scripts, unsure
 from core.models.catalogue import default
 from core.models.translation import load_translator
+from core.ui import doubts
 
 
 def test_words_and_sentences_have_the_probabilities_of_their_pieces() -> None:
@@ -64,3 +66,14 @@ def test_only_a_measured_model_says_it() -> None:
 )
 def test_words_in_letters_of_another_language_are_told(text: str, target: str | None, words: list[str]) -> None:
     assert scripts.astray(text, "Anna and Siobhan are smiling.", target) == words
+
+
+def test_of_many_unsure_words_a_few_are_named_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {count: [(f"w{n}", 0.01) for n in range(count)] for count in (6, 9)}
+    monkeypatch.setattr(doubts, "say", lambda key, **values: wording.text(key, "en", **values))
+    monkeypatch.setattr(unsure, "mean_probability", lambda _: 1.0)
+    monkeypatch.setattr(unsure, "spelt", lambda _: [])
+    for count, end in ((6, "**w5** 1%"), (9, "**w5** 1% and 3 more")):
+        monkeypatch.setattr(unsure, "words", lambda _, count=count: said[count])
+        [(text, _)] = doubts._unsure(default("translation").key, None)
+        assert text.endswith(end)
