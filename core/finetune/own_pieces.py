@@ -5,7 +5,6 @@ which any name can be spelt. Told is how many pieces of held-out translations ar
 """
 
 import argparse
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +18,11 @@ from transformers import AutoTokenizer
 from core.finetune import parallel
 from core.finetune.parallel import TAGS, Pair
 from core.models.own_pieces import FILE
+from core.models.pieces import BYTE
 from core.models.tokenizing import encode_targets
 
 OFTEN = 3
 BATCH = 2000  # sentences
-BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 def counted(tokenizer: Any, pairs: Sequence[Pair]) -> Counter[int]:

@@ -29,7 +29,7 @@ class Writer(Protocol):
 @dataclass(frozen=True)
 class Node:
     """A piece that some beam could write. parent: index of the node before it, -1 at the start. score: log-probability
-    (natural) of all pieces so far; chance: of this piece alone, where there is one beam among what no rule forbids."""
+    (natural) of all pieces so far; chance: of this piece alone."""
 
     step: int
     parent: int
@@ -59,8 +59,7 @@ class Recorder(LogitsProcessor):
         self.beams, self.width = beams, max(2, 1 + ends) * beams
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        log = scores if self.beams > 1 else scores.log_softmax(-1)  # one beam is handed plain logits
-        top = log.topk(min(self.width, log.shape[-1]), -1)
+        top = scores.topk(min(self.width, scores.shape[-1]), -1)
         self.steps.append((input_ids.cpu().clone(), top.indices.cpu(), top.values.cpu()))
         return scores
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import GenerationMixin, LogitsProcessor, VisionEncoderDecoderModel
+from transformers import GenerationMixin, LogitNormalization, LogitsProcessor, VisionEncoderDecoderModel
 
 from core.attention.axes import PatchAxis, TokenAxis
 from core.attention.tape import AttentionCall, Tape
@@ -113,7 +113,7 @@ class Captioner:
                 num_beams=beams,
                 do_sample=False,
                 max_new_tokens=LONGEST,
-                logits_processor=[NoLoops(nothing, torch.ones_like(nothing)), *watching],
+                logits_processor=[LogitNormalization(), NoLoops(nothing, torch.ones_like(nothing)), *watching],
                 stopping_criteria=watched(on_step, LONGEST),
             )
 

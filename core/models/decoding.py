@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
+from transformers import LogitNormalization, LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 
 TIMES = 2  # in a row, which every output may have ("very very good")
 LEAST = -1e4  # of a log-probability whose share of an entropy is nothing
@@ -113,6 +113,7 @@ class OwnPieces(LogitsProcessor):
 
 
 def rules(module: Any, source: Tensor, mask: Tensor) -> list[LogitsProcessor]:
-    """What holds for whatever a translator writes. source, mask: (sentences, m), as the model reads them."""
+    """What holds for whatever a translator writes. source, mask: (sentences, m), as the model reads them. Scores are
+    log-probabilities first, so that what is left of them after the rules is what the model gave."""
     own = getattr(module, OWN, None)
-    return [NoLoops(source, mask), *([OwnPieces(own, source)] if own else [])]
+    return [LogitNormalization(), NoLoops(source, mask), *([OwnPieces(own, source)] if own else [])]

@@ -9,6 +9,7 @@ from core.attention.axes import HALF, TokenAxis
 from core.models.languages import TAG
 
 BOUNDARY = "▁"  # SentencePiece's mark of a word's start
+BYTE = regex.compile(r"<0x[0-9A-F]{2}>")  # SentencePiece's way to spell a letter that has no piece
 # Scripts that put no spaces between words: Chinese, Japanese, Tibetan, and those whose lines break by a dictionary
 # (Line_Break SA: Thai, Lao, Khmer, Burmese, ...). Each piece counts as a word there: a dictionary's words end within
 # pieces, and no small library has the dictionaries of all of these.

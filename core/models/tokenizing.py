@@ -14,7 +14,7 @@ from typing import Any
 
 from core.attention.axes import HALF
 from core.models.languages import TAG
-from core.models.pieces import BOUNDARY
+from core.models.pieces import BOUNDARY, BYTE
 
 LOCK = RLock()  # held while a shared tokenizer cuts texts, which takes milliseconds
 
@@ -53,7 +53,7 @@ def read_text(tokenizer: Any, text: str) -> tuple[list[int], list[str], list[boo
             typed = tokenizer.tokenize(text, split_special_tokens=True)
         first = next((at for at, mark in enumerate(marks) if not mark), 0)
         if tokenizer.convert_tokens_to_ids(typed) == ids[first : first + len(typed)]:
-            texts[first : first + len(typed)] = [piece.replace(BOUNDARY, " ") for piece in typed]
+            texts[first : first + len(typed)] = spelt(typed)
     return ids, texts, marks
 
 
@@ -86,12 +86,24 @@ def read_ids(tokenizer: Any, ids: Sequence[int]) -> tuple[list[str], list[bool]]
     special, tokens = special_ids(tokenizer), _tokens(tokenizer, ids)
     pairs = zip(ids, tokens, strict=True)
     marks = [token is None or piece in special or bool(TAG.fullmatch(token)) for piece, token in pairs]
-    if _has_sentencepiece(tokenizer):
-        texts = [(token or "").replace(BOUNDARY, " ") for token in tokens]
-    else:
-        texts = spoken(tokenizer, ids)
+    texts = spelt([token or "" for token in tokens]) if _has_sentencepiece(tokenizer) else spoken(tokenizer, ids)
     named = zip(ids, tokens, texts, marks, strict=True)
     return [(token or _nameless(piece)) if mark else text for piece, token, text, mark in named], marks
+
+
+def spelt(names: Sequence[str]) -> list[str]:
+    """What SentencePiece's pieces of these names say. The bytes of a letter say nothing (HALF) up to the last one."""
+    found, so_far = [], b""
+    for name in names:
+        if not BYTE.fullmatch(name):
+            so_far = b""
+            found.append(name.replace(BOUNDARY, " "))
+            continue
+        so_far += bytes([int(name[3:5], 16)])
+        letter = so_far.decode("utf-8", "ignore")
+        found.append(letter or HALF)
+        so_far = b"" if letter else so_far
+    return found
 
 
 def spoken(tokenizer: Any, ids: Sequence[int]) -> list[str]:

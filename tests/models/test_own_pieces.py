@@ -9,6 +9,7 @@ from core.finetune.own_pieces import own_pieces
 from core.finetune.parallel import Pair
 from core.finetune.score import translate_all
 from core.models.own_pieces import FILE, held, release
+from core.models.pieces import BYTE
 from tests.finetune.models import tiny_translator
 
 SENTENCE = "A dog meets Xaver."
@@ -19,8 +20,9 @@ def test_a_language_is_what_stands_often_in_its_translations() -> None:
     pairs = [Pair("A dog.", "Ein Hund.", "de")] * 3 + [Pair("A cat.", "Eine Katze.", "de"), Pair("No.", "Non.", "fr")]
     found = own_pieces(tokenizer, pairs)
     german = [set(tokenizer(text_target=text).input_ids) for text in ("Ein Hund.", "Eine Katze.")]
-    assert set(found) == {">>deu<<", ">>fra<<"} and not found[">>fra<<"].any()
-    assert set(found[">>deu<<"].nonzero().flatten().tolist()) == german[0] and german[1] - german[0]
+    spelling = {number for name, number in tokenizer.get_vocab().items() if BYTE.fullmatch(name)}
+    own = {tag: set(pieces.nonzero().flatten().tolist()) for tag, pieces in found.items()}
+    assert own == {">>deu<<": german[0] | spelling, ">>fra<<": spelling} and german[1] - german[0]
 
 
 def test_every_search_is_held_to_the_language_and_the_source(tmp_path: Path) -> None:

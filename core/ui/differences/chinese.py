@@ -48,7 +48,7 @@ def show(lesson: Lesson) -> None:
     rows.append([f"**{say('chinese.by_patches')}**", str(grid[0] * grid[1]), say("chinese.patches")])
     table([say("chinese.unit"), say("chinese.count"), say("chinese.cut")], rows, texts=3)
     if found.lost:
-        note(say("chinese.lost", lost=piece_name(" ".join(found.lost))))
+        note(say("chinese.spelt" if found.spelt else "chinese.lost", lost=piece_name(" ".join(found.lost))))
     values = {"known": f"{found.known:,}", "vocabulary": f"{found.vocabulary:,}", "name": model_title(name)}
     note(say("chinese.note", **values))
     st.caption(say("chinese.honest", name=model_title(bundled)))
