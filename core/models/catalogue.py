@@ -60,7 +60,7 @@ BUNDLED = (
         title="Marian, English to German, French, Czech, Chinese",
         source="trained for this project on Multi30K and Tatoeba",
         licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
-        sha256="a9fd5eb57015057d15916282e0a400e1173feac79c32d035cf28035b35dadd53",
+        sha256="04e7ea5bc5d43524455814ebbda26f26767e3587d42a10b681c79f0bfd2c21ce",
     ),
     ModelCard(
         key="vision-cifar10",
