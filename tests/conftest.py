@@ -131,7 +131,10 @@ STILL = """() => {
   const busy = document.querySelector('[data-test-script-state]').dataset.testScriptState === 'running';
   const height = document.querySelector('[data-testid=stMain]').scrollHeight;
   const drawn = document.querySelectorAll('*').length + ' ' + height;
-  if (busy || window.drawnLast !== drawn) window.stillSince = performance.now();
+  const fading = document.getAnimations().some(
+    (one) => one.playState === 'running' && one.effect.getTiming().iterations !== Infinity,
+  );
+  if (busy || fading || window.drawnLast !== drawn) window.stillSince = performance.now();
   window.drawnLast = drawn;
   return performance.now() - window.stillSince > 1000;
 }"""
