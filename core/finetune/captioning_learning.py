@@ -22,8 +22,9 @@ from core.finetune.data.caption_data import CaptionData
 from core.finetune.film import CaptionFilm
 from core.finetune.forgetting import scenes_told
 from core.finetune.job import Job
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, sample_order
+from core.finetune.learning import SHOWN, Forgetting, Probes, Writing, changed, sample_order
 from core.finetune.onnx_parts import Part
+from core.finetune.pictures import as_image
 from core.models.captioning import Captioner
 from core.models.captioning_by_name import check_can_learn, load_captioner
 from core.models.loading import mixed
@@ -33,14 +34,13 @@ SCENES = 24  # that forgetting is measured on
 TRIED = 2  # pictures of a step that is only measured: each takes as long as several items of the other tasks
 
 
-class CaptioningLearning(Learning[CaptionData, Captioner]):
+class CaptioningLearning(Writing[CaptionData, Captioner]):
     """The probe is `film/probe-photo.png`, else a held-out picture. Where the decoder alone learns, what the encoder
     sees is computed once."""
 
     usual_language = "en"
     task: CaptioningTask
     film: CaptionFilm
-    _written: tuple[Captioner, list[str]] | None = None
 
     def __init__(self, folder: Path, job: Job, data: CaptionData) -> None:
         self.job, self.data, self.base = job, data, loaded(job.base)
@@ -49,7 +49,7 @@ class CaptioningLearning(Learning[CaptionData, Captioner]):
         judged = interim_part(data, job.task, job.seed)
         self.interim = len(judged)
         chosen = folder / "film" / "probe-photo.png"
-        probe = Image.open(chosen).convert("RGB") if chosen.exists() else picture(data.held_out, 0)
+        probe = Image.open(chosen).convert("RGB") if chosen.exists() else as_image(data.held_out.images[0])
         self.film = CaptionFilm(folder, self.base, probe, self.target)
         sample = data.train.part(sample_order(len(data.train), job))
         self.task = task_of(self.base, job, data, data.train, judged, sample)
@@ -81,21 +81,18 @@ class CaptioningLearning(Learning[CaptionData, Captioner]):
             save_file(changed(module, half=self.job.method == "full"), folder / "model.safetensors")
 
     def measure(self, model: Captioner) -> dict[str, float]:
-        return scores(self._outputs(model), self.data.held_out.captions, self.target)
+        return scores(self.outputs(model), self.data.held_out.captions, self.target)
 
     def answers(self, model: Captioner) -> list[Answer]:
-        pairs = zip(self._outputs(model), self.data.held_out.captions, strict=True)
+        pairs = zip(self.outputs(model), self.data.held_out.captions, strict=True)
         found = [(output, output in known, *likeness(output, known)) for output, known in pairs]
         return [
             Answer(n, output if right else like, output, 1 - score)
             for n, (output, right, score, like) in enumerate(found)
         ]
 
-    def _outputs(self, model: Captioner) -> list[str]:
-        """Its captions of the held-out pictures; once for a model."""
-        if self._written is None or self._written[0] is not model:
-            self._written = model, write_all(model, model.module, self.data.held_out, self.target)
-        return self._written[1]
+    def write(self, model: Captioner) -> list[str]:
+        return write_all(model, model.module, self.data.held_out, self.target)
 
     def forgetting(self, model: Captioner) -> Forgetting:
         """Of scenes told as the bundled captioner was taught; nothing for one that does not write its languages."""
@@ -163,10 +160,6 @@ def language_of(model: Captioner, data: CaptionData) -> str:
     language = data.language if model.languages else ""
     model.start(language)
     return language
-
-
-def picture(part: Captioned, number: int) -> Image.Image:
-    return Image.fromarray(part.images[number].permute(1, 2, 0).numpy())
 
 
 def task_of(

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import LogitsProcessorList
@@ -19,7 +18,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from core.finetune.captioned import Captioned
 from core.finetune.class_task import shuffled
 from core.finetune.data.near import WORD
-from core.finetune.pictures import in_other_light
+from core.finetune.pictures import as_image, in_other_light
 from core.finetune.translation_task import IGNORED, teacher_forced
 from core.models import tokenizing
 from core.models.captioning import LONGEST, Captioner
@@ -176,7 +175,7 @@ def _ended(row: Sequence[int], module: Any) -> Sequence[int]:
 
 def _looked(captioner: Captioner, images: Tensor) -> dict[str, Any]:
     """images: (B, 3, S, S) uint8. Each as a page would show it to the captioner."""
-    seen = [captioner.look(Image.fromarray(one.permute(1, 2, 0).numpy()), "stretch").tensor for one in images]
+    seen = [captioner.look(as_image(one), "stretch").tensor for one in images]
     return {"pixel_values": torch.cat(seen)}
 
 

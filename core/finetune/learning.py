@@ -143,6 +143,22 @@ class Learning(ABC, Generic[Data, Model]):
         """How many items a job computes a step for, and how many it only looks at."""
 
 
+class Writing(Learning[Data, Model]):
+    """What is learnt is to write; what a model writes of the held-out items is judged, told and compared."""
+
+    _written: tuple[Model, list[str]] | None = None
+
+    @abstractmethod
+    def write(self, model: Model) -> list[str]:
+        """Of the held-out items."""
+
+    def outputs(self, model: Model) -> list[str]:
+        """The same, once for a model."""
+        if self._written is None or self._written[0] is not model:
+            self._written = model, self.write(model)
+        return self._written[1]
+
+
 def sample_order(training: int, job: Job) -> Tensor:
     """Which of the training items are judged like the held-out ones while it learns: their numbers, always the same."""
     draw = torch.randperm(training, generator=torch.Generator().manual_seed(job.seed))

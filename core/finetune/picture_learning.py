@@ -16,7 +16,7 @@ from core.finetune.forgetting import object_attention
 from core.finetune.job import Job, write_json
 from core.finetune.learning import Forgetting
 from core.finetune.onnx_parts import Logits, Part
-from core.finetune.pictures import Pictures, vary
+from core.finetune.pictures import Pictures, as_image, vary
 from core.models.vision import VisionModel, load_vision
 from core.models.vision.heads import for_classes, head_of, new_head, save_whole
 
@@ -51,8 +51,7 @@ class PictureLearning(ClassLearning[PictureData, VisionModel]):
         chosen = folder / "film" / "probe-photo.png"
         if chosen.exists():
             return PhotoFilm(folder, self.base, Image.open(chosen).convert("RGB"))
-        first = Image.fromarray(self.data.held_out.images[0].permute(1, 2, 0).numpy())
-        return PhotoFilm(folder, self.base, first)
+        return PhotoFilm(folder, self.base, as_image(self.data.held_out.images[0]))
 
     def logits(self, module: nn.Module, part: Pictures) -> Tensor:
         return class_logits(module, part, self.base.mean, self.base.std, self.side)

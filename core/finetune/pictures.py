@@ -48,6 +48,11 @@ class Pictures:
         return self.part(torch.cat([o[each:] for o in by_class])), self.part(torch.cat([o[:each] for o in by_class]))
 
 
+def as_image(pixels: Tensor) -> Image.Image:
+    """pixels: (3, height, width) uint8."""
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
 def read_pictures(path: Path, side: int = 32) -> Pictures:
     """Every picture of a folder or a .tar.gz whose parent folder is its class, as `side` x `side` pixels."""
     found, digest = [], hashlib.sha256()

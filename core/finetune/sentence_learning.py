@@ -21,7 +21,7 @@ from core.finetune.data.dataset import PairData
 from core.finetune.film import SentenceFilm
 from core.finetune.forgetting import caption_quality
 from core.finetune.job import Job, write_json
-from core.finetune.learning import SHOWN, Forgetting, Learning, Probes, changed, plain, sample_order
+from core.finetune.learning import SHOWN, Forgetting, Probes, Writing, changed, plain, sample_order
 from core.finetune.onnx_parts import Decoder, Encoder, Part
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.score import resemblance, scores, translate_all
@@ -35,14 +35,13 @@ from core.tasks import TASKS
 CAPTIONS = 24  # that forgetting is measured on
 
 
-class SentenceLearning(Learning[PairData, Translator]):
+class SentenceLearning(Writing[PairData, Translator]):
     """The probe sentence is the job's, else a held-out one."""
 
     usual_language = "de"
     task: "ScoredTask"
     film: SentenceFilm
     how: Told
-    _translated: tuple[Translator, list[str]] | None = None
 
     def __init__(self, folder: Path, job: Job, data: PairData) -> None:
         self.job, self.data, self.base = job, data, load_translator(job.base)
@@ -94,19 +93,15 @@ class SentenceLearning(Learning[PairData, Translator]):
             save_file(changed(module), folder / "model.safetensors")
 
     def measure(self, model: Translator) -> dict[str, float]:
-        return scores(self._outputs(model), self.data.held_out)
+        return scores(self.outputs(model), self.data.held_out)
 
     def answers(self, model: Translator) -> list[Answer]:
-        pairs = zip(self._outputs(model), self.data.held_out, strict=True)
+        pairs = zip(self.outputs(model), self.data.held_out, strict=True)
         rows = [(pair.target, output, 1 - resemblance(output, pair.target)) for output, pair in pairs]
         return [Answer(number, *row) for number, row in enumerate(rows)]
 
-    def _outputs(self, model: Translator) -> list[str]:
-        """Its translations of the held-out sentences; once for a model."""
-        if self._translated is None or self._translated[0] is not model:
-            found = translate_all(model.module, model.tokenizer, self.data.held_out, beams=1, how=self.how)
-            self._translated = model, found
-        return self._translated[1]
+    def write(self, model: Translator) -> list[str]:
+        return translate_all(model.module, model.tokenizer, self.data.held_out, beams=1, how=self.how)
 
     def forgetting(self, model: Translator) -> Forgetting:
         """Of the captions, in all languages that the bundled translator knows; nothing for one without them."""

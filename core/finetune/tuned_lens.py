@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from core.attention.tuned import Tuned, divergence, fit
 from core.finetune.data import bundled_classes, bundled_pairs, bundled_pictures
 from core.finetune.data.bundled import COLLECTIONS
 from core.finetune.parallel import TAGS
-from core.finetune.pictures import Pictures
+from core.finetune.pictures import Pictures, as_image
 from core.models import catalogue
 from core.models.images import fit_image
 from core.models.lenses import RECORD, WEIGHTS, Gain
@@ -61,7 +60,7 @@ def pictures(key: str) -> tuple[Tensor, Tensor, tuple[Reader, Reader]]:
 def _streams(model: VisionModel, part: Pictures, side: int, count: int) -> Tensor:
     """Of so many pictures at that size, evenly over the classes, which stand one after the other."""
     chosen = torch.linspace(0, len(part.images) - 1, count).round().long()
-    images = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in part.images[chosen]]
+    images = [as_image(image) for image in part.images[chosen]]
     fitted = [model.pixels(fit_image(image, "stretch", side, model.patch).pixels) for image in images]
     return torch.cat([vision_streams(model, torch.cat(one)) for one in _batches(fitted)], 1)
 

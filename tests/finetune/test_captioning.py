@@ -9,11 +9,12 @@ import torch
 from core.errors import SidelightError
 from core.finetune import estimate, film, methods, results, sent, train
 from core.finetune.answers import read as read_answers
-from core.finetune.captioning_learning import CaptioningLearning, check_can_learn, picture
+from core.finetune.captioning_learning import CaptioningLearning, check_can_learn
 from core.finetune.captioning_task import encode, relit, scores, states, write_all
 from core.finetune.forgetting import scenes_told
 from core.finetune.job import status
 from core.finetune.log import read_log
+from core.finetune.pictures import as_image
 from core.models import catalogue
 from core.models.captioning_by_name import load_captioner_card
 from core.tasks import TASKS
@@ -104,7 +105,7 @@ def test_a_result_is_a_captioner_and_says_what_it_is_worth(finished) -> None:
     assert set(result.forgetting) == {"before", "after"} and set(result.forgetting["after"]) == {"things", "told"}
     losses = [event.metrics for event in read_log(folder) if event.metrics]
     assert losses[-1]["loss"] < losses[0]["loss"] and "training_loss" in losses[-1]
-    shown = model.caption(picture(captions().held_out, 0), "en", "stretch")
+    shown = model.caption(as_image(captions().held_out.images[0]), "en", "stretch")
     assert shown.text == written[0], "as any page asks it"
 
 

@@ -15,8 +15,8 @@ from core.finetune import results
 from core.finetune.answers import Answer
 from core.finetune.class_learning import interim_part
 from core.finetune.data import CaptionData, captions, told_scenes
-from core.finetune.data.dataset import clean
 from core.finetune.job import Job
+from core.finetune.pictures import as_image
 from core.models.captioning import LONGEST, Caption, Captioner
 from core.models.captioning_by_name import check_can_learn
 from core.models.tokenizing import unknown_letters
@@ -25,8 +25,8 @@ from core.ui import background, linked, photos, work
 from core.ui.bridge import picture, run
 from core.ui.bridge.picture import Picture
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
-from core.ui.finetune.seen import as_image, varied
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest, held_out_or_own, retyped
+from core.ui.finetune.seen import varied
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import say
 from core.ui.plain import piece_text, plain
@@ -92,15 +92,7 @@ class CaptionSide(Side[CaptionData, Captioner]):
         varied(pairs)
 
     def probe(self, data: CaptionData) -> Probe:
-        place = st.segmented_control(
-            say("finetune.probe"),
-            ["data", "own"],
-            format_func=lambda name: say(f"finetune.probe_{'held_out' if name == 'data' else name}"),
-            default="data",
-            key="probe_captions_place",
-            label_visibility="collapsed",
-            required=True,
-        )
+        place = held_out_or_own("probe_captions_place", "finetune.probe_held_out")
         if place == "own":
             return Probe(photo=photos.choose()[1])
         told = [texts[0] for texts in data.held_out.captions[:OFFERED]]
@@ -149,9 +141,7 @@ class CaptionSide(Side[CaptionData, Captioner]):
         st.caption(say("errors.caption", share=f"{1 - answer.fault:.0%}"))
 
     def mend(self, data: CaptionData, answer: Answer, now: str) -> str:
-        label = say("errors.mend_captioning", item=answer.item + 1)
-        found = st.text_input(label, now, key=f"mend_{data.digest}_{answer.item}", max_chars=captions.LONGEST)
-        return clean(found) or answer.reference
+        return retyped(self.task, data.digest, answer, now, captions.LONGEST)
 
     def change(self, folder: Path, job: Job, held_out: tuple[CaptionData, int] | None) -> None:
         found = results.read(folder)

@@ -12,7 +12,8 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.finetune import data as sets
-from core.finetune.data.dataset import is_uneven
+from core.finetune.answers import Answer
+from core.finetune.data.dataset import clean, is_uneven
 from core.finetune.job import Job
 from core.tasks import TASKS, Metric
 from core.ui import background
@@ -51,6 +52,27 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return say("finetune.seconds", count=f"{max(1, round(seconds))}")
     return say("finetune.minutes", count=f"{seconds / 60:.0f}")
+
+
+def retyped(task: str, digest: str, answer: Answer, now: str, longest: int) -> str:
+    """A box for the text that would be right, `now` at first; left empty, the reference stays. digest: of the data."""
+    label = say(f"errors.mend_{task}", item=answer.item + 1)
+    found = st.text_input(label, now, key=f"mend_{digest}_{answer.item}", max_chars=longest)
+    return clean(found) or answer.reference
+
+
+def held_out_or_own(key: str, held_out: str) -> str:
+    """Whether a probe is of the data or a person's own: "data" or "own". held_out: what the former is called."""
+    names = {"data": say(held_out), "own": say("finetune.probe_own")}
+    return st.segmented_control(
+        say("finetune.probe"),
+        list(names),
+        format_func=names.__getitem__,
+        default="data",
+        key=key,
+        label_visibility="collapsed",
+        required=True,
+    )
 
 
 def checked(read: Callable[[], Data], *key: Hashable) -> Data:

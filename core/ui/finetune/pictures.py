@@ -14,15 +14,16 @@ from core.finetune.answers import Answer
 from core.finetune.data import PictureData, opened
 from core.finetune.job import Job
 from core.finetune.picture_learning import interim_pictures, side_of
+from core.finetune.pictures import as_image
 from core.models.images import Fit
 from core.models.vision import VisionModel
 from core.models.vision.heads import check_can_learn
 from core.ui import evidence, linked, photos, work
 from core.ui.explain.heads import say_sampled
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest, held_out_or_own
 from core.ui.finetune.classes import ClassSide, taken, told
-from core.ui.finetune.seen import as_image, varied
+from core.ui.finetune.seen import varied
 from core.ui.finetune.side import Frames
 from core.ui.language import class_name, say
 from core.ui.plain import plain
@@ -96,15 +97,7 @@ class PictureSide(ClassSide[PictureData, VisionModel]):
         varied(pairs)
 
     def probe(self, data: PictureData) -> Probe:
-        place = st.segmented_control(
-            say("finetune.probe"),
-            ["data", "own"],
-            format_func=lambda name: say(f"finetune.probe_{name}"),
-            default="data",
-            key="probe_place",
-            label_visibility="collapsed",
-            required=True,
-        )
+        place = held_out_or_own("probe_place", "finetune.probe_data")
         if place == "own":
             return Probe(photo=photos.choose()[1])
         label = st.selectbox(

@@ -3,15 +3,10 @@
 from collections.abc import Sequence
 
 import streamlit as st
-from PIL import Image
 from torch import Tensor
 
+from core.finetune.pictures import as_image
 from core.ui.language import say
-
-
-def as_image(pixels: Tensor) -> Image.Image:
-    """pixels: (3, height, width) uint8."""
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def varied(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:

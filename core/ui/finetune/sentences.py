@@ -12,7 +12,6 @@ from core.finetune import data as sets
 from core.finetune import results
 from core.finetune.answers import Answer
 from core.finetune.data import PairData
-from core.finetune.data.dataset import clean
 from core.finetune.job import Job
 from core.finetune.parallel import TAGS, Pair
 from core.finetune.told import languages, written
@@ -20,7 +19,7 @@ from core.models.tokenizing import unknown_letters
 from core.models.translation import Translation, Translator
 from core.ui import background, linked, readable, sentences, work
 from core.ui.finetune import drift
-from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest
+from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, checked, choose_one, digest, retyped
 from core.ui.finetune.side import Frames, Side
 from core.ui.language import say
 from core.ui.plain import piece_text, plain
@@ -132,9 +131,7 @@ class SentenceSide(Side[PairData, Translator]):
         st.caption(say("errors.sentence", chrf=f"{100 * (1 - answer.fault):.0f}"))
 
     def mend(self, data: PairData, answer: Answer, now: str) -> str:
-        label = say("errors.mend_translation", item=answer.item + 1)
-        found = st.text_input(label, now, key=f"mend_{data.digest}_{answer.item}", max_chars=sentences.LONGEST)
-        return clean(found) or answer.reference
+        return retyped(self.task, data.digest, answer, now, sentences.LONGEST)
 
     def change(self, folder: Path, job: Job, held_out: tuple[PairData, int] | None) -> None:
         found = results.read(folder)
