@@ -11,10 +11,8 @@ from typing import Any
 import regex
 from babel.core import get_global
 
-from core.attention.axes import HALF
 from core.models import tokenizing
 from core.models.languages import TASK, iso, parts
-from core.models.pieces import BYTE
 from core.models.translation import Translator
 
 LETTER = regex.compile(r"\p{L}")
@@ -91,16 +89,13 @@ def scripts_of(language: str) -> tuple[str, ...]:
 
 
 def unknown(tokenizer: Any, text: str) -> list[str]:
-    """The letters and signs of a text that no piece of the vocabulary stands for. One that is spelt by bytes among
-    pieces has none either: it stood so rarely in the text which the vocabulary was learnt from."""
+    """The letters and signs of a text that no piece of the vocabulary stands for."""
     gap = tokenizer.unk_token_id
     if gap is None or gap in {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id}:
         return []  # GPT-2's, which reads any byte
     ids, covers, marks = tokenizing.read_text(tokenizer, text)
-    names = tokenizer.convert_ids_to_tokens(ids)
-    without = [piece == gap or BYTE.fullmatch(name) is not None for piece, name in zip(ids, names, strict=True)]
-    lost = [cover for one, cover, mark in zip(without, covers, marks, strict=True) if one and not mark]
-    return [one for one in "".join(lost).replace(HALF, "") if not one.isspace()]
+    lost = [cover for piece, cover, mark in zip(ids, covers, marks, strict=True) if piece == gap and not mark]
+    return [one for one in "".join(lost) if not one.isspace()]
 
 
 def _main_script(letters: list[str]) -> str:

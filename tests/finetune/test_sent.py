@@ -1,9 +1,8 @@
-"""A result that was forged gets one sentence, at once and in little memory; one that is true comes back, whatever the
+"""A result that was forged gets one sentence and little memory; one that is true comes back, whatever the
 method, with nothing of what was sent but its tensors and records."""
 
 import hashlib
 import json
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from core.models.vision import load_vision
 from core.models.vision.heads import new_head
 from tests.finetune.test_results import Contents, contents, packed, refused, runs, with_json, zipped  # noqa: F401
 
-SECONDS, BYTES = 5, 300_000_000
+BYTES = 300_000_000
 
 
 def resigned(files: Contents, weights: bytes, file: str = "model.safetensors") -> None:
@@ -115,18 +114,17 @@ FORGED: dict[str, tuple[Callable[[Contents], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", FORGED)
-def test_what_was_forged_gets_a_sentence_at_once(packed: bytes, runs: Path, kind: str) -> None:  # noqa: F811
+def test_what_was_forged_gets_a_sentence_and_little_memory(packed: bytes, runs: Path, kind: str) -> None:  # noqa: F811
     change, code = FORGED[kind]
     files = contents(packed)
     change(files)
-    forged, begun = zipped(files), time.process_time()
+    forged = zipped(files)
     tracemalloc.start()
     try:
         assert refused(forged, runs) == code
         assert tracemalloc.get_traced_memory()[1] < BYTES
     finally:
         tracemalloc.stop()
-    assert time.process_time() - begun < 2 * SECONDS, "tracing doubles the time"
 
 
 def test_a_bomb_is_not_unpacked(packed: bytes, runs: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import time
 import zlib
 
 import numpy as np
@@ -80,9 +79,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
 
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
-    start = time.process_time()
-    assert code_of(data) == "image.too_large"
-    assert time.process_time() - start < 1, "2.7 GB were not decoded"
+    assert code_of(data) == "image.too_large", "decoded first it would be cut off: it has a thousand bytes of 2.7 GB"
 
 
 def test_exif_orientation_is_honoured() -> None:

@@ -95,7 +95,7 @@ def test_b_and_what_is_opened_are_in_the_link_and_can_be_taken_back() -> None:
     assert {name: in_link(test, name) for name in said} == said
     assert test.session_state["whatif_other_sentence"] == "A cat is running."
     assert state(test, "whatif_part") == "pattern" and state(test, "whatif_other_") == "grey"
-    assert "With head encoder 3·2 of A" in texts(test) and "With head across 1·8 of A" in texts(test)
+    assert "With head encoder 3·2 of A" in texts(test) and "With head cross 1·8 of A" in texts(test)
     test.button(key="whatif_unpaint").click().run()
     assert not in_link(test, "painted") and test.button(key="whatif_unpaint").disabled
 

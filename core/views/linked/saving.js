@@ -62,7 +62,7 @@ export class Saving {
     this.root.ontoggle = () => {
       if (!this.root.open) return document.removeEventListener("pointerdown", away);
       for (const name of ["wide", "ground"]) this[name].value = how[name];
-      menu.style.left = "0"; // and so far to the left that all of it is over the view, beside which a scroll bar may stand
+      menu.style.left = "0"; // then so far to the left that it is over the view, beside which a scroll bar may stand
       menu.style.left = `${Math.min(0, rightOf(card.view.root) - rightOf(menu))}px`;
       document.addEventListener("pointerdown", away);
     };
