@@ -116,7 +116,7 @@ TASKS: dict[str, Task] = {
         Task(
             key="captioning",
             metrics=(Metric("word_f1", True), Metric("exact", True), Metric("things", True)),
-            does="tell",
+            does="describe",
             pages=("bridge",),
             choice="captioner",
             bases=("captioning",),

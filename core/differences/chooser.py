@@ -19,7 +19,7 @@ TASKS = (
     "generate",
     "describe",
 )
-LEARNT_HERE = ("classify", "foreground", "translate", "judge")  # what the Fine-tune page teaches
+LEARNT_HERE = ("foreground", *(task.does for task in tasks.TASKS.values()))  # by what the Fine-tune page teaches
 DATA = ("none", "few", "hundreds", "many")  # items of a class, or sentence pairs: 0; to 30; to 1,000; more
 COMPUTE = {"cpu": 100e6, "gpu": 500e6, "several": float("inf")}  # most parameters that are comfortable there
 LICENCES = ("any", "commercial")

@@ -206,6 +206,12 @@ class Point:
     attention_operations: float  # share of the operations
 
 
+def crossing(point: Point) -> int:
+    """N at which the products of attention, which grow with N^2, would be as many operations as all others, which grow
+    with N."""
+    return round(point.positions * (1 - point.attention_operations) / point.attention_operations)
+
+
 def vision_sizes(model: VisionModel, most: int = 560) -> list[int]:
     """At most five sides that the model takes, up to `most` px."""
     sizes = [side for side in model.sizes if side <= most] or [model.default_size]

@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from core import tasks
 from core.differences import candidates, chooser, cost, precision
 from core.differences.structure import translator_parts
 from core.models.catalogue import SHIPPED, trained
@@ -80,6 +81,9 @@ def test_counted_work_of_a_picture_grows_faster_than_its_patches_and_slower_than
     assert [p.positions for p in points] == [17, 65, 257]
     assert [p.attention_operations for p in points] == sorted(p.attention_operations for p in points)
     assert all(p.seconds > 0 and 0 < p.attention_time < 1 for p in points)
+    crossings = [cost.crossing(p) for p in points]
+    embedding = 3 * model.patch**2 / (2 * len(model.module.blocks))
+    assert crossings == pytest.approx([6 * model.width + embedding] * 3, rel=0.02), "the same from whatever length"
 
 
 def test_text_growth_measures_both_ways() -> None:
@@ -199,6 +203,12 @@ def test_the_chooser_keeps_every_condition() -> None:
                         assert one.task == task and one.parameters <= most
                         assert one.ready or data != "none"
                         assert one.commercial or licence == "any"
+
+
+def test_what_fine_tune_teaches_is_found_by_its_task() -> None:
+    taught = {task.does for task in tasks.TASKS.values()}
+    assert taught <= set(chooser.TASKS) and taught <= set(chooser.LEARNT_HERE)
+    assert set(chooser.LEARNT_HERE) <= set(chooser.TASKS)
 
 
 def test_the_chooser_puts_what_is_here_first_and_names_a_source_for_all_else() -> None:

@@ -50,6 +50,13 @@ def test_a_map_over_the_patches_names_and_frames_them() -> None:
     assert frames(figure) == [(0, 1, AMBER)]
 
 
+def test_few_counts_are_named_on_the_axis_and_many_stand_on_a_usual_one() -> None:
+    few = charts.lines({"a": [(5, 0.1), (20, 0.2)], "b": [(20, 0.3), (500, 0.4)]}, "n", "share", log=True)
+    assert list(few.layout.xaxis.tickvals) == [5, 20, 500]
+    many = charts.lines({"a": [(n, 0.5) for n in range(3, 30)]}, "n", "share", log=True)
+    assert list(many.layout.xaxis.tickvals) == charts.TICKS
+
+
 def test_strips_and_matrices_keep_rows_and_columns() -> None:
     strips = figures.strips(torch.tensor([[1.0, -4.0], [2.0, 0.0]]), ["a", "<b>"])
     assert list(strips.data[0].z) == [[1, -4], [2, 0]] and (strips.data[0].zmin, strips.data[0].zmax) == (-4, 4)

@@ -6,7 +6,6 @@ import streamlit as st
 import torch
 
 from core.differences import cost
-from core.models.vision import VisionModel
 from core.ui import background, choices
 from core.ui.differences import choose, precisions
 from core.ui.differences.lesson import Lesson, note
@@ -172,9 +171,10 @@ def _growth(lesson: Lesson) -> None:
             for name in points
         ],
     )
-    note(
-        say("cost.growth_note", cross=f"{_crossing(model):,}", side=f"{math.sqrt(_crossing(model)) * model.patch:.0f}")
-    )
+    note(say("cost.growth_note"))
+    if lesson.vision.traces and seen[-1].attention_operations:  # each position with each, all of it counted
+        crossing = cost.crossing(seen[-1])
+        note(say("cost.growth_crossing", cross=f"{crossing:,}", side=f"{math.sqrt(crossing) * model.patch:.0f}"))
 
 
 def _fits(points: dict) -> dict[str, tuple[float, float]]:
@@ -196,11 +196,6 @@ def _by_size(name: str, fits: dict, seen: tuple) -> str:
 
 def _raised(base: str, power: float) -> str:
     return f"${base}^{{{power:.2f}}}$"
-
-
-def _crossing(model: VisionModel) -> int:
-    """N at which the products of attention (4 N^2 D a layer) are as many as all projections (24 N D^2)."""
-    return 6 * model.width
 
 
 def _fused(lesson: Lesson) -> None:

@@ -147,7 +147,8 @@ def lines(
     here: float | None = None,
     log: bool = False,
 ) -> go.Figure:
-    """Shares from 0 to 1, a line a series. here: where the slider stands, as an upright line. log: of positions."""
+    """Shares from 0 to 1, a line a series. here: where the slider stands, as an upright line. log: of counts, each
+    named on the axis where they are few."""
     figure = go.Figure()
     for number, (name, points) in enumerate(series.items()):
         figure.add_scatter(
@@ -163,7 +164,9 @@ def lines(
         figure.add_vline(here, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title=plain(x_title), fixedrange=True)
     if log:
-        figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{t:,}" for t in TICKS])
+        counts = sorted({x for points in series.values() for x, _ in points})
+        ticks = counts if len(counts) <= len(TICKS) else TICKS
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{t:,}" for t in ticks])
     figure.update_yaxes(title=plain(y_title), range=[-0.03, 1.05], fixedrange=True)
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, dragmode=False)
     return house(figure, 300)
