@@ -15,7 +15,7 @@ NUDGE = 1 / 64  # for a slope that is measured, to either side
 
 @dataclass(frozen=True)
 class Sweep:
-    """loss, measure: at each of PUSHES, the measure from 0 to 1. loss_slope: the loss's derivative by the push at 0, by
+    """loss, measure: at each of PUSHES. loss_slope: the loss's derivative by the push at 0, by
     autograd. measure_slope: the measure's, as (measure(NUDGE) - measure(-NUDGE)) / (2 NUDGE). flips: how often
     the measure changes from one push to the next."""
 

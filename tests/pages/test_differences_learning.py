@@ -1,4 +1,4 @@
-"""Few examples against many as it was measured, and a head learnt privately, apart and for two tasks: the page says what
+"""Few examples against many as measured, and a head learnt privately, apart and for two tasks: the page says what
 the library finds."""
 
 import json

@@ -28,7 +28,7 @@ def show(lesson: Lesson, classes: Callable[[Lesson], tuple[Tensor, tuple[str, ..
     def check(choice: str) -> Verdict:
         moved = (abs(text.loss_slope) > 0, text.measure_slope != 0)
         actual = {(True, False): "loss", (False, True): "measure", (True, True): "both"}.get(moved, "neither")
-        values = {"loss": minus(f"{text.loss_slope:.3f}"), "bleu": minus(f"{100 * text.measure_slope:g}")}
+        values = {"loss": minus(f"{text.loss_slope:.3f}"), "bleu": minus(f"{text.measure_slope:g}")}
         return Verdict(choice == actual, say("measured.answer", **values))
 
     options = {name: say(f"measured.{name}") for name in ("loss", "measure", "both", "neither")}
@@ -60,7 +60,7 @@ def _sequence(lesson: Lesson, reference: str) -> Sweep:
     source, _ = translator.source_pieces(lesson.sentence, lesson.target)
 
     def judge(chosen: Tensor) -> float:
-        return texts.bleu(translator.text(chosen), reference, lesson.target == "cmn_Hans").score / 100
+        return texts.bleu(translator.text(chosen), reference, lesson.target == "cmn_Hans").score
 
     def sweep() -> Sweep:
         logits = loss.sequence_logits(translator, source, output)

@@ -16,6 +16,7 @@ from core.views.differences.charts import pairs_of_bars
 
 
 def show(lesson: Lesson) -> None:
+    note(say("loss.scores_why"))
     given = reference(lesson)
     if not clean(given):
         raise SidelightError("lessons.no_reference")
