@@ -205,11 +205,10 @@ class Point:
     operations: int
     attention_operations: float  # share of the operations
 
-
-def crossing(point: Point) -> int:
-    """N at which the products of attention, which grow with N^2, would be as many operations as all others, which grow
-    with N."""
-    return round(point.positions * (1 - point.attention_operations) / point.attention_operations)
+    @property
+    def crossing(self) -> int:
+        """N at which attention's products, which grow with N^2, would be as many as all others, which grow with N."""
+        return round(self.positions * (1 / self.attention_operations - 1))
 
 
 def vision_sizes(model: VisionModel, most: int = 560) -> list[int]:

@@ -81,7 +81,7 @@ def test_counted_work_of_a_picture_grows_faster_than_its_patches_and_slower_than
     assert [p.positions for p in points] == [17, 65, 257]
     assert [p.attention_operations for p in points] == sorted(p.attention_operations for p in points)
     assert all(p.seconds > 0 and 0 < p.attention_time < 1 for p in points)
-    crossings = [cost.crossing(p) for p in points]
+    crossings = [p.crossing for p in points]
     embedding = 3 * model.patch**2 / (2 * len(model.module.blocks))
     assert crossings == pytest.approx([6 * model.width + embedding] * 3, rel=0.02), "the same from whatever length"
 

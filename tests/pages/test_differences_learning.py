@@ -1,5 +1,5 @@
-"""Few examples against many as measured, and a head learnt privately, apart and for two tasks: the page says what
-the library finds."""
+"""Few examples against many as measured, and a head learnt privately, apart and for two tasks: the page says
+what the library finds."""
 
 import json
 import math

@@ -173,7 +173,7 @@ def _growth(lesson: Lesson) -> None:
     )
     note(say("cost.growth_note"))
     if lesson.vision.traces and seen[-1].attention_operations:  # each position with each, all of it counted
-        crossing = cost.crossing(seen[-1])
+        crossing = seen[-1].crossing
         note(say("cost.growth_crossing", cross=f"{crossing:,}", side=f"{math.sqrt(crossing) * model.patch:.0f}"))
 
 
