@@ -54,8 +54,7 @@ def operations(run: Run) -> Operations:
         mapping[getattr(torch.ops.aten, _CPU_ATTENTION)] = _attention_operations
     with torch.inference_mode(), FlopCounterMode(display=False, custom_mapping=mapping) as counter:
         run()
-    counts = counter.get_flop_counts()["Global"]
-    names = {str(name): count for name, count in counts.items()}
+    names = {str(name): count for name, count in counter.get_flop_counts()["Global"].items()}
     attention = sum(c for n, c in names.items() if "attention" in n or n.endswith((".bmm", ".baddbmm")))
     return Operations(sum(names.values()), attention)
 
