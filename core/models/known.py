@@ -29,13 +29,15 @@ PIPELINES = {
 @dataclass(frozen=True)
 class Known:
     """task: of `PIPELINES`. millions: of parameters, about; 0 where that is not known. licence: "" where it is not
-    known for sure. about: one line by language."""
+    known for sure. about: one line by language. prompted: whether it answers a prompt about a picture, so that captions
+    do not teach it (`captioning_by_name.check_can_learn`)."""
 
     task: str
     name: str
     millions: float = 0.0
     licence: str = ""
     about: tuple[tuple[str, str], ...] = ()
+    prompted: bool = False
 
     def line(self, language: str) -> str:
         return dict(self.about).get(language, "")

@@ -77,13 +77,13 @@ def choose_model(task: str, key: str, label: str = "", default: str = "") -> str
 
 
 def choose_base(task: str) -> str:
-    """What a model of the task can begin with, by its key, as `choose_model`."""
+    """What a model of the task can begin with, by its key, as `choose_model`, without what answers a prompt."""
     from core.tasks import TASKS  # it takes torch along, which what is drawn first does without
 
     bases = TASKS[task].bases
     titles = {key: title for one in bases for key, title in model_titles(one).items()}
-    titles |= {key: title for one in bases for key, title in known.titles(one).items()}
-    return choose_named(f"{task}_base", titles, TASKS[task].base, say("input.model"), say(f"input.model_help_{task}"))
+    titles |= {key: title for one in bases for key, title in known.titles(one, prompted=False).items()}
+    return choose_named(f"{task}_base", titles, TASKS[task].base, say("input.model"), say(f"finetune.base_help_{task}"))
 
 
 def offered(task: str) -> dict[str, str]:

@@ -20,9 +20,10 @@ PAGES = {
 }
 
 
-def titles(task: str) -> dict[str, str]:
-    """Names of models of a task, with their size, for a menu."""
-    return {one.name: say("known.title", name=one.name, size=size(one)) for one in known.of(task)}
+def titles(task: str, prompted: bool = True) -> dict[str, str]:
+    """Names of models of a task, with their size, for a menu. prompted: whether those that answer a prompt are in it."""
+    listed = (one for one in known.of(task) if prompted or not one.prompted)
+    return {one.name: say("known.title", name=one.name, size=size(one)) for one in listed}
 
 
 def size(one: Known) -> str:

@@ -10,6 +10,8 @@ from core.differences import candidates
 from core.errors import SidelightError
 from core.models import hub, known
 from core.models.loading import check_model_name
+from core.ui import inputs
+from core.ui.known import titles
 from core.wording import LANGUAGES
 
 
@@ -20,6 +22,17 @@ def test_each_is_named_sized_and_told_in_every_language() -> None:
     for one in every:
         assert check_model_name(one.name.removeprefix("timm/")) and one.millions > 0
         assert all(one.line(language) for language in LANGUAGES) and one.megabytes == 4 * one.millions
+
+
+def test_what_captions_do_not_teach_is_no_base_for_them() -> None:
+    """A vision-language model was listed as a base and refused after gigabytes had been fetched."""
+    joined = {"nlpconnect/vit-gpt2-image-captioning"}
+    assert {one.name for one in known.of("captioning")} > joined == set(titles("captioning", prompted=False))
+    listed: list[dict[str, str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs, "choose_named", lambda key, titles, *rest: listed.append(titles) or rest[0])
+        inputs.choose_base("captioning")
+    assert joined < set(listed[0]) <= joined | set(inputs.model_titles("captioning"))
 
 
 def test_the_lessons_chooser_says_the_same_of_a_model() -> None:

@@ -4,6 +4,7 @@ puts a job into the queue. The worker is left out: tests/finetune/test_jobs.py h
 import json
 import math
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import wording
-from core.finetune import rates, sweep, worker
+from core.finetune import estimate, rates, sweep, worker
 from core.finetune.data import dataset
 from core.finetune.job import ask, new_run, read_job, set_status, status, write_json
 from core.finetune.log import Event, log_event
@@ -62,12 +63,23 @@ def test_it_opens_explained(task: str, language: str) -> None:
     assert say("split", language, train=counts[0], held_out=counts[1]) in text
     assert any("2106.09685" in caption.value for caption in test.caption), "LoRA is the first choice, with its paper"
     estimated = wording.entries()["finetune.estimate"][language].split("{time}")[0]
-    assert estimated and any(element.value.startswith(estimated) for element in test.markdown)
+    until(lambda: any(element.value.startswith(estimated) for element in test.run().markdown), "the estimate")
     epochs, batch = test.slider(key=f"epochs_{task}_lora").value, test.select_slider(key=f"batch_{task}").value
     updates = epochs * -(-counts[0] // batch)
     assert any(say("updates", language, count=updates) in element.value for element in test.markdown)
     assert (updates < 20) == (say("few_updates", language) in text)
     assert say("draw_again", language) in labels(test), "augmentation is shown before the start"
+
+
+def test_start_need_not_wait_for_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured, measure = threading.Event(), estimate.measure
+    monkeypatch.setattr(estimate, "measure", lambda *asked: (measured.wait(30), measure(*asked))[1])
+    test = page(method_vision="head", finetune_seed=77)  # its steps were not measured by another test
+    estimated = wording.entries()["finetune.estimate"]["en"].split("{time}")[0]
+    assert say("start") in labels(test) and estimated not in said(test)
+    assert say("updates", count=METHODS["head"].epochs["vision"] * 6) in said(test)
+    measured.set()
+    until(lambda: estimated in said(test.run()), "the estimate")
 
 
 def test_nothing_varied_is_shown_where_nothing_is() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.finetune import results
 from core.finetune.answers import Answer
 from core.finetune.job import Job
 from core.finetune.learning import Data, Model
 from core.ui.finetune.chosen import plot
 from core.ui.finetune.side import Side
-from core.ui.language import class_name, say
+from core.ui.language import class_name, say, sentences
 from core.ui.plain import plain
 from core.views.finetune import confusion
 
@@ -38,7 +39,7 @@ class ClassSide(Side[Data, Model]):
             judged = self.samples(job, data, history)
             if len(history) > 1:
                 first, last = history[0]["step"], history[-1]["step"]
-                st.caption(say(f"finetune.answers_{self.task}", first=first, last=last))
+                st.caption(sentences(say(f"finetune.answers_{self.task}", first=first, last=last), _raw(folder)))
         names = [class_name(name) for name in data.train.classes]
         figure = confusion(history[-1]["confusion"], names, say("finetune.predicted"), say("finetune.true"))
         plot(right, figure, f"confusion_{folder.name}")
@@ -54,6 +55,13 @@ class ClassSide(Side[Data, Model]):
         key = f"mend_{data.digest}_{answer.item}"
         label = say(f"errors.mend_{self.task}", item=answer.item + 1)
         return st.selectbox(label, classes, classes.index(now), format_func=class_name, key=key, width=280)
+
+
+def _raw(folder: Path) -> str:
+    """Of a finished run whose probabilities have a temperature, that those of its samples have none."""
+    result = results.read(folder)
+    temperature = result.calibration.get("temperature", 1.0) if result else 1.0
+    return say("finetune.answers_raw", temperature=f"{temperature:.2f}") if temperature != 1 else ""
 
 
 def told(sample: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from core.tasks import TASKS, Model
 from core.ui import background, visitor
 from core.ui.finetune.chosen import PREVIEW, Chosen, Probe, duration
 from core.ui.finetune.side import Side
-from core.ui.language import say, show_error
+from core.ui.language import say, sentences, show_error
 
 RATES = tuple(round(digit * 10**power, 10) for power in (-5, -4, -3, -2, -1) for digit in (1, 2, 3, 5))
 BATCHES = (8, 16, 32, 64)
@@ -28,6 +28,7 @@ FEW = 20  # updates of the weights; with fewer, little is learnt
 CROWDED = 1.5  # tasks for each core
 Precision = Literal["no", "bf16", "fp16"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+Ask = Callable[..., estimate.Cost | None]
 
 
 def choose(side: Side[Any, Any], base: str, model: Model, chosen: Chosen, seed: int) -> Job:
@@ -145,26 +146,26 @@ def _varied(side: Side[Any, Any], job: Job, chosen: Chosen) -> None:
             st.rerun()
 
 
-def estimated(job: Job, model: Model, chosen: Chosen) -> estimate.Seconds:
-    """What the job will take, from steps measured here."""
+def estimated(job: Job, model: Model, chosen: Chosen, ask: Ask = background.result) -> estimate.Seconds | None:
+    """What the job will take, from steps measured here. ask: of `background`; by `result`, None while they are
+    measured, as nobody need wait for that to press Start."""
     asked = job.base, job.task, job.method, job.side, job.precision, job.rank, chosen.data.digest
 
     def measure(_: background.OnStep) -> estimate.Cost:
         return estimate.measure(model, job, chosen.data)
 
-    cost = background.awaited(("step", *asked), say("finetune.measuring"), measure, (job.base,))
-    return estimate.seconds(cost, job, chosen.data)
+    cost = ask(("step", *asked), say("finetune.measuring"), measure, (job.base,))
+    return estimate.seconds(cost, job, chosen.data) if cost else None
 
 
-def tell(told: estimate.Seconds, job: Job, chosen: Chosen) -> None:
-    """How long and how many steps, and what stands against either."""
-    usual, least, most = (duration(one) for one in (told.usual, told.least, told.most))
+def tell(told: estimate.Seconds | None, job: Job, chosen: Chosen) -> None:
+    """How long, once that is known, and how many steps, and what stands against either."""
     updates = estimate.updates(job, len(chosen.data.train))
-    st.markdown(
-        say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps)
-        + " "
-        + say("finetune.updates", count=updates)
-    )
+    lines = [say("finetune.updates", count=updates)]
+    if told:
+        usual, least, most = (duration(one) for one in (told.usual, told.least, told.most))
+        lines.insert(0, say("finetune.estimate", time=usual, least=least, most=most, steps=told.steps))
+    st.markdown(sentences(*lines))
     if updates < FEW:
         st.caption(say("finetune.few_updates"))
     if (crowd := estimate.crowd()) > CROWDED:

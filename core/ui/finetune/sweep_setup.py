@@ -9,6 +9,7 @@ from core.errors import SidelightError
 from core.finetune import sweep
 from core.finetune.job import Job
 from core.tasks import Model
+from core.ui import background
 from core.ui.finetune import setup
 from core.ui.finetune.chosen import Chosen, Probe, duration
 from core.ui.finetune.side import Side
@@ -41,14 +42,16 @@ def offer(side: Side[Any, Any], job: Job, model: Model, chosen: Chosen, probe: P
         except SidelightError as error:
             show_error(error)
             return None
-        st.markdown(say("sweep.estimate", count=len(jobs), time=duration(_estimated(jobs, model, chosen))))
-        if not st.button(say("sweep.start", count=len(jobs)), icon=":material/playlist_play:", width="stretch"):
-            return None
-        return setup.start_sweep(jobs, chosen, probe)
+        place = st.container()
+        if st.button(say("sweep.start", count=len(jobs)), icon=":material/playlist_play:", width="stretch"):
+            return setup.start_sweep(jobs, chosen, probe)
+        with place:  # below the button in time, as nobody need wait for it to press
+            st.markdown(say("sweep.estimate", count=len(jobs), time=duration(_estimated(jobs, model, chosen))))
+        return None
 
 
 def _estimated(jobs: Sequence[Job], model: Model, chosen: Chosen) -> float:
     """Seconds: runs of one method and length take as long, whatever their rate and seed."""
     of_a_kind = {(job.method, job.epochs): job for job in jobs}
-    each = {kind: setup.estimated(job, model, chosen) for kind, job in of_a_kind.items()}
-    return sum(each[job.method, job.epochs].usual for job in jobs)
+    each = {kind: setup.estimated(job, model, chosen, background.awaited) for kind, job in of_a_kind.items()}
+    return sum(found.usual for job in jobs if (found := each[job.method, job.epochs]))
