@@ -21,7 +21,7 @@ PAGES = {
 
 
 def titles(task: str, prompted: bool = True) -> dict[str, str]:
-    """Names of models of a task, with their size, for a menu. prompted: whether those that answer a prompt are in it."""
+    """Names of models of a task, with their size, for a menu. prompted: also those that answer a prompt."""
     listed = (one for one in known.of(task) if prompted or not one.prompted)
     return {one.name: say("known.title", name=one.name, size=size(one)) for one in listed}
 
