@@ -26,7 +26,6 @@ def bundled() -> Translator:
         ("私は犬が好きです", "Hira", "私は犬が好きです"),
         ("Собака", "Cyrl", "Собак"),
         ("I like 北京 very much", "", "北京"),
-        ("A 🙂 and a Ñ", "", "🙂Ñ"),
         ("12 + 3", "", ""),
         ("", "", ""),
     ],
@@ -36,6 +35,14 @@ def test_what_the_bundled_translator_cannot_read(
 ) -> None:
     found = scripts.unread(bundled, sentence, "deu")
     assert (found.reads, found.foreign, found.letters) == ("en", foreign, letters)
+
+
+def test_a_letter_without_a_piece_is_named_where_no_bytes_spell_it(bundled: Translator) -> None:
+    vocabulary = bundled.tokenizer.get_vocab()
+    without = [one for one in "🙂Ñ" if not any(one in piece for piece in vocabulary)]
+    assert without, "the letters show nothing any more"
+    letters = scripts.unread(bundled, "A 🙂 and a Ñ", "deu").letters
+    assert letters == ("" if "<0x00>" in vocabulary else "".join(without))
 
 
 def test_the_language_that_is_told_is_the_one_that_is_read(bundled: Translator) -> None:
