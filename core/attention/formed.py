@@ -47,10 +47,11 @@ def product_of(softmax: Tensor, func: Any, args: tuple) -> Product | None:
     heads = lead[-1]  # where items and heads lie in one dimension, all are taken for heads of one item
     weights = given.reshape(-1, heads, *given.shape[-2:])
     shared = value.shape[-3] == 1 and given.dim() > 3  # one value for all heads
+    kept = value.reshape(-1, 1 if shared else heads, *value.shape[-2:])  # and used, so that it has a gradient
     return Product(
         weights,
-        value.reshape(-1, 1 if shared else heads, *value.shape[-2:]),
-        lambda changed: func(changed.reshape(given.shape), value),
+        kept,
+        lambda changed: func(changed.reshape(given.shape), kept.reshape(value.shape)),
         lambda output: output.reshape(*weights.shape[:3], output.shape[-1]),
         lambda output: output.reshape(*given.shape[:-1], output.shape[-1]),
     )
@@ -67,10 +68,11 @@ def _einsum(softmax: Tensor, equation: str, given: Tensor, value: Tensor) -> Pro
     item, head, query, key = list(first)
     depth = rest.pop()
     inner, outer = f"{item}{head}{key}{depth}", f"{item}{head}{query}{depth}"
+    kept = torch.einsum(f"{second}->{inner}", value)
     return Product(
         given,
-        torch.einsum(f"{second}->{inner}", value),
-        lambda changed: torch.einsum(equation, changed, value),
+        kept,
+        lambda changed: torch.einsum(f"{first},{inner}->{written}", changed, kept),
         lambda output: torch.einsum(f"{written}->{outer}", output),
         lambda output: torch.einsum(f"{outer}->{written}", output),
     )

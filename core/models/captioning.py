@@ -91,6 +91,10 @@ class Captioner:
         ids = self.tokenizer(text).input_ids if text else []
         if not [piece for piece in ids if piece not in tokenizing.special_ids(self.tokenizer)]:
             raise SidelightError("captioning.empty")
+        if ids[0] in (self.tokenizer.cls_token_id, self.tokenizer.bos_token_id):  # a caption begins with its own mark
+            del ids[0]
+        if ids[-1] not in ends(self.module):  # as of GPT-2, whose tokenizer ends nothing
+            ids.append(ends(self.module)[0])
         if len(ids) > LONGEST:
             raise SidelightError("captioning.too_long", pieces=len(ids), limit=LONGEST)
         looked = self.look(image, fit)

@@ -1,5 +1,5 @@
 """What looks and writes, by name: the bundled captioner by its key, and of the hub, each with its own processor,
-captioners such as ViT-GPT2 (`VisionEncoderDecoderModel`) and vision-language models (`vision_language.py`)."""
+captioners such as ViT-GPT2 (`VisionEncoderDecoderModel`) and BLIP, and vision-language models (`vision_language`)."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,8 @@ from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
     AutoProcessor,
+    BlipConfig,
+    BlipForConditionalGeneration,
     PreTrainedConfig,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
@@ -24,6 +26,12 @@ from core.models.captioning import Captioner, Looked, load_bundled
 from core.models.images import Fit
 from core.models.merging import with_adapter
 from core.models.vision_language import VisionLanguage, vision_language
+
+# Whose decoder reads the eyes' patches through cross-attention.
+CAPTIONERS: dict[type, Any] = {
+    VisionEncoderDecoderConfig: VisionEncoderDecoderModel,
+    BlipConfig: BlipForConditionalGeneration,
+}
 
 
 def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, processor: Any) -> Captioner:
@@ -42,6 +50,19 @@ def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, p
     return Captioner(name, module, tokenizer, look)
 
 
+def joined(blip: BlipForConditionalGeneration) -> VisionEncoderDecoderModel:
+    """BLIP's eyes and its decoder as transformers joins two models: the same numbers, and captions begin and end with
+    the marks of BLIP's own `generate`. Li et al. 2022, "BLIP", section 3.1: the "image-grounded text decoder"."""
+    text: Any = blip.config.text_config
+    text.cross_attention_hidden_size = text.encoder_hidden_size  # its keys and values take the eyes' width as it is
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(blip.config.vision_config, text)
+    module = VisionEncoderDecoderModel(config=config, encoder=blip.vision_model, decoder=blip.text_decoder)
+    for known in (module.config, module.generation_config):
+        known.decoder_start_token_id, known.eos_token_id = text.bos_token_id, text.sep_token_id
+        known.pad_token_id = text.pad_token_id
+    return module.eval()
+
+
 class _Writes:
     """The classes of the kinds of models that are read here, as `loading` asks for them."""
 
@@ -49,21 +70,19 @@ class _Writes:
     def config_of(place: str | Path) -> PreTrainedConfig:
         """Raises SidelightError `captioning.other_kind`, before any weights are fetched."""
         config = AutoConfig.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
-        if not isinstance(config, VisionEncoderDecoderConfig) and not _has_image_tokens(config):
+        if not isinstance(config, tuple(CAPTIONERS)) and not _has_image_tokens(config):
             raise SidelightError("captioning.other_kind", kind=config.model_type)
         return config
 
     @staticmethod
     def from_config(config: PreTrainedConfig, **options: Any) -> Any:
-        if isinstance(config, VisionEncoderDecoderConfig):
-            return VisionEncoderDecoderModel(config=config)
-        return AutoModelForImageTextToText.from_config(config)
+        own = CAPTIONERS.get(type(config))
+        return own(config=config) if own else AutoModelForImageTextToText.from_config(config)
 
     @staticmethod
     def from_pretrained(place: str, **options: Any) -> Any:
         config = _Writes.config_of(place)
-        joined = isinstance(config, VisionEncoderDecoderConfig)
-        kind: Any = VisionEncoderDecoderModel if joined else AutoModelForImageTextToText
+        kind = CAPTIONERS.get(type(config), AutoModelForImageTextToText)
         return kind.from_pretrained(place, config=config, **options)
 
 
@@ -79,7 +98,7 @@ class _Reader:
 
 def _has_image_tokens(config: PreTrainedConfig) -> bool:
     """Whether its decoder reads a picture as tokens among others, so that they can be told from words."""
-    known = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    known = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and type(config) not in CAPTIONERS
     return known and getattr(config, "image_token_id", None) is not None
 
 
@@ -89,6 +108,8 @@ def load_captioner(name: str | Path) -> Captioner | VisionLanguage:
     if card := catalogue.card(name) if isinstance(name, str) else None:
         return load_captioner_card(card)
     module, found = hub.from_hub(name, "captioning", _Writes, _Reader)
+    if isinstance(module, BlipForConditionalGeneration):
+        module = joined(module)
     if isinstance(module, VisionEncoderDecoderModel):
         return captioner_of(hub.title(name), module, *found)
     return vision_language(hub.title(name), module, found)

@@ -114,12 +114,14 @@ def _setting(module: nn.Module, name: str, default: Any) -> Any:
 
 def count_tokens(module: nn.Module, name: str) -> int:
     """How many learned tokens the model adds to its patches under this name, such as "cls_token"."""
-    return next((p.shape[-2] for key, p in module.named_parameters() if key.split(".")[-1] == name), 0)
+    named = (tensor for key, tensor in module.named_parameters() if key.split(".")[-1] == name)
+    return next((1 if tensor.dim() == 1 else tensor.shape[-2] for tensor in named), 0)
 
 
 def _prefix(module: nn.Module) -> tuple[str, ...]:
     registers = tuple(f"register {i + 1}" for i in range(count_tokens(module, "register_tokens")))
-    return ("CLS",) * count_tokens(module, "cls_token") + registers
+    first = count_tokens(module, "cls_token") or count_tokens(module, "class_embedding")  # the latter as CLIP, BLIP
+    return ("CLS",) * first + registers
 
 
 def fitting_size(

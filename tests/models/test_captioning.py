@@ -1,16 +1,16 @@
 """A captioner of each kind, tiny and untrained: what is captured is what the model attends to, and a planted patch is
 found where it lies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from transformers import (
-    MarianTokenizer,
-    ViTImageProcessor,
-)
+from transformers import MarianTokenizer
 
 from core.attention.methods import METHODS, explain, refusal
 from core.errors import SidelightError
@@ -19,10 +19,11 @@ from core.models import eyes
 from core.models.beams import beam_tree
 from core.models.caption_subjects import caption_subject
 from core.models.captioning import Captioner, with_eyes
-from core.models.captioning_by_name import captioner_of, load_captioner
+from core.models.captioning_by_name import captioner_of, joined, load_captioner
 from core.models.others import painted
+from core.models.tokenizing import special_ids
 from tests.finetune.models import tiny_vision
-from tests.models.untrained import PHOTO, spread, vit_gpt2
+from tests.models.untrained import PHOTO, blip, spread, vit_gpt2
 
 SIDE = 32  # px: 4 x 4 patches of 8
 
@@ -46,7 +47,25 @@ def by_name() -> Captioner:
     return captioner_of("vit-gpt2", *vit_gpt2(SIDE))
 
 
-@pytest.mark.parametrize("kind", ["captioner", "by_name"])
+@pytest.fixture(scope="module")
+def by_blip() -> Captioner:
+    module, *readers = blip(SIDE)
+    return captioner_of("blip", joined(module), *readers)
+
+
+KINDS = ["captioner", "by_name", "by_blip"]
+
+
+@contextmanager
+def eager(decoder: Any) -> Iterator[None]:
+    """As it computes where attentions are asked for; BLIP knows nothing else."""
+    before = decoder.config._attn_implementation
+    decoder.set_attn_implementation("eager")
+    yield
+    decoder.set_attn_implementation(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_captured_is_what_the_model_attends_to(kind: str, request: pytest.FixtureRequest) -> None:
     model: Captioner = request.getfixturevalue(kind)
     language = "de" if model.languages else ""
@@ -56,10 +75,8 @@ def test_what_is_captured_is_what_the_model_attends_to(kind: str, request: pytes
     assert not any(trace.problems for trace in caption.traces.values())
     assert len(caption.source) == 17 and caption.source.prefix == ("CLS",)
     given = torch.tensor([caption.ids[:-1]])
-    model.module.decoder.set_attn_implementation("eager")
-    with torch.inference_mode():
+    with torch.inference_mode(), eager(model.module.decoder):
         own = model.module(pixel_values=looked.tensor, decoder_input_ids=given, output_attentions=True, use_cache=False)
-    model.module.decoder.set_attn_implementation("sdpa")
     for name, maps in (("decoder", own.decoder_attentions), ("cross", own.cross_attentions)):
         for layer, each in enumerate(maps):
             trace = caption.traces[name]
@@ -71,7 +88,7 @@ def test_what_is_captured_is_what_the_model_attends_to(kind: str, request: pytes
 
 
 @pytest.mark.parametrize("beams", [1, 3])
-@pytest.mark.parametrize("kind", ["captioner", "by_name"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_tree_of_a_search_ends_in_the_caption(kind: str, beams: int, request: pytest.FixtureRequest) -> None:
     """Also where several marks end it and where all logits are below zero, as those of GPT-2 are: they are no
     log-probabilities yet."""
@@ -102,6 +119,28 @@ def test_the_tree_of_a_search_ends_in_the_caption(kind: str, beams: int, request
 def test_a_mark_that_fills_and_ends_is_written_as_an_end(by_name: Captioner) -> None:
     caption = by_name.read(by_name.look(PHOTO, "stretch"), torch.tensor([[0, 5, 9, 0]]))
     assert not caption.stopped_by_limit and caption.steps[-1].probability > 0 and caption.score > -100
+
+
+def test_blip_says_what_it_says_by_itself() -> None:
+    """Joined as two models it computes the same numbers, and its captions begin and end as its own do."""
+    module, *readers = blip(SIDE)
+    own = captioner_of("blip", joined(module), *readers)
+    looked = own.look(PHOTO, "stretch")
+    with torch.no_grad():
+        theirs = module.generate(pixel_values=looked.tensor, num_beams=3, do_sample=False, max_new_tokens=20)
+        ours = own.module.generate(pixel_values=looked.tensor, num_beams=3, do_sample=False, max_new_tokens=20)
+        logits = module(pixel_values=looked.tensor, input_ids=theirs).logits
+        own_logits = own.module(pixel_values=looked.tensor, decoder_input_ids=theirs).logits
+    assert ours.tolist() == theirs.tolist()
+    torch.testing.assert_close(own_logits, logits)
+
+
+@pytest.mark.parametrize("kind", ["by_name", "by_blip"])
+def test_a_typed_caption_has_one_mark_at_each_end(kind: str, request: pytest.FixtureRequest) -> None:
+    model: Captioner = request.getfixturevalue(kind)
+    judged, marks = model.judged(PHOTO, "the dog"), special_ids(model.tokenizer) | {model.start("")}
+    assert [piece in marks for piece in judged.ids] == [True, *[False] * (len(judged.ids) - 2), True]
+    assert judged.text == "the dog" and not judged.stopped_by_limit
 
 
 def test_the_language_is_its_first_mark(captioner: Captioner) -> None:
@@ -138,6 +177,17 @@ def test_a_planted_patch_is_read_where_it_lies(captioner: Captioner) -> None:
     assert int(changed.argmax()) == patch and int((changed > 1e-6).sum()) == 1
     axis = captioner.look(white, "stretch").axis
     assert axis.labels[axis.patches.start + patch] == "3,2"
+
+
+def test_a_word_of_blips_is_explained_by_every_method_that_is_offered(by_blip: Captioner) -> None:
+    looked = by_blip.look(PHOTO, "stretch")
+    asked = caption_subject(by_blip, looked, by_blip.judged(PHOTO, "the dog"), 1)
+    gradients = asked.gradients()
+    offered = [name for name, method in METHODS.items() if not refusal(asked, method)]
+    assert {"raw", "gradient_attention", "relevance", "grad_cam", "input_gradient"} <= set(offered)
+    for name in offered:
+        found = explain(asked, name, gradients=gradients)
+        assert found.shape == (17,) and bool(found.isfinite().all()), name
 
 
 def test_every_method_explains_a_word_and_taking_patches_away_is_the_models_own_answer(captioner: Captioner) -> None:
@@ -196,9 +246,9 @@ def test_what_was_saved_is_loaded_around_the_same_eyes(captioner: Captioner, wor
     assert abs(blind.score - before.score) > abs(after.score - before.score)
 
 
-def test_a_captioner_is_loaded_from_its_folder(by_name: Captioner, tmp_path: Path) -> None:
-    by_name.module.save_pretrained(tmp_path)
-    by_name.tokenizer.save_pretrained(tmp_path)
-    ViTImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(tmp_path)
+@pytest.mark.parametrize("kind", ["by_name", "by_blip"])
+def test_a_captioner_is_loaded_from_its_folder(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    for part in {"by_name": vit_gpt2, "by_blip": blip}[kind](SIDE):
+        part.save_pretrained(tmp_path)
     found = load_captioner(tmp_path)
-    assert found.caption(PHOTO).ids == by_name.caption(PHOTO).ids
+    assert found.caption(PHOTO).ids == request.getfixturevalue(kind).caption(PHOTO).ids

@@ -5,6 +5,9 @@ import torch
 from PIL import Image
 from torch import nn
 from transformers import (
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipImageProcessor,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
@@ -46,6 +49,18 @@ def vit_gpt2(side: int) -> tuple[VisionEncoderDecoderModel, object, ViTImageProc
     for known in (module.config, module.generation_config):
         known.decoder_start_token_id, known.pad_token_id, known.eos_token_id = 0, 0, 0
     return module, reads, ViTImageProcessor(size={"height": side, "width": side})
+
+
+def blip(side: int) -> tuple[BlipForConditionalGeneration, object, BlipImageProcessor]:
+    """A captioner that forms its attention itself, with eyes wider than its words; begins with one mark, ends with
+    another."""
+    reads = tokenizer("wordpiece")
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 8}
+    marks = {"bos_token_id": len(reads), "sep_token_id": reads.sep_token_id, "pad_token_id": reads.pad_token_id}
+    text = {**sizes, **marks, "hidden_size": 16, "vocab_size": len(reads) + 1, "max_position_embeddings": 90}
+    eyes = {**sizes, "hidden_size": 24, "image_size": side, "patch_size": 8}
+    module = BlipForConditionalGeneration(BlipConfig(text_config={**text, "is_decoder": True}, vision_config=eyes))
+    return spread(module), reads, BlipImageProcessor(size={"height": side, "width": side})
 
 
 def two_towers(kind: str, side: int) -> tuple[nn.Module, object, CLIPImageProcessor]:

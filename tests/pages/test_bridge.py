@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
-from transformers import BlipConfig, BlipForConditionalGeneration
+from transformers import GitConfig, GitForCausalLM
 
 from core import samples, wording
 from core.attention.ablation import Head, without
@@ -23,7 +23,7 @@ from core.ui.explain.sides import head_text
 from core.ui.plain import plain
 from core.views.linked import state
 from tests.models.hub import forget_fetched, lay, offline
-from tests.models.untrained import two_towers, vit_gpt2
+from tests.models.untrained import blip, two_towers, vit_gpt2
 from tests.models.untrained_vlm import vlm
 from tests.pages.test_pages import opened, views, written
 from tests.waiting import until
@@ -118,20 +118,19 @@ def test_a_captioner_by_name_tells_and_one_of_another_kind_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offline(monkeypatch, tmp_path)
-    lay(tmp_path, "tiny/vit-gpt2", *vit_gpt2(32))
     small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
-    blip = BlipConfig(
-        text_config={**small, "vocab_size": 20}, vision_config={**small, "image_size": 16, "patch_size": 8}
-    )
-    lay(tmp_path, "tiny/blip", BlipForConditionalGeneration(blip))
-    test = opened("bridge", {"captioner": "tiny/vit-gpt2", "bridge": "where"}, lang="en")
-    assert not test.exception and views(test) and not any("⚠" in one.value for one in test.text)
-    scene = read(samples.scenes()[0], len(every_picture()))
-    own = work.captioner("tiny/vit-gpt2").caption(render(scene, every_picture()))
-    assert written(test) == [own.text] and len(test.selectbox(key="bridge_piece").options) > 1
-    test = opened("bridge", {"captioner": "tiny/blip", "bridge": "steps"}, lang="en")
+    git = GitConfig(**small, vocab_size=20, vision_config={**small, "image_size": 16, "patch_size": 8})
+    lay(tmp_path, "tiny/git", GitForCausalLM(git))
+    for name, parts in (("tiny/vit-gpt2", vit_gpt2(32)), ("tiny/blip", blip(32))):
+        lay(tmp_path, name, *parts)
+        test = opened("bridge", {"captioner": name, "bridge": "where"}, lang="en")
+        assert not test.exception and views(test) and not any("⚠" in one.value for one in test.text)
+        scene = read(samples.scenes()[0], len(every_picture()))
+        own = work.captioner(name).caption(render(scene, every_picture()))
+        assert written(test) == [own.text] and len(test.selectbox(key="bridge_piece").options) > 1
+    test = opened("bridge", {"captioner": "tiny/git", "bridge": "steps"}, lang="en")
     assert not test.exception and views(test), "the bundled one is shown"
-    assert any("of the kind “blip”" in one.value for one in test.text)
+    assert any("of the kind “git”" in one.value for one in test.text)
     forget_fetched()
 
 
