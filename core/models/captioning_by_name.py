@@ -53,9 +53,9 @@ def captioner_of(name: str, module: VisionEncoderDecoderModel, tokenizer: Any, p
 def joined(blip: BlipForConditionalGeneration) -> VisionEncoderDecoderModel:
     """BLIP's eyes and its decoder as transformers joins two models: the same numbers, and captions begin and end with
     the marks of BLIP's own `generate`. Li et al. 2022, "BLIP", section 3.1: the "image-grounded text decoder"."""
-    text: Any = blip.config.text_config
+    text, eyes = cast(Any, blip.config.text_config), cast(Any, blip.config.vision_config)
     text.cross_attention_hidden_size = text.encoder_hidden_size  # its keys and values take the eyes' width as it is
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(blip.config.vision_config, text)
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(eyes, text)
     module = VisionEncoderDecoderModel(config=config, encoder=blip.vision_model, decoder=blip.text_decoder)
     for known in (module.config, module.generation_config):
         known.decoder_start_token_id, known.eos_token_id = text.bos_token_id, text.sep_token_id
