@@ -14,7 +14,7 @@ frame.head("differences")
 found = inputs.choose_both(framed=False)  # the lessons are told of a crop
 names = list(SECTIONS)
 section = guide.choose(names)
-left, right = st.columns([2, 1])
+left, right = st.columns(2)
 tally = left.empty()
 with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
     quiz.choose_all()

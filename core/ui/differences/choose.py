@@ -37,7 +37,7 @@ def show(lesson: Lesson) -> None:
                 + _hub(one),
                 large(one.parameters),
                 say("choose.yes" if one.ready else "choose.after"),
-                plain(_told(one.licence)),
+                plain(_told(one.licence).replace(", ", say("list.comma"))),
                 _figure(one),
             ]
             for one in found

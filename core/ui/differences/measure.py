@@ -9,7 +9,7 @@ from core.ui.plain import plain
 
 SCROLL = """<style>
 [data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }
-[data-testid="stMarkdownContainer"] td:first-child { word-break: keep-all; }
+[data-testid="stMarkdownContainer"] :is(th, td:first-child) { word-break: keep-all; }
 [data-testid="stMarkdownContainer"] td code { overflow-wrap: anywhere; }
 [data-testid="stMarkdownContainer"] td:has(code) { min-width: 9em; }
 </style>"""  # a wide table moves by itself on a phone, not the page; Chinese labels stay in one line
@@ -40,8 +40,8 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def large(value: float) -> str:
-    """12.2 G, 841 M, 5.7 k."""
+    """12.2 G, 841 M, 5.7 k, of which no line breaks off the sign."""
     for sign, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {sign}"
+        if abs(value) >= 0.9995 * size:  # what three digits round up to it
+            return f"{value / size:.3g}\u00a0{sign}"
     return f"{value:.3g}"
