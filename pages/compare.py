@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.attention.statistics import effective_keys
 from core.errors import SidelightError
-from core.ui import choices, doubts, early, first, frame, hand, inputs, linked, openings, photos, pins, stages, work
+from core.ui import choices, early, first, frame, hand, inputs, linked, openings, photos, pins, stages, work
 from core.ui.entry import enter
 from core.ui.explain import sides
 from core.ui.language import say, show_error
@@ -38,8 +38,6 @@ with above:
         cards.append((read.card_of(translation), read))
     except SidelightError as error:
         show_error(error)
-    if translation:
-        doubts.tell(translation_name, translation, sentence, target)
 with below:
     packed = pins.show(cards, f"compare_{openings.begin(sentence, target, axis, translation)}")
     if len(cards) == 2 and first.is_asked():

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import SidelightError
-from core.ui import choices, doubts, frame, hand, inputs, pins, readable, sentences, steps, work
+from core.ui import choices, frame, hand, inputs, pins, readable, sentences, steps, work
 from core.ui.copyable import copyable
 from core.ui.entry import enter
 from core.ui.explain import sides
@@ -35,10 +35,9 @@ except SidelightError as error:
     show_error(error)
     st.stop()
 
-copyable(translation.text, "translation_text")
-doubts.tell(name, translation, sentence, target)
 read = pins.SentenceRead(name, sentence, target or "", beams, limit, top_k)
 pins.show([(read.card_of(translation), read)], "translation")
+copyable(translation.text, "translation_text")
 hand.offer({"sentence": sides.sentence_side(name, sentence, target, beams, limit, top_k)})
 
 st.header(say("translation.steps"))

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import SidelightError
 from core.models.vision import estimate
-from core.ui import choices, evidence, foreground, frame, hand, inputs, photos, pins, stages, work
+from core.ui import choices, evidence, foreground, frame, hand, inputs, openings, photos, pins, stages, work
 from core.ui.entry import enter
 from core.ui.explain import sides
 from core.ui.language import class_name, say, show_error
@@ -54,7 +54,8 @@ except SidelightError as error:
 
 traces = stages.choose(result)
 seen = pins.PhotoSeen(name, size, choices.remembered("photo"), fit, choices.remembered("stage"))
-pins.show([(seen.card_of(title, image, traces, stages.axis_of(result, traces)), seen)], "vision")
+axis = stages.axis_of(result, traces)
+pins.show([(seen.card_of(title, image, traces, axis), seen)], f"vision_{openings.begin_photo(axis)}")
 hand.offer({"image": sides.photo_side(name, title, image, size, fit)})
 
 if result.predictions:

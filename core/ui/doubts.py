@@ -1,36 +1,36 @@
-"""What stands beside a translation that the model was not sure of, or did not end."""
-
-import streamlit as st
+"""What the card says of a translation that the model was not sure of, or did not end."""
 
 from core.models import scripts, unsure
 from core.models.translation import Translation
 from core.ui.language import say
-from core.ui.plain import plain
+from core.views.linked.cards import Doubt
 
 STRANGE = 2  # words in other letters, from which it is said: one may be a name
 SHOWN = 6
+NAMED = 2  # words that the line names before it is unfolded
 
 
-def tell(name: str, translation: Translation, sentence: str, target: str | None) -> None:
-    """name: the model's key. Of unsure words and sentences nothing where the model has no measure of them."""
-    if translation.stopped_by_limit:
-        st.warning(say("translation.stopped", limit=len(translation.target)))
-    found = [*_astray(translation, sentence, target), *_unsure(name, translation)]
-    if found:
-        with st.container(horizontal=True, gap="medium"):  # on one line where there is room
-            for text, why in found:
-                st.markdown(f":orange[:material/help:] {text}", help=why, width="content")
+def of(name: str, translation: Translation, sentence: str, target: str | None) -> tuple[Doubt, ...]:
+    """What the card says of it, the worst first. name: the model's key. Of unsure words and sentences nothing where
+    the model has no measure of them."""
+    return (*_cut(translation), *_astray(translation, sentence, target), *_unsure(name, translation))
 
 
-Line = tuple[str, str | None]  # what is said, and what it means
+def _cut(translation: Translation) -> list[Doubt]:
+    if not translation.stopped_by_limit:
+        return []
+    limit = len(translation.target)
+    return [Doubt(say("unsure.cut_short", limit=limit), say("translation.stopped", limit=limit))]
 
 
-def _astray(translation: Translation, sentence: str, target: str | None) -> list[Line]:
+def _astray(translation: Translation, sentence: str, target: str | None) -> list[Doubt]:
     strange = scripts.astray(translation.text, sentence, target)
-    return [(say("unsure.astray", words=_listed(strange[:SHOWN])), None)] if len(strange) >= STRANGE else []
+    if len(strange) < STRANGE:
+        return []
+    return [Doubt(say("unsure.astray_short", count=len(strange)), say("unsure.astray", words=_listed(strange)))]
 
 
-def _unsure(name: str, translation: Translation) -> list[Line]:
+def _unsure(name: str, translation: Translation) -> list[Doubt]:
     measure = unsure.measure_of(name)
     if measure is None:
         return []
@@ -42,20 +42,21 @@ def _unsure(name: str, translation: Translation) -> list[Line]:
         "least": f"{measure.sentence:.0%}",
         "sentences": measure.sentences,
     }
-    found: list[Line] = []
-    mean = unsure.mean_probability(translation)
+    found, mean = [], unsure.mean_probability(translation)
     if mean < measure.sentence:
-        text = say("unsure.sentence", mean=f"{mean:.0%}", **figures)
-        found.append((f":orange[{text}]", say("unsure.sentence_help", **figures)))
+        said = (say(f"unsure.sentence{which}", mean=f"{mean:.0%}") for which in ("_short", ""))
+        found.append(Doubt(*said, say("unsure.sentence_help", **figures)))
     if names := unsure.spelt(translation):
-        found.append((say("unsure.names", names=_listed(names)), None))
-    words = [f"**{plain(word)}** {chance:.0%}" for word, chance in unsure.words(translation) if chance < measure.word]
+        short = say("unsure.names_short", names=_listed(names, NAMED))
+        found.append(Doubt(short, say("unsure.names", names=_listed(names))))
+    words = [f"{word} {chance:.0%}" for word, chance in unsure.words(translation) if chance < measure.word]
     if words:
-        listed, more = say("list.comma").join(words[:SHOWN]), len(words) - SHOWN  # all are dotted in the picture
-        text = say("list.more", words=listed, count=more) if more > 0 else listed
-        found.append((say("unsure.words", words=text), say("unsure.words_help", **figures)))
+        said = (say("unsure.words", words=_listed(words, most)) for most in (NAMED, SHOWN))
+        found.append(Doubt(*said, say("unsure.words_help", **figures)))
     return found
 
 
-def _listed(words: list[str]) -> str:
-    return say("list.comma").join(f"**{plain(word)}**" for word in words)
+def _listed(words: list[str], most: int = SHOWN) -> str:
+    """The first of them, and how many more there are: all unsure words are dotted in the picture."""
+    listed, more = say("list.comma").join(words[:most]), len(words) - most
+    return say("list.more", words=listed, count=more) if more > 0 else listed

@@ -92,7 +92,7 @@ def _packed(cards: tuple[Card, ...], beside: Beside | None) -> tuple[Hashable, b
     words, old = wording.starting_with("view.", language()), beside.cards if beside else ()
     how = beside is not None and beside.always, beside is not None
     made_of = tuple(
-        card and (card.title, card.note, *map(id, card.also), *map(_made_of, (*card.axes, *card.leads)))
+        card and (card.title, card.note, card.doubts, *map(id, card.also), *map(_made_of, (*card.axes, *card.leads)))
         for card in (*cards, *old)
     )
     key = "packed", made_of, how, language()

@@ -16,15 +16,7 @@ from core.views.linked import state
 def begin(sentence: str, target: str | None, axis: PatchAxis | None, translation: Translation | None) -> str:
     """Choose where the view opens and offer what else to try. Returns a name for the view, another one after each time
     that it was moved from here."""
-    photo = choices.remembered("photo") or next(iter(samples.by_name()))
-    offered, now = samples.openings(photo), {"photo": photo, "sentence": (sentence, target)}
-    before = st.session_state.get("opened", now if choices.said("view") else {})
-    st.session_state.opened, word = now, samples.word_of(sentence)
-    if photo != before.get("photo"):
-        first = offered[0] if offered else None
-        _move(first.depth if first else None, {"image": ""} | _places(first, word, axis, translation))
-    elif now != before:
-        _move(None, _places(None, word, axis, translation))
+    offered = _open({"sentence": (sentence, target)}, samples.word_of(sentence), axis, translation)
     with st.container(horizontal=True, key="tries", wrap=False, gap="xsmall"):
         for number, one in enumerate(offered if axis and translation else ()):
             places = _places(one, one.word, axis, translation)
@@ -32,12 +24,37 @@ def begin(sentence: str, target: str | None, axis: PatchAxis | None, translation
     return str(st.session_state.get("moves", 0))
 
 
+def begin_photo(axis: PatchAxis) -> str:
+    """The same of a photo alone; which sentence was opened elsewhere stays as it was."""
+    _open({}, "", axis, None)
+    return str(st.session_state.get("moves", 0))
+
+
+def _open(
+    sentence: dict[str, object], word: str, axis: PatchAxis | None, translation: Translation | None
+) -> tuple[samples.Opening, ...]:
+    """Move the view where what is shown was not opened before. word: of the sentence. Returns the photo's openings."""
+    photo = _photo()
+    offered, now = samples.openings(photo), {"photo": photo} | sentence
+    before = st.session_state.get("opened", now if choices.said("view") else {})
+    st.session_state.opened = before | now
+    if photo != before.get("photo"):
+        first = offered[0] if offered else None
+        _move(first.depth if first else None, {"image": ""} | _places(first, word, axis, translation))
+    elif before | now != before:
+        _move(None, _places(None, word, axis, translation))
+    return offered
+
+
 def first(sentence: str, axis: PatchAxis | None, translation: Translation | None) -> str:
     """The view's text where nothing was chosen in it: the opening of the chosen photo."""
-    photo = choices.remembered("photo") or next(iter(samples.by_name()))
-    opening = next(iter(samples.openings(photo)), None)
+    opening = next(iter(samples.openings(_photo())), None)
     places = _places(opening, samples.word_of(sentence), axis, translation)
     return state.moved("", opening.depth if opening else None, places)
+
+
+def _photo() -> str:
+    return choices.remembered("photo") or next(iter(samples.by_name()))
 
 
 def _places(

@@ -17,7 +17,7 @@ from core.models import languages, unsure
 from core.models.images import Fit
 from core.models.translation import Translation, Translator
 from core.models.vision import VisionModel
-from core.ui import byhand, choices, inputs, linked, photos, sentences, stages, work
+from core.ui import byhand, choices, doubts, inputs, linked, photos, sentences, stages, work
 from core.ui.language import say, show_error
 from core.views.linked import state
 from core.views.linked.cards import UNSURE, Card
@@ -70,14 +70,15 @@ class SentenceRead:
     top_k: int = work.TOP
 
     def card_of(self, translation: Translation) -> Card | None:
-        model = inputs.short_title("translation", self.model)
-        return linked.card(
+        model, target = inputs.short_title("translation", self.model), self.target or None
+        card = linked.card(
             translation.traces,
-            " · ".join(filter(None, (linked.sentence_title(self.target or None), model))),
+            " · ".join(filter(None, (linked.sentence_title(target), model))),
             written=translation.target,
             sure=[step.probability for step in translation.steps],
             unsure=measure.word if (measure := unsure.measure_of(self.model)) else UNSURE,
         )
+        return card and replace(card, doubts=doubts.of(self.model, translation, self.sentence, target))
 
     def card(self) -> Card | None:
         """Raises SidelightError where its model is gone."""

@@ -73,7 +73,7 @@ def test_of_many_unsure_words_a_few_are_named_and_the_rest_counted(monkeypatch: 
     monkeypatch.setattr(doubts, "say", lambda key, **values: wording.text(key, "en", **values))
     monkeypatch.setattr(unsure, "mean_probability", lambda _: 1.0)
     monkeypatch.setattr(unsure, "spelt", lambda _: [])
-    for count, end in ((6, "**w5** 1%"), (9, "**w5** 1% and 3 more")):
+    for count, rest, end in ((6, 4, "w5 1%"), (9, 7, "w5 1% and 3 more")):
         monkeypatch.setattr(unsure, "words", lambda _, count=count: said[count])
-        [(text, _)] = doubts._unsure(default("translation").key, None)
-        assert text.endswith(end)
+        [found] = doubts._unsure(default("translation").key, None)
+        assert found.short.endswith(f"w0 1%, w1 1% and {rest} more") and found.text.endswith(end)

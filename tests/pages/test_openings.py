@@ -44,8 +44,22 @@ def test_it_opens_there_follows_the_photo_and_tries_what_is_offered() -> None:
     assert not test.exception and other["image"] != tried["image"]
 
 
-def test_a_link_wins() -> None:
-    test = opened("compare", lang="en", view="depth_0.5~image_7")
+def test_a_photo_alone_opens_there_too_and_what_was_chosen_of_a_sentence_stays() -> None:
+    test = opened("vision", lang="en", photo="cat")
+    asked = state.read(in_link(test)).at["image"]
+    test.switch_page("pages/compare.py").run()
+    at = state.read(in_link(test)).at
+    assert not test.exception and asked == at["image"] != "0" and at["sentence"].startswith("t")
+    test.button(key="try_2").click().run()
+    tried = state.read(in_link(test)).at
+    for page in ("vision", "compare"):
+        test.switch_page(f"pages/{page}.py").run()
+    assert not test.exception and state.read(in_link(test)).at == tried
+
+
+@pytest.mark.parametrize("page", ["compare", "vision"])
+def test_a_link_wins(page: str) -> None:
+    test = opened(page, lang="en", view="depth_0.5~image_7")
     assert in_link(test) == "depth_0.5~image_7"
 
 

@@ -25,7 +25,7 @@ from core.attention.merge import merge_map
 from core.attention.statistics import NAMES, head_statistics
 from core.attention.tape import Tape
 from core.attention.trace import AttentionTrace, Kind
-from core.views.linked.cards import Card, Row, card_of
+from core.views.linked.cards import Card, Doubt, Row, card_of
 from core.views.linked.page import View, standalone
 from core.views.linked.payload import pack
 from core.views.scripts import bundle
@@ -792,6 +792,21 @@ def test_marks_are_named_by_what_they_are_and_words_by_how_sure_the_model_was(ch
         page.wait_for_function("document.querySelector('.note').textContent.includes('90% sure')")
         assert "the language tag and the end mark" in page.locator(".note").inner_text()
         assert page.locator(".reading text.later").text_content() == "not written yet"
+
+
+def test_doubts_stand_on_one_line_below_the_picture_and_unfold(chromium, tmp_path) -> None:
+    doubts = tuple(Doubt(f"{HTML} doubt {n}", f"doubt {n} in full", "why") for n in range(9))
+    card = dataclasses.replace(sentence_card(), doubts=doubts)
+    with opened(chromium, tmp_path / "doubts.html", [card]) as page:
+        line, words = page.locator(".doubts summary"), page.locator(".reading").bounding_box()
+        assert line.bounding_box()["y"] > words["y"] + words["height"] - 1 and line.bounding_box()["height"] < 24
+        line.click()
+        expect(page.get_by_text("doubt 8 in full")).to_be_visible()
+        box = page.locator(".doubts .menu").bounding_box()
+        assert box["y"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+        page.keyboard.press("Escape")
+        expect(page.get_by_text("doubt 8 in full")).to_be_hidden()
+        assert page.title() != "broken"
 
 
 def test_the_border_of_bright_patches_keeps_to_their_edges(chromium) -> None:

@@ -1,6 +1,6 @@
 // A card: axes, the traces that lead from one to another, and what is pointed at: hovered, locked, or where it starts.
 
-import { add, parted } from "./dom.js";
+import { add, folds, parted } from "./dom.js";
 import { Trace } from "./attention.js";
 import { mixed, hueOf } from "./colour.js";
 import { Grid } from "./grid.js";
@@ -36,6 +36,7 @@ export class Card {
     const told = add(this.root, "div", "told");
     this.say = add(told, "p", "say");
     this.note = add(told, "p", "note");
+    if (meta.doubts.length) this.addDoubts(told, meta.doubts);
     this.saving = new Saving(this, top);
     this.heard = add(told, "p", "heard", { ariaLive: "polite" });
   }
@@ -56,6 +57,19 @@ export class Card {
       rows.map((x) => this.axes[x]),
       this.leads[joins],
     );
+  }
+
+  // Why its answer is not to be relied on: one line, which unfolds over the picture.
+  addDoubts(told, doubts) {
+    const root = add(told, "details", "doubts"),
+      line = add(add(root, "summary"), "small"),
+      menu = add(root, "div", "menu");
+    parted(line, doubts.map(({ short }) => short).join(" · "));
+    for (const { text, why } of doubts) {
+      add(menu, "p", "", { textContent: text });
+      if (why) add(menu, "p", "quiet", { textContent: why });
+    }
+    folds(root);
   }
 
   // What was chosen, in the state's words.

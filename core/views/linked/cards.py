@@ -113,6 +113,15 @@ class Lead:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why an answer is not to be relied on. short: on a line with others. why: how that is known."""
+
+    short: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """A link calls a position by the key of its axis and its number there: "57", "s3", "t0". Axes of one key count on,
     one after the other. also: what no axis of the card shows of an attention that its leads are parts of."""
@@ -122,6 +131,7 @@ class Card:
     title: str
     note: str = ""
     also: tuple[AttentionTrace, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -40,6 +40,23 @@ export function percent(weight, digits = 0) {
   return `${(weight * 100).toFixed(digits)}%`;
 }
 
+// What is unfolded closes with Escape, and where anything else is pressed. opened: called when it opens.
+export function folds(root, opened = () => {}) {
+  const away = (e) => {
+    if (!e.composedPath().includes(root)) root.open = false;
+  };
+  root.onkeydown = (e) => {
+    if (e.key !== "Escape") return;
+    root.open = false;
+    root.querySelector("summary").focus();
+  };
+  root.ontoggle = () => {
+    if (!root.open) return document.removeEventListener("pointerdown", away);
+    opened();
+    document.addEventListener("pointerdown", away);
+  };
+}
+
 // Indices from the largest weight down.
 export function descending(weights) {
   return [...weights.keys()].sort((a, b) => weights[b] - weights[a]);

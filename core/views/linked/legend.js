@@ -1,4 +1,4 @@
-// The scale, drawn as what it explains: a slice of this very photo under the same light, and numbers that are lit as
+// The scale, drawn as what it explains: the colours of this very photo under the same light, and numbers that are lit as
 // words are. Its name is a choice of scales.
 
 import { add, fill } from "./dom.js";
@@ -8,7 +8,8 @@ import { Daylight, FULL, LESS, MORE, daylight, paint, paintChange, strength } fr
 import { EDGE, FALLEN } from "./marked.js";
 import { CHOICES } from "./state.js";
 
-const STEPS = 90; // of the slice
+const STEPS = 90, // of the slice
+  COLOURS = 5; // of the photo in it, one running into the next: a shape would be taken for a value
 const CHANGES = {
   uniform: ["−63", "−7", "0", "+7", "+63"],
   raw: ["−100", "−50", "0", "+50", "+100"],
@@ -83,15 +84,15 @@ export class Legend {
     );
   }
 
-  // A strip of the photo's middle, from night to glow.
+  // The photo's colours from left to right, from night to glow.
   slice({ width, height }) {
-    const { photo, meta } = this.grid,
-      [w, h] = meta.image_size,
+    const colours = Object.assign(document.createElement("canvas"), { width: COLOURS, height: 1 }),
+      pen = colours.getContext("2d"),
       g = this.canvas.getContext("2d"),
-      t = Float32Array.from({ length: STEPS }, (_, x) => (x + 0.5) / STEPS),
-      high = Math.min(h, (w * height) / width),
-      from = Math.max(0, 0.42 * h - high / 2),
-      sheets = new Daylight(photo, [0, from, w, from + high], [w, h]).at(width, height),
+      t = Float32Array.from({ length: STEPS }, (_, x) => (x + 0.5) / STEPS);
+    pen.imageSmoothingQuality = "high"; // else it takes a few pixels of the photo alone
+    pen.drawImage(this.grid.photo, 0, 0, COLOURS, 1);
+    const sheets = new Daylight(colours, [0, 0, COLOURS, 1], [COLOURS, 1]).at(width, height),
       grid = { rows: 1, columns: STEPS, box: [0, 0, width, height], smooth: true, fine: false },
       grey = this.view.hues ? Array(STEPS).fill([170, 170, 170]) : null;
     if (this.change)

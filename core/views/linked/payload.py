@@ -46,7 +46,8 @@ def _card(card: Card, name: str, arrays: Arrays) -> dict[str, Any]:
     ]
     layers = card.leads[0].layers
     also = [trace_header(trace, arrays, layers) for trace in card.also]
-    return own | {"axes": axes, "leads": leads, "also": also}
+    doubts = [asdict(one) for one in card.doubts]
+    return own | {"axes": axes, "leads": leads, "also": also, "doubts": doubts}
 
 
 def _axis(one: CardAxis, arrays: Arrays) -> dict[str, Any]:

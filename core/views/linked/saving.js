@@ -1,6 +1,6 @@
 // The small menu of a card: it as a figure, PNG or SVG, or all cards as a PDF; how wide, and on light or dark ground.
 
-import { add, fill } from "./dom.js";
+import { add, fill, folds } from "./dom.js";
 import { figureOf } from "./figure.js";
 import { download, pages, pngFile, print, svgFile } from "./file.js";
 
@@ -51,21 +51,11 @@ export class Saving {
       mm ? fill(words.figure_mm, { mm }) : words.figure_wide_shown,
     );
     this.ground = this.choice(menu, words, "ground", GROUNDS, (one) => words[`figure_${one}`]);
-    this.root.onkeydown = (e) => {
-      if (e.key !== "Escape") return;
-      this.root.open = false;
-      by.focus();
-    };
-    const away = (e) => {
-      if (!e.composedPath().includes(this.root)) this.root.open = false;
-    };
-    this.root.ontoggle = () => {
-      if (!this.root.open) return document.removeEventListener("pointerdown", away);
+    folds(this.root, () => {
       for (const name of ["wide", "ground"]) this[name].value = how[name];
       menu.style.left = "0"; // then so far to the left that it is over the view, beside which a scroll bar may stand
       menu.style.left = `${Math.min(0, rightOf(card.view.root) - rightOf(menu))}px`;
-      document.addEventListener("pointerdown", away);
-    };
+    });
   }
 
   choice(menu, words, name, values, called) {
