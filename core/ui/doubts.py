@@ -44,15 +44,15 @@ def _unsure(name: str, translation: Translation) -> list[Doubt]:
     }
     found, mean = [], unsure.mean_probability(translation)
     if mean < measure.sentence:
-        said = (say(f"unsure.sentence{which}", mean=f"{mean:.0%}") for which in ("_short", ""))
-        found.append(Doubt(*said, say("unsure.sentence_help", **figures)))
+        short, text = (say(f"unsure.sentence{which}", mean=f"{mean:.0%}") for which in ("_short", ""))
+        found.append(Doubt(short, text, say("unsure.sentence_help", **figures)))
     if names := unsure.spelt(translation):
         short = say("unsure.names_short", names=_listed(names, NAMED))
         found.append(Doubt(short, say("unsure.names", names=_listed(names))))
     words = [f"{word} {chance:.0%}" for word, chance in unsure.words(translation) if chance < measure.word]
     if words:
-        said = (say("unsure.words", words=_listed(words, most)) for most in (NAMED, SHOWN))
-        found.append(Doubt(*said, say("unsure.words_help", **figures)))
+        short, text = (say("unsure.words", words=_listed(words, most)) for most in (NAMED, SHOWN))
+        found.append(Doubt(short, text, say("unsure.words_help", **figures)))
     return found
 
 

@@ -20,7 +20,7 @@ from core.ui.copyable import copyable
 from core.ui.language import language, say
 from core.ui.plain import piece_text, plain
 from core.views.linked import state
-from core.views.linked.cards import Card
+from core.views.linked.cards import Card, Doubt
 
 SECTIONS = ("where", "paint", "heads", "steps", "match")
 NAMED = 6  # sinks that are named
@@ -84,9 +84,9 @@ def show(chosen: Picture, told: run.Told) -> None:
     caption = told.awaited()
     if told.claim:
         _judge(told, caption)
-    _doubt(chosen, told, caption)
     _open(chosen, told, caption)
     card = _prompted(chosen, told, caption) if caption.context else _told(chosen, caption)
+    card = card and replace(card, doubts=_doubts(chosen, told, caption))
     linked.show([card], f"bridge_{st.session_state.get('moves', 0)}")
     if caption.context:
         st.caption(say("bridge.prompted_note"))
@@ -184,18 +184,19 @@ def _judge(told: run.Told, caption: Caption) -> None:
     )
 
 
-def _doubt(chosen: Picture, told: run.Told, caption: Caption) -> None:
+def _doubts(chosen: Picture, told: run.Told, caption: Caption) -> tuple[Doubt, ...]:
     """What it is not sure of, where that was measured; the bundled one's of a photo of the world what it knows."""
-    model = work.captioner(told.name)
+    found: list[Doubt] = []
     if chosen.layout is None and told.name == run.NAME:
-        st.caption(say("bridge.knows"))
-    if told.claim or model.unsure is None:
-        return
-    chances = name_chances(caption.target, caption.steps, told.language)
-    doubtful = [f"**{say(f'class.{name}')}** {chance:.0%}" for name, chance in chances.items() if chance < model.unsure]
-    if doubtful:
-        text = say("bridge.unsure", names=say("list.comma").join(doubtful))
-        st.markdown(f":orange[:material/help: {text}]", help=say("bridge.unsure_help", least=f"{model.unsure:.0%}"))
+        found.append(Doubt(say("bridge.knows_short"), say("bridge.knows")))
+    least = None if told.claim else work.captioner(told.name).unsure
+    if least is not None:
+        chances = name_chances(caption.target, caption.steps, told.language)
+        doubtful = [f"{say(f'class.{name}')} {chance:.0%}" for name, chance in chances.items() if chance < least]
+        if doubtful:
+            text = say("bridge.unsure", names=say("list.comma").join(doubtful))
+            found.append(Doubt(text, text, say("bridge.unsure_help", least=f"{least:.0%}")))
+    return tuple(found)
 
 
 def _open(chosen: Picture, told: run.Told, caption: Caption) -> None:

@@ -2,7 +2,7 @@
 // below, and as wide as the narrowest column in which its letters can be read.
 
 import { download, svgFile } from "../../views/linked/file.js";
-import { FACE, READ, shape, wrapped } from "../../views/linked/svg.js";
+import { READ, shape, sheet, wrapped } from "../../views/linked/svg.js";
 
 const COLUMNS = [85, 120, 180], // mm, as in the menu of the pictures
   LETTERS = 12, // px of a chart's letters
@@ -74,12 +74,10 @@ function figureOf(gd) {
     const place = { x: 0, y: height + 1.4 * SIZE * (i + 1), "font-size": i === lines.length - 1 ? 0.86 * SIZE : SIZE };
     return shape("text", { ...place, fill: page.color, stroke: "none" }, line);
   });
-  const view = `${-EDGE} ${-EDGE} ${whole} ${tall}`,
-    back = shape("rect", { x: -EDGE, y: -EDGE, width: whole, height: tall, fill: page.backgroundColor }),
-    open = `<svg xmlns="http://www.w3.org/2000/svg" width="${whole}" height="${tall}" viewBox="${view}"`,
+  const back = shape("rect", { x: -EDGE, y: -EDGE, width: whole, height: tall, fill: page.backgroundColor }),
     label = shape("title", {}, titleOf(gd));
-  const svg = `${open} role="img" font-family="${FACE}">${label}${back}${layers.join("")}${words.join("")}</svg>`;
-  return { width: whole, height: tall, svg };
+  const inside = label + back + layers.join("") + words.join("");
+  return { width: whole, height: tall, svg: sheet(-EDGE, -EDGE, whole, tall, inside) };
 }
 
 async function save(event) {

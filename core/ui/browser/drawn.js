@@ -2,12 +2,11 @@
 // a line to cite.
 
 import { download, svgFile } from "../../views/linked/file.js";
-import { FACE, READ, plain, shape, wrapped } from "../../views/linked/svg.js";
+import { READ, plain, shape, sheet, wrapped } from "../../views/linked/svg.js";
 
 const WIDE = 120, // mm: one and a half columns
   EDGE = 20, // px around it
-  STRIP = [260, 12], // px of the scale
-  LANGUAGE = 'xmlns="http://www.w3.org/2000/svg" role="img"';
+  STRIP = [260, 12]; // px of the scale
 
 // { width, height, svg } as file.js takes it. data: what core/ui/explain/drawn.py tells.
 function figureOf({ place, strip, ticks, caption, cite }) {
@@ -34,19 +33,17 @@ function figureOf({ place, strip, ticks, caption, cite }) {
       const pale = i < lines.length - last.length ? 1 : 0.7;
       return write(line, 0, below + (i + 1.4) * 1.36 * size, { "fill-opacity": pale });
     }),
-    box = [-EDGE, -EDGE, whole, tall + EDGE],
     back = shape("rect", { x: -EDGE, y: -EDGE, width: whole, height: tall + EDGE, fill: page.backgroundColor }),
-    area = `width="${whole}" height="${tall + EDGE}" viewBox="${box.join(" ")}"`,
     inside = [shape("title", {}, caption), back, drawn, shape("image", scale), ...marks, ...said].join("");
-  return { width: whole, height: tall + EDGE, svg: `<svg ${LANGUAGE} ${area} font-family="${FACE}">${inside}</svg>` };
+  return { width: whole, height: tall + EDGE, svg: sheet(-EDGE, -EDGE, whole, tall + EDGE, inside) };
 }
 
 function photoIn(image, left, top) {
   const box = image.getBoundingClientRect(),
-    sheet = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
-  sheet.getContext("2d").drawImage(image, 0, 0);
+    copy = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+  copy.getContext("2d").drawImage(image, 0, 0);
   const at = { x: box.left - left, y: box.top - top, width: box.width, height: box.height };
-  return shape("image", { href: sheet.toDataURL("image/jpeg", 0.9), ...at });
+  return shape("image", { href: copy.toDataURL("image/jpeg", 0.9), ...at });
 }
 
 function wordIn(word, left, top) {
@@ -64,5 +61,6 @@ function wordIn(word, left, top) {
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector("button");
   button.textContent = data.save;
+  button.title = data.letters;
   button.onclick = async () => download(await svgFile(figureOf(data), WIDE), "sidelight-map.svg");
 }

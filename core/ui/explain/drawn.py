@@ -20,6 +20,7 @@ from core.views.lit_words import LIT
 _component = component("drawn")
 STEPS = 90  # of a scale
 STRIP = (260, 12)  # its size, px
+COLOURS = 5  # of the photo in it
 
 
 class Scale(NamedTuple):
@@ -42,16 +43,15 @@ def offer(place: str, scale: Scale, found: Verdict | None, how: Sequence[str]) -
         "caption": sentences(scale.said, verdict.sentence(found) if found else ""),
         "cite": say("view.figure_cite", how=" · ".join(how), date=date.today().isoformat()),
         "save": say("explain.figure"),
+        "letters": say("explain.figure_letters"),
     }
     _component(data=told, key=f"figure_{place}")
 
 
 def photo_strip(photo: Image.Image) -> Image.Image:
-    """A slice of the photo's middle, from night to glow."""
-    high = photo.width * STRIP[1] / STRIP[0]
-    middle = photo.height * 0.45
-    part = photo.crop((0, round(middle - high / 2), photo.width, round(middle + high / 2)))
-    return lit_photo(part, 2 ** torch.linspace(LOW, HIGH, STEPS)[None], 2 * STRIP[0])
+    """The photo's colours from left to right, from night to glow, as the linked view draws them (legend.js)."""
+    colours = photo.resize((COLOURS, 1), Image.Resampling.BOX).resize(STRIP, Image.Resampling.BICUBIC)
+    return lit_photo(colours, 2 ** torch.linspace(LOW, HIGH, STEPS)[None], 2 * STRIP[0])
 
 
 def word_strip() -> Image.Image:

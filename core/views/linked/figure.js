@@ -3,7 +3,7 @@
 
 import { add, fill } from "./dom.js";
 import { scaleOf } from "./scale.js";
-import { FACE, READ, plain, shape, wrapped } from "./svg.js";
+import { READ, plain, shape, sheet, wrapped } from "./svg.js";
 
 const EDGE_OF = 20, // px around a figure
   AROUND_WORDS = 8, // px beyond curves and words, for the width of lines
@@ -62,15 +62,10 @@ function drawn(card, wide) {
   });
   const height = first + (lines.length + last.length - 0.4) * line,
     whole = [width + 2 * EDGE_OF, height + 2 * EDGE_OF].map(Math.ceil),
-    view = `${-EDGE_OF} ${-EDGE_OF} ${whole[0]} ${whole[1]}`,
     back = shape("rect", { x: -EDGE_OF, y: -EDGE_OF, width: whole[0], height: whole[1], fill: pen.paper });
-  const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${whole[0]}" height="${whole[1]}" viewBox="${view}"`,
-    title = shape("title", {}, `${card.meta.title}. ${card.say.textContent}`);
-  return {
-    width: whole[0],
-    height: whole[1],
-    svg: `${open} role="img" font-family="${FACE}">${title}${back}${parts.join("")}</svg>`,
-  };
+  const title = shape("title", {}, `${card.meta.title}. ${card.say.textContent}`),
+    svg = sheet(-EDGE_OF, -EDGE_OF, ...whole, title + back + parts.join(""));
+  return { width: whole[0], height: whole[1], svg };
 }
 
 const litOf = ({ axes }) => axes.filter(({ shape: kind, lit }) => kind === "grid" && lit);
@@ -133,11 +128,11 @@ function penOf(card) {
 function photoOf(axis, origin, larger) {
   const { left, top, width, height } = axis.canvas.getBoundingClientRect(),
     [x, y] = [left - origin.left, top - origin.top],
-    sheet = document.createElement("canvas");
-  [sheet.width, sheet.height] = [Math.round(2 * width), Math.round(2 * height)];
-  axis.light(sheet.getContext("2d"), sheet.width, sheet.height, axis.lit, axis.litTints, true);
+    lit = document.createElement("canvas");
+  [lit.width, lit.height] = [Math.round(2 * width), Math.round(2 * height)];
+  axis.light(lit.getContext("2d"), lit.width, lit.height, axis.lit, axis.litTints, true);
   const { strokes, tags } = axis.marked;
-  const image = shape("image", { href: sheet.toDataURL("image/jpeg", 0.9), width, height });
+  const image = shape("image", { href: lit.toDataURL("image/jpeg", 0.9), width, height });
   const lines = strokes.map(({ d, width: thick, colour, dash }) => {
     const how = { fill: "none", stroke: colour, "stroke-width": thick, "stroke-linejoin": "round" };
     return shape("path", { d, ...how, ...(dash?.length && { "stroke-dasharray": dash }) });

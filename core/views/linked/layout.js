@@ -75,14 +75,21 @@ function aside({ root, foot, bar, film, pin }, width, wide) {
   film.place();
 }
 
-// One below the other; the photo as wide as the page, but so high that what is said of it stands above the film.
+// One below the other; the photo as wide as the page, but so high that its words and what is said stand above the film.
 function stack({ all, foot, pin, cards }, { width, left }) {
   const others = pin ? pin.root.offsetHeight + (cards.length > 1 ? FIRST : 0) : 0;
   for (const card of all.filter(({ root }) => !root.hidden)) {
     const photo = gridOf(card),
-      most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW - others);
+      below = photo && card.reading ? heightOf(card.reading, width) : 0,
+      most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW - below - others);
     fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0, false);
   }
+}
+
+// Of words below their photo, with what is between them.
+function heightOf(reading, width) {
+  reading.fit(width, 0);
+  return reading.box.offsetHeight + 10;
 }
 
 // A photo and, beside it, what is said and the film, which fills what is left of the column unless a drawer lies there.

@@ -9,7 +9,7 @@ import { EDGE, FALLEN } from "./marked.js";
 import { CHOICES } from "./state.js";
 
 const STEPS = 90, // of the slice
-  COLOURS = 5; // of the photo in it, one running into the next: a shape would be taken for a value
+  BANDS = 5; // of the photo in it, one running into the next: a shape would be taken for a value
 const CHANGES = {
   uniform: ["−63", "−7", "0", "+7", "+63"],
   raw: ["−100", "−50", "0", "+50", "+100"],
@@ -86,13 +86,13 @@ export class Legend {
 
   // The photo's colours from left to right, from night to glow.
   slice({ width, height }) {
-    const colours = Object.assign(document.createElement("canvas"), { width: COLOURS, height: 1 }),
+    const colours = Object.assign(document.createElement("canvas"), { width: BANDS, height: 1 }),
       pen = colours.getContext("2d"),
       g = this.canvas.getContext("2d"),
       t = Float32Array.from({ length: STEPS }, (_, x) => (x + 0.5) / STEPS);
     pen.imageSmoothingQuality = "high"; // else it takes a few pixels of the photo alone
-    pen.drawImage(this.grid.photo, 0, 0, COLOURS, 1);
-    const sheets = new Daylight(colours, [0, 0, COLOURS, 1], [COLOURS, 1]).at(width, height),
+    pen.drawImage(this.grid.photo, 0, 0, BANDS, 1);
+    const sheets = new Daylight(colours, [0, 0, BANDS, 1], [BANDS, 1]).at(width, height),
       grid = { rows: 1, columns: STEPS, box: [0, 0, width, height], smooth: true, fine: false },
       grey = this.view.hues ? Array(STEPS).fill([170, 170, 170]) : null;
     if (this.change)

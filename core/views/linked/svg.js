@@ -18,6 +18,14 @@ const attributes = (values) =>
 export const shape = (tag, values, text) =>
   `<${tag} ${attributes(values)}${text ? `>${escaped(text)}</${tag}>` : "/>"}`;
 
+// A whole drawing, in pixels. Its language says which letters a program takes that has none of ours: Chinese ones are not
+// inside, and one letter has another shape in Japanese. Each is as wide as it is high, so its place holds in any font.
+export function sheet(left, top, width, height, inside) {
+  const size = `width="${width}" height="${height}" viewBox="${left} ${top} ${width} ${height}"`,
+    how = `role="img" xml:lang="${document.documentElement.lang}" font-family="${FACE}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${how}>${inside}</svg>`;
+}
+
 // A colour as every program reads it, and its opacity.
 let dot = null;
 export function plain(colour) {
