@@ -14,8 +14,8 @@ def short(found: Verdict | None) -> str:
     """Better than which share of random maps, in the colour of what that is worth."""
     if found is None:
         return say("explain.unchecked_short")
-    share = f"> {SURE:.0%}" if found.share > SURE else f"{told(found):.0%}"
-    return f":{_colour(found)}[{say('explain.better_short', share=share)}]"
+    most = "_most" if found.share > SURE else ""
+    return f":{_colour(found)}[{say(f'explain.better_short{most}', share=f'{told(found):.0%}')}]"
 
 
 def told(found: Verdict) -> float:
