@@ -10,9 +10,11 @@ from core.ui.plain import plain
 SCROLL = """<style>
 [data-testid="stMarkdownContainer"] table { display: block; max-width: 100%; overflow-x: auto; }
 [data-testid="stMarkdownContainer"] :is(th, td:first-child) { word-break: keep-all; }
+[data-testid="stMarkdownContainer"] td { min-width: 4.5em; }
+[data-testid="stMarkdownContainer"] td[style*="right"] { min-width: 0; white-space: nowrap; }
 [data-testid="stMarkdownContainer"] td code { overflow-wrap: anywhere; }
 [data-testid="stMarkdownContainer"] td:has(code) { min-width: 9em; }
-</style>"""  # a wide table moves by itself on a phone, not the page; Chinese labels stay in one line
+</style>"""  # a wide table moves by itself on a phone, not the page; Chinese words stay in a line, and so does a number
 
 
 def title(name: str, seconds: float) -> str:

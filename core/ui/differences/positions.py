@@ -87,12 +87,15 @@ def _shuffled(lesson: Lesson) -> bool:
 
 
 def _picture_table(picture: mistakes.Order) -> None:
-    labels = [f" ({cell(class_name(label))})" for label in picture.labels] or [""] * 4
+    cosines = [f"{one:.4f}" for one in (1, picture.with_positions, 1, picture.without)]
+    if picture.labels:
+        labels = [cell(class_name(label)) for label in picture.labels]
+        cosines = [say("mistakes.labelled", value=one, label=label) for one, label in zip(cosines, labels, strict=True)]
     table(
         [say("mistakes.read_off"), say("mistakes.with_positions"), say("mistakes.without_positions")],
         [
-            [say("mistakes.in_order"), "1.000" + labels[0], "1.0000" + labels[2]],
-            [say("mistakes.mixed"), f"{picture.with_positions:.3f}{labels[1]}", f"{picture.without:.4f}{labels[3]}"],
+            [say("mistakes.in_order"), *cosines[::2]],
+            [say("mistakes.mixed"), *cosines[1::2]],
         ],
     )
     note(say("mistakes.zeroed", zeroed=f"{picture.zeroed:.2f}"))
