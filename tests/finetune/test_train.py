@@ -30,7 +30,7 @@ from tests.finetune.models import LAYERS, data_of, in_place, job, judged_on, pic
 
 JOBS = {
     "vision": job("vision", "lora", epochs=5, smoothing=0.0),
-    "translation": job("translation", "full", epochs=24, rate=2e-2, smoothing=0.0, probe="The dog sleeps."),
+    "translation": job("translation", "full", epochs=48, rate=2e-2, smoothing=0.0, probe="The dog sleeps."),
 }
 
 

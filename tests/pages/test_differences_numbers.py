@@ -96,8 +96,8 @@ def test_a_step_shows_what_it_read_and_the_mask_keeps_the_past(
         ] == [ripple.changed[number]]
 
 
-def test_the_walk_ends_in_the_translations_own_score(translation: Translation) -> None:
-    steps, vocabulary = len(translation.steps), 10_004
+def test_the_walk_ends_in_the_translations_own_score(translator: Translator, translation: Translation) -> None:
+    steps, vocabulary = len(translation.steps), len(translator.tokenizer)
     values = {"loss": f"{-translation.score:.3f}", "perplexity": f"{math.exp(-translation.score):.2f}"}
     told = say("lesson_pipe.loss_text", steps=steps, even=f"{math.log(vocabulary):.3f}", **values)
     assert told in sentences(shown("pipeline"))

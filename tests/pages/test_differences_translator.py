@@ -11,6 +11,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core import samples
 from core.differences import precision
 from core.finetune import results
 from core.finetune.job import read_job
@@ -23,7 +24,7 @@ from tests.pages.test_pages import written
 
 pytestmark = pytest.mark.usefixtures("small")
 
-STRENGTH = 20  # times, of the adapter: after its one step of training it is weak
+STRENGTHS = range(20, 200, 10)  # times, of the adapter: after its one step of training it is weak
 
 # Section, part, and what must be another: figures by key, metrics by label, texts by a word in them, and "picture n".
 ADAPTED = [
@@ -87,13 +88,19 @@ def runs(trained_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def adapted(runs: Path) -> str:
-    """The fine-tuned run with a stronger adapter: W + a B A with a larger a."""
+    """The fine-tuned run with a stronger adapter, W + a B A with a larger a: the first that writes another number of
+    pieces for what the page opens with."""
     run = runs / "20260101-000000-lora-abcd"  # its own name: loaded models are kept by it, those of other tests too
     shutil.copytree(max(runs.glob("*-lora-*")), run)
     place = run / "result" / "adapter_config.json"
     settings = json.loads(place.read_text("utf-8"))
-    place.write_text(json.dumps(settings | {"lora_alpha": STRENGTH * settings["lora_alpha"]}))
-    return run.name
+    sentence = samples.photos()[0].caption
+    usual = len(load_translator(catalogue.default("translation").key).translate(sentence, "deu").target)
+    for strength in STRENGTHS:
+        place.write_text(json.dumps(settings | {"lora_alpha": strength * settings["lora_alpha"]}))
+        if len(load_translator(run.name).translate(sentence, "deu").target) != usual:
+            return run.name
+    raise AssertionError("the adapter changes nothing")
 
 
 @pytest.fixture(scope="module")
