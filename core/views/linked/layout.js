@@ -9,6 +9,7 @@ const WIDE = 760, // px from which cards stand side by side
   TOLD_ASIDE = 84,
   TOLD_OF_THREE = 70,
   TOLD_BELOW = 78,
+  DOUBTS = 20, // below that, where there are any
   LEAST = 220, // px, the height of a picture where the window has no room for one
   LEAST_OF_THREE = 120,
   SMALL = 0.55, // of its column: a photo of three that had to be smaller fills the window, with the words below
@@ -80,7 +81,7 @@ function stack({ all, foot, pin, cards }, { width, left }) {
   const others = pin ? pin.root.offsetHeight + (cards.length > 1 ? FIRST : 0) : 0;
   for (const card of all.filter(({ root }) => !root.hidden)) {
     const photo = gridOf(card),
-      below = photo && card.reading ? heightOf(card.reading, width) : 0,
+      below = (photo && card.reading ? heightOf(card.reading, width) : 0) + (card.meta.doubts.length && DOUBTS),
       most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW - below - others);
     fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0, false);
   }
