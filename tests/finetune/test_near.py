@@ -31,7 +31,7 @@ def count(near: Iterable[np.ndarray]) -> int:
     return sum(len(one) > 0 for one in near)
 
 
-@pytest.mark.parametrize("change", ["noise", "brighter", "mirrored", "shrunk"])
+@pytest.mark.parametrize("change", ["noise", "brighter", "mirrored", "shrunk", "cropped", "cropped, mirrored"])
 def test_near_pictures_are_counted(change: str) -> None:
     train, other = noise(30, 0), noise(10, 1)
     near = train[:7].float()
@@ -41,11 +41,15 @@ def test_near_pictures_are_counted(change: str) -> None:
         near = near + 4
     elif change == "mirrored":
         near = near.flip(-1)
+    elif "cropped" in change:
+        near = torch.nn.functional.interpolate(near[:, :, 3:29, 9:35], (40, 40), mode="bilinear", antialias=True)
+        near = near.flip(-1) if "mirrored" in change else near
     else:
         near = torch.nn.functional.interpolate(torch.nn.functional.interpolate(near, (30, 30), mode="area"), (40, 40))
     near = near.clamp(0, 255).to(torch.uint8)
     found = [one.tolist() for one in near_pictures(train, torch.cat([near, other]))]
     assert found == [[n] for n in range(7)] + 10 * [[]]
+    assert [one.tolist() for one in near_pictures(near, train)] == [[n] for n in range(7)] + 23 * [[]], "the other way"
     plain = torch.full((2, 3, 40, 40), 90, dtype=torch.uint8)
     assert not count(near_pictures(torch.cat([train, plain]), plain))
 

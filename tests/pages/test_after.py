@@ -95,8 +95,9 @@ def test_what_it_took_stands_beside_what_was_told(head: Path) -> None:
 
 
 def test_what_cannot_be_written_whole_is_not_offered(lora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    label = wording.text("after.whole", "en")
-    assert label in {button.proto.label for button in after(lora).get("download_button")}
+    label, test = wording.text("after.whole", "en"), after(lora)
+    assert label in {button.proto.label for button in test.get("download_button")}
+    assert any("--push" in one.value for one in test.code)
 
     def refuse(model: Translator) -> None:
         raise SidelightError("result.not_whole", name=type(model.module).__name__)
@@ -105,6 +106,7 @@ def test_what_cannot_be_written_whole_is_not_offered(lora: Path, monkeypatch: py
     test = after(lora)
     assert label not in {button.proto.label for button in test.get("download_button")}
     assert "this result opens here alone" in texts(test)
+    assert not any("--push" in one.value for one in test.code), "nor how to send it to the hub"
 
 
 def test_a_head_moves_no_head_of_attention(head: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from core.errors import SidelightError
+from core.finetune.data.crops import near_parts
 
 SIDE, APART = 16, 8 / 255  # pictures are compared so small; root mean square difference of near ones, 0 to 1
 ALIKE = 0.8  # Jaccard index of near sentences' words
@@ -21,8 +22,17 @@ Near = Iterator[np.ndarray]  # for each item that is asked for, the numbers of t
 
 
 def near_pictures(known: Tensor, asked: Tensor) -> Near:
-    """The known pictures that are near each asked one, or near its mirror image: uint8 (N, 3, S, S). Plain ones, in
-    which there is nothing to compare, are near none."""
+    """The known pictures that are near each asked one, or near its mirror image, as a whole or where one is a crop of
+    the other (`crops.py`): uint8 (N, 3, S, S). Plain ones, in which there is nothing to compare, are near none."""
+    holding: list[list[int]] = [[] for _ in asked]  # the known ones that are parts of each asked one
+    for number, holders in enumerate(near_parts(asked, known)):
+        for holder in holders:
+            holding[holder].append(number)
+    for whole, parts, others in zip(_near_whole(known, asked), near_parts(known, asked), holding, strict=True):
+        yield np.unique(np.concatenate([whole, parts, np.array(others, int)]))
+
+
+def _near_whole(known: Tensor, asked: Tensor) -> Near:
     small, count = _small(known), len(known)
     both = torch.cat([small, small.flip(-1)]).flatten(1)  # (2N, 3 * 16 * 16)
     limit = APART * both.shape[1] ** 0.5

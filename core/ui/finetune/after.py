@@ -239,7 +239,8 @@ def _onnx(folder: Path) -> None:
 
 
 def _to_the_hub(folder: Path, job: Job) -> None:
-    if visitor.handles(folder) and setting("HUB"):
+    """Whole models alone can be sent there."""
+    if visitor.handles(folder) and setting("HUB") and not _not_whole(folder, job):
         st.caption(say("after.push"))
         command = f"python -m core.finetune.outside {folder.name} {folder.name}-whole --push {job.task}-{job.method}"
         st.code(command, language="bash", wrap_lines=True)
