@@ -32,8 +32,8 @@ def near_parts(known: Tensor, asked: Tensor) -> Iterator[np.ndarray]:
         rows, column = (best >= ALIKE).nonzero(as_tuple=True)
         found = numbers[rows, column]
         near = _difference(known[found], some[rows], _part(where[rows, found])) <= APART
-        rows, found = rows[near].numpy(), found[near].numpy()
-        yield from (np.sort(found[rows == row]) for row in range(len(some)))
+        which, holders = rows[near].numpy(), found[near].numpy()
+        yield from (np.sort(holders[which == row]) for row in range(len(some)))
 
 
 def _gray(images: Tensor, side: int) -> Tensor:
