@@ -10,7 +10,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 here = Path(__file__).parent
 told = json.loads((here / "told.json").read_text("utf-8"))  # how it is told what to write
 model, tokenizer = (
-    AutoModelForSeq2SeqLM.from_pretrained(here).eval(),
+    AutoModelForSeq2SeqLM.from_pretrained(here, dtype=torch.float32).eval(),
     AutoTokenizer.from_pretrained(here, **told["tokenizer"]),
 )
 ids = torch.tensor([told["ids"] + tokenizer(told["words"] + sys.argv[1]).input_ids])
