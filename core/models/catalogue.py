@@ -60,7 +60,7 @@ BUNDLED = (
         title="Marian, English to German, French, Czech, Chinese",
         source="trained for this project on Multi30K and Tatoeba",
         licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
-        sha256="04e7ea5bc5d43524455814ebbda26f26767e3587d42a10b681c79f0bfd2c21ce",
+        sha256="1a07061568b17222dc5bf713e8e30c12a70ddf758c01bf4fe043c1c86e3d1021",
     ),
     ModelCard(
         key="vision-cifar10",
