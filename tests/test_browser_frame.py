@@ -21,6 +21,7 @@ def test_a_theme_holds_on_every_page(tab, app_address: str) -> None:
         "light => getComputedStyle(document.querySelector('.stApp')).backgroundColor !== light", arg=light
     )
     dark = ground(page)
+    settled(page)  # what keeps the theme is there once the page is
     page.goto(f"{app_address}/finetune")
     page.get_by_role("heading", level=1).wait_for()
     assert ground(page) == dark
