@@ -175,7 +175,8 @@ def test_classes_with_heads_off_stand_beside_those_with_all_on() -> None:
     before, after = json.loads(chart.proto.spec)["data"]
     with without(photo_subject(model, photo, 112, "crop", 0), off):
         now = model.probabilities(whole.fitted)
-    shown = [model.classes.index(label) for label in before["y"]]
+    names = [wording.text(f"class.{label}", "en") for label in model.classes]
+    shown = [names.index(label) for label in before["y"]]
     assert before["x"] == pytest.approx([float(whole.probabilities[one]) for one in shown], abs=1e-4)
     assert after["x"] == pytest.approx([float(now[one]) for one in shown], abs=1e-4) and before["x"] != after["x"]
 

@@ -69,7 +69,8 @@ def test_every_patch_tells_the_class_that_it_would_say(layers: AppTest) -> None:
     box.set_value(-1).run()
     assert not layers.exception and "own" in layers.query_params["lens_class"]
     most = int(said.argmax())
-    assert f"Patches a class: {plain(model.classes[most])} {int(said[most])}" in texts(layers)
+    name = wording.text(f"class.{model.classes[most]}", "en")
+    assert f"Patches a class: {name} {int(said[most])}" in texts(layers)
     assert int(said.sum()) == 256
     next(one for one in layers.selectbox if one.label == box.label).set_value(first).run()
 

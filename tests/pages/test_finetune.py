@@ -63,7 +63,9 @@ def test_it_opens_explained(task: str, language: str) -> None:
     assert say("split", language, train=counts[0], held_out=counts[1]) in text
     assert any("2106.09685" in caption.value for caption in test.caption), "LoRA is the first choice, with its paper"
     estimated = wording.entries()["finetune.estimate"][language].split("{time}")[0]
-    until(lambda: any(element.value.startswith(estimated) for element in test.run().markdown), "the estimate")
+    # Opened anew: AppTest names the options of a menu in English when it runs a page once more.
+    again = {"lang": language, "finetune_task": task}
+    until(lambda: any(element.value.startswith(estimated) for element in page(**again).markdown), "the estimate")
     epochs, batch = test.slider(key=f"epochs_{task}_lora").value, test.select_slider(key=f"batch_{task}").value
     updates = epochs * -(-counts[0] // batch)
     assert any(say("updates", language, count=updates) in element.value for element in test.markdown)
@@ -229,19 +231,19 @@ def test_a_rate_that_was_found_is_taken_by_one_press(monkeypatch: pytest.MonkeyP
     assert test.select_slider(key="rate_vision_head").value == METHODS["head"].rate["vision"]
     start, suggestion = wording.text("rates.start"), RangeTest(every, losses[0]).suggestion
 
-    def found() -> str:
+    def found(told: str) -> None:
         next(button for button in test.button if button.label == start).click().run()
-        until(lambda: start not in labels(test.run()), "the curve")
+        until(lambda: told in said(test.run()), "the curve")
         assert not test.exception
-        return said(test)
 
-    assert suggestion and f"**{suggestion:.2g}**" in found()
+    assert suggestion
+    found(f"**{suggestion:.2g}**")
     test.button(key="use_rate_vision").click().run()
     taken = test.select_slider(key="rate_vision_head").value
     assert taken != METHODS["head"].rate["vision"] and abs(math.log(taken / suggestion)) < math.log(1.5)
     assert not test.exception and not test.warning
     test.number_input(key="finetune_seed").set_value(1).run()
-    assert wording.text("rates.none") in found()
+    found(wording.text("rates.none"))
     assert test.select_slider(key="rate_vision_head").value == taken, "what was taken stays"
 
 
