@@ -1,4 +1,4 @@
-// A film of one probe's attention: a picture a frame, played and stepped in the browser alone, by pointer or by keyboard.
+// A film of one probe's attention: a picture a frame, played and stepped in the browser alone, by pointer or keyboard.
 
 import { add, fill } from "./linked/dom.js";
 
@@ -39,7 +39,10 @@ class Film {
     layers.onpointermove = layers.onpointerdown = (event) => {
       const box = layers.getBoundingClientRect(), times = this.data.frames[this.at].times;
       const place = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
-      this.over = [place((event.clientY - box.y) / box.height, times.length), place((event.clientX - box.x) / box.width, times[0].length)];
+      this.over = [
+        place((event.clientY - box.y) / box.height, times.length),
+        place((event.clientX - box.x) / box.width, times[0].length),
+      ];
       this.say();
     };
     layers.onpointerleave = () => { this.over = null; this.say(); };
@@ -61,7 +64,7 @@ class Film {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -Infinity, End: Infinity }[event.key];
     if (by) this.step(Math.min(this.last, Math.max(0, this.at + by)));
-    else if (event.key === " " && event.target !== this.button) this.play(!this.timer); // a button's own Space presses it
+    else if (event.key === " " && event.target !== this.button) this.play(!this.timer); // a button presses itself
     else return;
     event.preventDefault();
   }
@@ -83,12 +86,16 @@ class Film {
     else this.play(false);
   }
 
-  // A focused slider tells its own value to a screen reader; where it is not, or the film has played, the step is told here.
+  // A focused slider tells its own value to a screen reader; where it is not, or the film has played, this tells the
+  // step.
   tell(played) {
     if (played || this.root.getRootNode().activeElement !== this.slider) this.heard.textContent = this.words;
   }
 
-  get words() { return fill(this.data.words.at, { step: this.data.frames[this.at].step, number: this.at + 1, count: this.last + 1 }); }
+  get words() {
+    const { step } = this.data.frames[this.at];
+    return fill(this.data.words.at, { step, number: this.at + 1, count: this.last + 1 });
+  }
 
   show(at) {
     this.at = at;
@@ -102,7 +109,8 @@ class Film {
   say() {
     const { rows, columns, frames } = this.data, [y, x] = this.over ?? [];
     const times = this.over && frames[this.at].times[y][x];
-    this.said.textContent = !this.over ? "" : `${rows.length ? `${rows[y]} ← ${columns[x]}  ` : ""}${Number(times.toFixed(2))}×`;
+    const where = rows.length ? `${rows[y]} ← ${columns[x]}  ` : "";
+    this.said.textContent = this.over ? `${where}${Number(times.toFixed(2))}×` : "";
   }
 }
 

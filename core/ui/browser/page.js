@@ -1,6 +1,7 @@
 // What Streamlit does not do for the document: its language is the one that is read; a theme that was chosen holds on
 // every page, where Streamlit keeps it for the address alone at which the app was opened; and on a phone the menu goes
-// once it was used. Formulas that scroll are reached by keys. That there is no page of an address is told in the reader's language, where Streamlit has English.
+// once it was used. Formulas that scroll are reached by keys. That there is no page of an address is told in the
+// reader's language, where Streamlit has English.
 const MISSING = "Page not found"; // its title
 let words = {},
   watching = null,

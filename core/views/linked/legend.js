@@ -1,4 +1,4 @@
-// The scale, drawn as what it explains: the colours of this very photo under the same light, and numbers that are lit as
+// The scale, drawn as what it explains: the colours of this very photo under the same light, and numbers lit as
 // words are. Its name is a choice of scales.
 
 import { add, fill } from "./dom.js";

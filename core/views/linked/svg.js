@@ -18,8 +18,9 @@ const attributes = (values) =>
 export const shape = (tag, values, text) =>
   `<${tag} ${attributes(values)}${text ? `>${escaped(text)}</${tag}>` : "/>"}`;
 
-// A whole drawing, in pixels. Its language says which letters a program takes that has none of ours: Chinese ones are not
-// inside, and one letter has another shape in Japanese. Each is as wide as it is high, so its place holds in any font.
+// A whole drawing, in pixels. Its language says which letters a program takes that has none of ours: Chinese ones are
+// not inside, and one letter has another shape in Japanese. Each is as wide as it is high, so its place holds in any
+// font.
 export function sheet(left, top, width, height, inside) {
   const size = `width="${width}" height="${height}" viewBox="${left} ${top} ${width} ${height}"`,
     how = `role="img" xml:lang="${document.documentElement.lang}" font-family="${FACE}"`;
