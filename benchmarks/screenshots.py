@@ -55,7 +55,8 @@ def main() -> None:
                 page = browser.new_page(viewport=size, color_scheme=scheme, locale="en-US")
                 page.goto(ADDRESS + place)
                 page.wait_for_selector(ready, timeout=300_000)
-                page.wait_for_timeout(1000)
+                page.wait_for_selector("[data-test-script-state=notRunning]", state="attached", timeout=300_000)
+                page.wait_for_timeout(6000)  # the film is drawn frame by frame
                 page.screenshot(path=FOLDER / name)
                 page.close()
             film(browser.new_page(viewport={"width": 1200, "height": 750}, locale="en-US"))
