@@ -70,7 +70,7 @@ class _Writes:
     def config_of(place: str | Path) -> PreTrainedConfig:
         """Raises SidelightError `captioning.other_kind`, before any weights are fetched."""
         config = AutoConfig.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
-        if not isinstance(config, tuple(CAPTIONERS)) and not _has_image_tokens(config):
+        if type(config) not in CAPTIONERS and not _has_image_tokens(config):
             raise SidelightError("captioning.other_kind", kind=config.model_type)
         return config
 
@@ -98,7 +98,7 @@ class _Reader:
 
 def _has_image_tokens(config: PreTrainedConfig) -> bool:
     """Whether its decoder reads a picture as tokens among others, so that they can be told from words."""
-    known = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and type(config) not in CAPTIONERS
+    known = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     return known and getattr(config, "image_token_id", None) is not None
 
 
