@@ -12,9 +12,7 @@ TAGS = {"de": "deu", "fr": "fra", "cs": "ces", "zh": "cmn_Hans"}
 ENGLISH = "eng"  # the tag of the ways back, which the bundled model does not know
 NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 NUMBER = re.compile(r"\d+")
-SYLLABLES = re.findall(  # of invented names
-    r"\w+", "ba be bo da do el en fa fi ga ha in ja ka ki la le li lo ma mi mo na ni no ol pa ra ri ro sa so ta ti va"
-)
+WORD = re.compile(r"[a-zA-ZÀ-ž]{3,}")  # in Latin letters
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,9 @@ def vary(pair: Pair, other: Pair, draw: random.Random) -> Pair:
     if draw.random() < 0.05:
         gap = "" if pair.language == "zh" else " "
         pair = replace(pair, source=f"{pair.source} {other.source}", target=f"{pair.target}{gap}{other.target}")
-    if draw.random() < 0.5:
-        pair = _swap(pair, NAME, lambda: "".join(draw.choices(SYLLABLES, k=draw.choice((2, 2, 3)))).capitalize())
+    words = WORD.findall(f"{other.source} {other.target}")
+    if words and draw.random() < 0.5:
+        pair = _swap(pair, NAME, lambda: invented(words, draw))
     if draw.random() < 0.5:
         pair = _swap(pair, NUMBER, lambda: str(draw.randrange(10 ** draw.randint(1, 5))))
     if draw.random() < 0.08:
@@ -99,6 +98,13 @@ def vary(pair: Pair, other: Pair, draw: random.Random) -> Pair:
     elif form < 0.09:
         pair = replace(pair, source=pair.source.upper())
     return pair
+
+
+def invented(words: Sequence[str], draw: random.Random) -> str:
+    """A name that nobody has: the beginning of one of these words and the end of another. Names of a few syllables are
+    copied after training and others are not, so these are made of all that a language is written in."""
+    first, last = draw.choice(words), draw.choice(words)
+    return (first[: draw.randint(2, 4)] + last[-draw.randint(2, 4) :]).capitalize()
 
 
 def _swap(pair: Pair, pattern: re.Pattern[str], new: Callable[[], str]) -> Pair:

@@ -30,7 +30,7 @@ from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language
 from core.finetune.templates import template_pairs
 from core.finetune.translation_task import TranslationTask
-from core.finetune.vocabulary import build_vocabulary
+from core.finetune.vocabulary import build_vocabulary, without_rare
 from core.models.loading import device, precisions
 from core.models.own_pieces import FILE
 from core.models.pieces import BOUNDARY
@@ -106,7 +106,10 @@ def renew(module: MarianMTModel, old: MarianTokenizer, new: MarianTokenizer, fee
 def beginning(options: argparse.Namespace, train: Sequence[Pair]) -> tuple[MarianMTModel, MarianTokenizer]:
     """What training begins with."""
     if options.start and not options.renew:
-        return start_model(options.start, options.dropout)
+        module, tokenizer = start_model(options.start, options.dropout)
+        if options.least:
+            tokenizer = without_rare(tokenizer, train, options.least, options.run / "vocabulary")
+        return module, tokenizer
     with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
         learnt = build_vocabulary(train, options.pieces, options.run / "vocabulary")
     torch.manual_seed(options.seed)
@@ -165,6 +168,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--start", type=Path, help="go on from this model instead of a new one")
     parser.add_argument("--renew", action="store_true", help="with --start: over a vocabulary learnt from the data")
+    parser.add_argument("--least", type=int, default=0, help="with --start: times that a piece must stand in the data")
     parser.add_argument("--feed-forward", type=int, default=768, help="with --renew: the width of these layers")
     parser.add_argument("--export", type=Path, help="where the finished model goes")
     parser.add_argument("--steps", type=int, default=9000)

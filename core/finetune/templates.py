@@ -9,12 +9,13 @@ import random
 import re
 from pathlib import Path
 
-from core.finetune.parallel import SYLLABLES, TAGS, Pair
+from core.finetune.parallel import TAGS, WORD, Pair, invented
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "data"
 LANGUAGES = ("en", "de", "fr", "zh")  # the columns
 SLOT = re.compile(r"{([a-z_]+?)(2?)}")
 COPIED = 0.08  # share of the pairs whose target is their source
+INVENTED = 0.5  # share of the names that nobody has
 
 Words = list[str]  # of a slot: one in each of LANGUAGES
 
@@ -55,6 +56,8 @@ def _value(slot: str, words: dict[str, list], draw: random.Random) -> Words:
     match slot:
         case "person" | "man":
             return [_person(words, draw, men=slot == "man" or draw.random() < 0.5)] * 4
+        case "place" if draw.random() < INVENTED / 2:
+            return [_invented(words, draw)] * 4
         case "number":
             return [str(draw.choice((draw.randint(2, 99), draw.randint(2, 9999))))] * 4
         case "year":
@@ -75,15 +78,19 @@ def _value(slot: str, words: dict[str, list], draw: random.Random) -> Words:
 
 
 def _person(words: dict[str, list], draw: random.Random, men: bool) -> str:
-    invented = ("".join(draw.choices(SYLLABLES, k=draw.choice((2, 3)))).capitalize() for _ in range(2))
     known = draw.choice(words["first_man" if men else "first"]), draw.choice(words["last"])
-    names = [one if draw.random() < 0.3 else other for one, other in zip(invented, known, strict=True)]
+    names = [_invented(words, draw) if draw.random() < INVENTED else name for name in known]
     return " ".join(names) if draw.random() < 0.7 else names[0]
 
 
 def _mail(words: dict[str, list], draw: random.Random) -> str:
     name = re.sub(r"\W", "", draw.choice(words["last"]).lower().replace("ü", "ue"))
-    return f"{name}@{draw.choice(SYLLABLES)}{draw.choice(SYLLABLES)}.{draw.choice(('com', 'org', 'de', 'fr', 'cn'))}"
+    return f"{name}@{_invented(words, draw).lower()}.{draw.choice(('com', 'org', 'de', 'fr', 'cn'))}"
+
+
+def _invented(words: dict[str, list], draw: random.Random) -> str:
+    places = WORD.findall(" ".join(name for place in words["place"] for name in place))
+    return invented([*words["first"], *words["first_man"], *words["last"], *places], draw)
 
 
 def _clock(draw: random.Random) -> Words:

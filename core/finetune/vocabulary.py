@@ -3,14 +3,17 @@
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from transformers import MarianTokenizer
 
 from core.finetune.parallel import TAGS, Pair
+from core.models.pieces import BOUNDARY
 
 
 def build_vocabulary(pairs: Sequence[Pair], pieces: int, folder: Path) -> MarianTokenizer:
@@ -24,6 +27,24 @@ def build_vocabulary(pairs: Sequence[Pair], pieces: int, folder: Path) -> Marian
     return learn_vocabulary(
         lines, list(TAGS.values()), folder, vocab_size=pieces, byte_fallback=spelling, split_digits=True
     )
+
+
+def without_rare(tokenizer: MarianTokenizer, pairs: Sequence[Pair], least: int, folder: Path) -> MarianTokenizer:
+    """The same vocabulary, written to `folder`, that cuts into smaller pieces what stands fewer than `least` times in
+    this text (Sennrich et al. 2017, "The University of Edinburgh's Neural MT Systems for WMT17", section 3.1: the
+    vocabulary threshold). A rare name that is one piece is a piece that a model never learnt to copy. All ids stay."""
+    model: Any = getattr(sentencepiece_model_pb2, "ModelProto")()  # noqa: B009 (made at run time)
+    model.ParseFromString(Path(tokenizer.spm_files[0]).read_bytes())
+    known, times = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString()), Counter[int]()
+    for ids in known.encode([line for pair in pairs for line in (pair.source, pair.target)]):
+        times.update(ids)
+    for piece, entry in enumerate(model.pieces):
+        if entry.type == entry.NORMAL and times[piece] < least and len(entry.piece.strip(BOUNDARY)) > 1:
+            entry.type = entry.UNUSED
+    tokenizer.save_pretrained(folder)
+    for name in ("source.spm", "target.spm"):
+        (folder / name).write_bytes(model.SerializeToString())
+    return MarianTokenizer.from_pretrained(folder)
 
 
 def learn_vocabulary(lines: Sequence[str], tags: Sequence[str], folder: Path, **options: Any) -> MarianTokenizer:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from core.finetune.padding import batch
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language, scores
 from core.finetune.translation_task import TranslationTask
-from core.finetune.vocabulary import build_vocabulary
+from core.finetune.vocabulary import build_vocabulary, without_rare
 from core.models.decoding import repeats
 from core.models.translation import load_translator_folder
 
@@ -132,6 +133,23 @@ def test_a_model_over_another_vocabulary_with_more_neurons_says_the_same(small, 
     parts = [known[part] for part in tokenizer.spm_source.encode(fresh.replace("▁", " "), out_type=str)]
     assert len(parts) > 1 and torch.allclose(new[other.get_vocab()[fresh]], old[parts].mean(0))
     assert torch.equal(new[renewed.config.eos_token_id], old[module.config.eos_token_id])
+
+
+def test_what_is_rare_is_cut_into_smaller_pieces_and_every_id_stays(small, tmp_path: Path) -> None:
+    _, tokenizer, pairs = small
+    lines = [line for pair in pairs for line in (pair.source, pair.target)]
+    before = [tokenizer.tokenize(line) for line in lines]
+    times = Counter(piece for row in before for piece in row)
+    long = {piece: count for piece, count in times.items() if len(piece.strip("▁")) > 1}
+    least = min(long.values()) + 1
+    rare = {piece for piece, count in long.items() if count < least}
+    found = without_rare(tokenizer, pairs, least, tmp_path / "without")
+    after = [found.tokenize(line) for line in lines]
+    assert rare and not rare & {piece for row in after for piece in row}
+    assert ["".join(row) for row in after] == ["".join(row) for row in before]
+    same = [(old, new) for old, new in zip(before, after, strict=True) if not rare & {*old}]
+    assert same and all(old == new for old, new in same)
+    assert found.get_vocab() == tokenizer.get_vocab()
 
 
 @pytest.fixture
