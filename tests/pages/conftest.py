@@ -12,10 +12,14 @@ from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shorten(monkeypatch)
     monkeypatch.setattr(store, "_settle", lambda: None)  # a quarter of a second for each of hundreds of models
     monkeypatch.setattr(live, "ensure_worker", lambda: None)  # a process that imports all; tests/finetune has it
+    yield
+    for one in [*background._works.values()]:  # a test that is over waits for nothing
+        if one.waiting:
+            one.waiting.clear()
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ from core.views.linked.page import View, standalone
 from core.views.linked.payload import pack
 from core.views.scripts import bundle
 from tests.boxes import patch_box
+from tests.conftest import drawn
 
 WORDS = wording.starting_with("view.", "en")
 COLOUR = Path(core.views.linked.page.__file__).with_name("colour.js")
@@ -646,6 +647,11 @@ def test_a_photo_alone_has_a_film_of_several_lines(chromium, tmp_path) -> None:
     assert lines > 1
     page.mouse.click(strip["x"] + 20, strip["y"] + strip["height"] * 1.5 / lines)
     assert in_view(page, "view.film.at") == columns, "the first of the second line"
+    page.set_viewport_size({"width": 1024, "height": 480})
+    in_view(page, "view.cards[0].note.textContent = 'words '.repeat(80)")
+    drawn(page)
+    note, foot = page.locator(".note").bounding_box(), page.locator(".foot").bounding_box()
+    assert note["y"] + note["height"] <= foot["y"], "what is said stands above the film"
 
 
 def test_the_matrix_is_walked_by_keys_and_by_touch(page) -> None:

@@ -33,7 +33,7 @@ export class Card {
     parted(this.caption, meta.title);
     this.room = add(this.root, "div", "axes");
     this.addAxes(meta, buffer);
-    const told = add(this.root, "div", "told");
+    const told = (this.told = add(this.root, "div", "told"));
     this.say = add(told, "p", "say");
     this.note = add(told, "p", "note");
     if (meta.doubts.length) this.addDoubts(told, meta.doubts);

@@ -7,6 +7,8 @@ const WIDE = 760, // px from which cards stand side by side
   HEADING = 26, // px of a card's title
   TOLD = 92, // px that are kept for what is said below a picture, below one of full height, of three, and on a phone
   TOLD_ASIDE = 84,
+  TOLD_NARROW = 122, // in a column beside a photo that is narrower than NARROW px
+  NARROW = 520,
   TOLD_OF_THREE = 70,
   TOLD_BELOW = 78,
   DOUBTS = 20, // below that, where there are any
@@ -47,7 +49,7 @@ export function arrange(view) {
   for (const [name, is] of Object.entries(shape)) root.classList.toggle(name, is);
   for (const card of view.all) card.root.hidden = Boolean(pin) && !wide && card.root.dataset.pane !== pin.shown;
   room.style.gridTemplateColumns = "";
-  cards[0].root.style.minHeight = "";
+  cards[0].told.style.paddingBottom = "";
   for (const { root: one } of cards) one.style.paddingBottom = "";
   aside(view, 0, wide);
   const named = Math.max(
@@ -95,17 +97,15 @@ function heightOf(reading, width) {
 
 // A photo and, beside it, what is said and the film, which fills what is left of the column unless a drawer lies there.
 function alone(view, photo, { width, left, larger }) {
-  const { film, foot, overview } = view,
+  const { film, foot, overview, cards } = view,
     high = Math.max(LEAST, left - HEADING),
-    own = Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (high * photo.ratio) / width)));
-  aside(view, width - own - APART, true);
+    own = Math.floor(width * Math.min(SIDE[1], Math.max(SIDE[0], (high * photo.ratio) / width))),
+    column = width - own - APART,
+    told = larger * (column < NARROW * larger ? TOLD_NARROW : TOLD);
+  aside(view, column, true);
   photo.fit(own, high);
-  if (!overview.open) {
-    const others = foot.offsetHeight - film.strip.offsetHeight;
-    film.fill(Math.max(0, photo.height - larger * TOLD - others));
-  }
-  const least = HEADING + larger * TOLD + view.foot.offsetHeight; // of the column beside a wide photo
-  view.cards[0].root.style.minHeight = `${least}px`;
+  if (!overview.open) film.fill(Math.max(0, photo.height - told - foot.offsetHeight + film.strip.offsetHeight));
+  cards[0].told.style.paddingBottom = `${foot.offsetHeight + 8}px`; // words that need more push the film down
 }
 
 // Two beside each other.
