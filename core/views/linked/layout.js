@@ -44,12 +44,13 @@ export function arrange(view) {
       narrow: !wide,
       pinned: Boolean(pin),
       two: wide && !lone && !pin,
-      lone: lone && !pin && Boolean(photo) && !cards[0].reading,
+      lone: lone && !pin && Boolean(photo),
     };
   for (const [name, is] of Object.entries(shape)) root.classList.toggle(name, is);
   for (const card of view.all) card.root.hidden = Boolean(pin) && !wide && card.root.dataset.pane !== pin.shown;
   room.style.gridTemplateColumns = "";
   cards[0].told.style.paddingBottom = "";
+  cards[0].reading?.lower(0);
   for (const { root: one } of cards) one.style.paddingBottom = "";
   aside(view, 0, wide);
   const named = Math.max(
@@ -62,7 +63,7 @@ export function arrange(view) {
   else if (pin) threes(view, size);
   else if (!lone) pair(view, size);
   else if (shape.lone) alone(view, photo, size);
-  else fit(cards[0], width, Math.min(size.tall, photo ? size.tall : 440), true);
+  else fit(cards[0], width, Math.min(size.tall, 440));
 }
 
 // The film at the foot of the second card, so many pixels wide, or below all (0).
@@ -85,7 +86,7 @@ function stack({ all, foot, pin, cards }, { width, left }) {
     const photo = gridOf(card),
       below = (photo && card.reading ? heightOf(card.reading, width) : 0) + (card.meta.doubts.length && DOUBTS),
       most = Math.max(LEAST, left - foot.offsetHeight - HEADING - TOLD_BELOW - below - others);
-    fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0, false);
+    fit(card, width, photo ? Math.min(most, (WIDE_ON_PHONE * window.innerWidth) / photo.ratio) : 0);
   }
 }
 
@@ -95,7 +96,8 @@ function heightOf(reading, width) {
   return reading.box.offsetHeight + 10;
 }
 
-// A photo and, beside it, what is said and the film, which fills what is left of the column unless a drawer lies there.
+// A photo and, beside it, its words, what is said and the film, which fills what is left of the column below a photo that
+// has no words, unless a drawer lies there.
 function alone(view, photo, { width, left, larger }) {
   const { film, foot, overview, cards } = view,
     high = Math.max(LEAST, left - HEADING),
@@ -104,7 +106,10 @@ function alone(view, photo, { width, left, larger }) {
     told = larger * (column < NARROW * larger ? TOLD_NARROW : TOLD);
   aside(view, column, true);
   photo.fit(own, high);
-  if (!overview.open) film.fill(Math.max(0, photo.height - told - foot.offsetHeight + film.strip.offsetHeight));
+  const free = Math.max(0, photo.height - told - foot.offsetHeight - 18);
+  cards[0].reading?.fit(column, free);
+  cards[0].reading?.lower(Math.max(0, (free - cards[0].reading.box.offsetHeight) / 2));
+  if (!overview.open && !cards[0].reading) film.fill(Math.max(0, photo.height - told - foot.offsetHeight + film.strip.offsetHeight));
   cards[0].told.style.paddingBottom = `${foot.offsetHeight + 8}px`; // words that need more push the film down
 }
 
@@ -132,7 +137,7 @@ function pair(view, { width, left, tall, larger }) {
   room.style.setProperty("--tries", `${Math.max(0, width / 2 - TRIES)}px`);
   room.style.gridTemplateColumns = widths.map((side) => `${side}px`).join(" ");
   const below = view.root.classList.contains("side") ? foot.offsetHeight + 8 : 0;
-  cards.forEach((card, x) => fit(card, widths[x % 2], Math.max(LEAST, x % 2 ? high - below : high), false));
+  cards.forEach((card, x) => fit(card, widths[x % 2], Math.max(LEAST, x % 2 ? high - below : high)));
   if (below) cards[1].root.style.paddingBottom = `${below}px`; // words that need more push the film down
 }
 
@@ -152,23 +157,17 @@ function threes({ foot, room, pin }, { width, left }) {
   room.style.gridTemplateColumns = `repeat(3, ${column}px)`;
   const stand = (tall) =>
     panes.forEach(({ a, b, difference }, x) => {
-      for (const card of [a, b, difference]) fit(card, column, photos[x] ? tall : words, false);
+      for (const card of [a, b, difference]) fit(card, column, photos[x] ? tall : words);
     });
   stand(high);
   const over = room.offsetHeight - (left - foot.offsetHeight - root.offsetHeight - 14);
   if (count && over > 0 && each >= SMALL * most) stand(Math.max(LEAST_OF_THREE, high - over / count));
 }
 
-// A card within a width and a height; where it has words beside its photo, both share the width if they may.
-function fit(card, width, height, beside) {
-  const grid = gridOf(card),
-    both = Boolean(grid && card.reading);
-  card.room.classList.toggle("beside", both && beside);
-  grid?.fit(both && beside ? 0.6 * width : width, height);
-  card.room.style.minHeight = grid || !card.reading ? "" : `${height}px`;
-  if (!card.reading) return;
-  card.reading.fit(
-    both && beside ? width - grid.width - APART : width,
-    both && !beside ? 0 : grid ? grid.height : height,
-  );
+// A card within a width and a height; words stand below their photo.
+function fit({ axes, room, reading }, width, height) {
+  const grid = axes.find(({ shape }) => shape === "grid");
+  grid?.fit(width, height);
+  room.style.minHeight = grid || !reading ? "" : `${height}px`;
+  reading?.fit(width, grid ? 0 : height);
 }

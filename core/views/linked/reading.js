@@ -82,6 +82,12 @@ export class Reading {
     this.place();
   }
 
+  // In the middle of a column: the words and, where it is shown, their table.
+  lower(by) {
+    this.box.style.marginTop = `${by}px`;
+    this.place();
+  }
+
   // Where the words are, measured once for all the curves until something moves them.
   place() {
     const origin = this.svg.getBoundingClientRect();
