@@ -9,6 +9,9 @@ from core.wording import minus
 
 TEAL, AMBER, GREY = "#0f8f86", "#d97706", "#808890"
 CLEAR = "rgba(0,0,0,0)"
+# Below zero, at zero, above it: what is nothing is as quiet on white as on black.
+TWO_SIDED = [[0, TEAL], [0.5, "rgba(128,136,144,0.1)"], [1, AMBER]]
+OTHER_SIDED = [[0, AMBER], TWO_SIDED[1], [1, TEAL]]
 FAINT = "rgba(128,136,144,0.25)"  # grid lines, bands, what has no number yet
 QUIET: dict[str, Any] = {  # plotly's settings for a figure whose one tool saves it
     "displaylogo": False,

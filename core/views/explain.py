@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, house, plain, signed
+from core.views.charts import AMBER, CLEAR, FAINT, GREY, TEAL, TWO_SIDED, house, plain, signed
 from core.views.light import FULL, HIGH, RAMP
 
 OFF = "#d6337c"  # seen on both ends of the ramp
@@ -106,14 +106,14 @@ def curves(
 
 
 def agreement(matrix: Tensor, names: Sequence[str]) -> go.Figure:
-    """Rank correlations (M, M), written in the cells; teal below 0, brown above."""
+    """Rank correlations (M, M), written in the cells; teal below 0, amber above."""
     names, values = [plain(name) for name in names], matrix.tolist()
     figure = go.Figure(
         go.Heatmap(
             z=values,
             zmin=-1,
             zmax=1,
-            colorscale="BrBG_r",
+            colorscale=TWO_SIDED,
             xgap=1,
             ygap=1,
             showscale=False,
@@ -151,7 +151,7 @@ def before_after(
 
 
 def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: Mapping[str, str]) -> go.Figure:
-    """One number a head, (L, H), a row a layer: teal below 0, brown above, grey while all are NaN, not yet measured; a
+    """One number a head, (L, H), a row a layer: teal below 0, amber above, grey while all are NaN, not yet measured; a
     cross on each head that is off.
 
     Markers lie on the cells, as Streamlit reports no click or lasso on a heatmap; customdata is (layer, head) from 0.
@@ -171,7 +171,7 @@ def switches(values: Tensor, off: Sequence[tuple[int, int]], title: str, words: 
             hoverinfo="skip",
             zmin=-end,
             zmax=end,
-            colorscale="BrBG_r" if known else [[0, FAINT], [1, FAINT]],
+            colorscale=TWO_SIDED if known else [[0, FAINT], [1, FAINT]],
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5, "tickformat": ".2~g"}
             | ({} if known else {"tickvals": []}),
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import AMBER, GREY, TEAL, house, plain
+from core.views.charts import AMBER, GREY, TEAL, TWO_SIDED, house, plain
 from core.views.heads import head_grid
 
 HEIGHT = 240  # px
@@ -146,11 +146,11 @@ def _short(name: str, most: int = 14) -> str:
 
 
 def drift_grid(values: Tensor, title: str, *, diverging: bool, words: Mapping[str, str]) -> go.Figure:
-    """One number a head, (L, H), a row a layer. diverging: a change, teal below 0 and brown above; else 0 or more.
+    """One number a head, (L, H), a row a layer. diverging: a change, teal below 0 and amber above; else 0 or more.
 
     words: as for `head_grid`, which tells a click.
     """
     end = max(LEAST, float(values.abs().max()))
     if diverging:
-        return head_grid(values, title, words=words, low=-end, high=end, ramp="BrBG_r", sign="+")
+        return head_grid(values, title, words=words, low=-end, high=end, ramp=TWO_SIDED, sign="+")
     return head_grid(values, title, words=words, low=0, high=end)

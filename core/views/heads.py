@@ -21,7 +21,7 @@ def head_grid(
     words: Mapping[str, str],
     low: float,
     high: float,
-    ramp: str = "cividis",
+    ramp: str | list = "cividis",
     sign: str = "",
     order: Tensor | None = None,
     chosen: tuple[int, int] | None = None,

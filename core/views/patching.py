@@ -6,9 +6,8 @@ from html import escape
 import plotly.graph_objects as go
 from torch import Tensor
 
-from core.views.charts import house, plain, signed
+from core.views.charts import OTHER_SIDED, house, plain, signed
 
-RAMP = "BrBG"  # brown away from A's answer, teal towards it
 TABLE = """<style>
 .byhand { overflow-x: auto; }
 .byhand table { border-collapse: separate; border-spacing: 2px; font-size: 0.9rem; }
@@ -44,7 +43,7 @@ def position_grid(
             hoverongaps=False,
             zmin=-reach,
             zmax=reach,
-            colorscale=RAMP,
+            colorscale=OTHER_SIDED,
             colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         )
     )

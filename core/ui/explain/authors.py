@@ -20,12 +20,11 @@ from core.ui.explain.sides import WHOLE, Pair, PhotoSide, Side
 from core.ui.language import say
 from core.ui.plain import plain
 from core.views import layers as figures
-from core.views.charts import AMBER, QUIET, TEAL, signed
+from core.views.charts import AMBER, OTHER_SIDED, QUIET, TEAL, signed
 from core.views.differences.figures import patch_picture
 from core.views.heads import head_grid
 from core.views.tables import as_csv
 
-RAMP = "BrBG"  # brown against the answer, teal for it
 NAMED = 5  # positions that are named
 
 
@@ -111,7 +110,7 @@ def _grid(side: Side, kind: Kind, heads: torch.Tensor, reach: float, opened: tup
         words=words,
         low=-reach,
         high=reach,
-        ramp=RAMP,
+        ramp=OTHER_SIDED,
         sign="+",
         chosen=opened[1:] if opened[0] == kind else None,
     )

@@ -24,9 +24,9 @@ from core.ui.explain.other import Other, other_photo, other_sentence
 from core.ui.explain.sides import WHOLE, Pair, Side
 from core.ui.language import class_name, say, show_error
 from core.ui.plain import piece_text, plain
-from core.views.charts import QUIET
+from core.views.charts import OTHER_SIDED, QUIET
 from core.views.heads import head_grid
-from core.views.patching import RAMP, position_grid
+from core.views.patching import position_grid
 from core.views.tables import as_csv
 
 PARTS: tuple[Part, ...] = ("output", "pattern")
@@ -173,7 +173,7 @@ def _grids(side: Side, asked: Subject, rows: Rows, opened: tuple[Kind, int, int]
             words=words,
             low=-_reach(rows),
             high=_reach(rows),
-            ramp=RAMP,
+            ramp=OTHER_SIDED,
             sign="+",
             chosen=opened[1:] if opened and opened[0] == kind else None,
         )

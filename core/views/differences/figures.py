@@ -11,15 +11,14 @@ from threading import Lock
 import numpy as np
 import plotly.graph_objects as go
 from cachetools import LRUCache, cached
-from PIL import Image
+from PIL import Image, ImageColor
 from torch import Tensor
 
-from core.views.charts import AMBER, CLEAR, TEAL, house, plain
+from core.views.charts import AMBER, CLEAR, TEAL, TWO_SIDED, house, plain
 
 PATCH_PX = 28  # of a drawn patch, in the picture that is sent
 GAP = 3  # px between patches
 VIOLET = "#7c6fdc"  # what the person chose; teal is what is asked about, amber the answer
-STRIP = "BrBG_r"  # diverging, as on the Fine-tune page; zero is pale
 
 Points = Sequence[tuple[float, float]]
 
@@ -127,7 +126,7 @@ def grid_map(
     """A number a patch, (rows, columns): cosines from -1 to 1, or from 0 to the largest."""
     rows, columns = values.shape
     said = [[plain(at.format(row=r + 1, column=c + 1)) for c in range(columns)] for r in range(rows)]
-    scale = {"zmin": -1, "zmax": 1, "colorscale": STRIP} if diverging else {"zmin": 0, "colorscale": "cividis"}
+    scale = {"zmin": -1, "zmax": 1, "colorscale": TWO_SIDED} if diverging else {"zmin": 0, "colorscale": "cividis"}
     figure = go.Figure(
         go.Heatmap(
             z=values.tolist(),
@@ -144,8 +143,8 @@ def grid_map(
     return _square(figure, (rows, columns), height)
 
 
-def strips(values: Tensor, labels: Sequence[str], height: int = 0, scale: str = STRIP) -> go.Figure:
-    """A row of colours for each vector (N, D), zero pale; the scale ends at the largest magnitude."""
+def strips(values: Tensor, labels: Sequence[str], height: int = 0, scale: str | list = TWO_SIDED) -> go.Figure:
+    """A row of colours for each vector (N, D), zero clear; the scale ends at the largest magnitude."""
     end = float(values.abs().max().clamp_min(1e-9))
     count = len(labels)
     figure = go.Figure(
@@ -189,7 +188,7 @@ def matrix(
             z=values.tolist(),
             zmin=low,
             zmax=high,
-            colorscale=scale or (STRIP if low < 0 else "cividis"),
+            colorscale=scale or (TWO_SIDED if low < 0 else "cividis"),
             customdata=[[f"{plain(r)} → {plain(c)}" for c in columns] for r in rows],
             hovertemplate="%{customdata}: %{z:.3f}<extra></extra>",
             xgap=1,
@@ -285,13 +284,12 @@ def change_bars(
     return house(figure, height)
 
 
-BROWN_WHITE_TEAL = np.array([[1, 102, 94], [246, 246, 244], [140, 81, 10]], float)  # low, zero, high: as STRIP
-
-
 def heat_image(values: Tensor, width: int = 480, height: int = 130) -> Image.Image:
-    """A tensor (N, D) as a small picture, a row a vector; the scale ends at the 99th percentile of the magnitude."""
+    """A tensor (N, D) as a small picture, a row a vector, clear at zero; its scale ends at the 99th percentile of the
+    magnitude."""
     values = values.float()
     end = float(values.abs().flatten().kthvalue(max(1, int(0.99 * values.numel()))).values) or 1.0
-    scaled = ((values / end).clamp(-1, 1).numpy() + 1) / 2  # (N, D), 0 to 1
-    colours = np.stack([np.interp(scaled, [0, 0.5, 1], BROWN_WHITE_TEAL[:, c]) for c in range(3)], -1)
+    scaled = (values / end).clamp(-1, 1).numpy()[..., None]  # (N, D, 1)
+    below, above = (np.array(ImageColor.getrgb(colour)) for colour in (TEAL, AMBER))
+    colours = np.concatenate([np.where(scaled < 0, below, above), 255 * np.abs(scaled)], -1)
     return Image.fromarray(colours.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
