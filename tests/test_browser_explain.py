@@ -68,7 +68,7 @@ def test_an_opened_head_is_shown_by_the_linked_view_with_the_photo_and_the_sente
 
 def test_heads_go_off_by_click_by_box_and_by_key(tab, address: str) -> None:
     page = opened(tab, address, "ablation")
-    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for()
+    page.get_by_text(re.compile("^Amber:")).nth(1).wait_for()
     settled(page)
     chart = page.locator("[data-testid=stPlotlyChart]").nth(1)
     plot = chart.locator(".nsewdrag").first
@@ -103,7 +103,7 @@ def test_heads_go_off_by_click_by_box_and_by_key(tab, address: str) -> None:
 def test_two_choices_made_quickly_both_count_once(tab, address: str) -> None:
     """The second breaks off the run of the first, before that drew the grid again."""
     page = opened(tab, address, "ablation")
-    page.get_by_text(re.compile("^Brown:")).nth(1).wait_for()
+    page.get_by_text(re.compile("^Amber:")).nth(1).wait_for()
     settled(page)
     box = page.locator("[data-testid=stPlotlyChart] .nsewdrag").nth(1).bounding_box()
     page.mouse.click(box["x"] + 1.5 * box["width"] / 6, box["y"] + 3.5 * box["height"] / 12)
