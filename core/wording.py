@@ -43,6 +43,21 @@ def minus(number: str) -> str:
     return number.replace("-", "−")
 
 
+def large(value: float, language: str = "en") -> str:
+    """A number of which three digits count, in the signs of a language, from which no line breaks it off: 22.1 M,
+    5.7 k; 2210 万, 5700."""
+    signs = text("number.signs", language).split()
+    base = 10 ** int(text("number.digits", language))
+    for power in range(len(signs), 0, -1):
+        if abs(value) >= 0.9995 * base**power:  # what three digits round up to it
+            return f"{_three(value / base**power)}\u00a0{signs[power - 1]}"
+    return _three(value)
+
+
+def _three(value: float) -> str:
+    return f"{float(f'{value:.3g}'):.15g}"
+
+
 def starting_with(prefix: str, language: str) -> dict[str, str]:
     """The unfilled texts whose keys start with `prefix`, the prefix cut off: what the browser fills itself."""
     found = {k: v[language] for k, v in entries().items() if k.startswith(prefix)}

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core import wording
 from core.errors import SidelightError
 from core.models import known
 from core.models.known import Known
@@ -28,14 +29,7 @@ def titles(task: str, prompted: bool = True) -> dict[str, str]:
 
 def size(one: Known) -> str:
     """Parameters, about."""
-    millions = one.millions
-    return (
-        f"{millions / 1000:.1f} B"
-        if millions >= 1000
-        else f"{millions:.2g} M"
-        if millions < 10
-        else f"{millions:.0f} M"
-    )
+    return wording.large(1e6 * one.millions, language())
 
 
 def show() -> None:

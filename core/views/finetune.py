@@ -58,7 +58,7 @@ def curve(
         if value > 0 or not log:  # otherwise it has no place on the axis
             figure.add_hline(value, line=dashed, name=name, showlegend=True)
     figure.update_xaxes(title=plain(x_title), showgrid=False, hoverformat=",")
-    figure.update_yaxes(title=plain(y_title), tickformat=".0%" if percent else ".2g" if log else None)
+    figure.update_yaxes(title=plain(y_title), tickformat=".1~%" if percent else ".2g" if log else None)
     if percent:  # of a level line plotly draws as much above it as below: 100% stood amid 0 and 200
         figure.update_yaxes(autorangeoptions={"clipmin": 0, "clipmax": 1.02})
     if log:

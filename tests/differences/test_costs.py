@@ -16,8 +16,7 @@ from core.models.loading import precisions
 from core.models.translation import load_translator
 from core.models.vision import load_vision
 from core.models.vision.timm_adapter import fused
-from core.ui.differences.measure import large
-from core.wording import ASSETS
+from core.wording import ASSETS, large
 from tests.differences.conftest import SENTENCE, TARGET
 from tests.finetune.models import tiny_translator, tiny_vision
 
@@ -70,6 +69,16 @@ def test_exactly_as_many_pieces_are_written_as_asked() -> None:
 def test_a_large_number_has_three_digits_and_keeps_its_sign_beside_it() -> None:
     found = [large(value) for value in (512, 999.4, 999.6, 999_600, 22.1e6, 12.2e9)]
     assert [one.replace("\u00a0", "_") for one in found] == ["512", "999", "1_k", "1_M", "22.1_M", "12.2_G"]
+    found = [large(value, "zh") for value in (512, 5700, 9999, 16_300, 22.1e6, 12.2e9, -4.76e6)]
+    assert [one.replace("\u00a0", "_") for one in found] == [
+        "512",
+        "5700",
+        "1_万",
+        "1.63_万",
+        "2210_万",
+        "122_亿",
+        "-476_万",
+    ]
 
 
 def test_a_power_is_found_again() -> None:

@@ -120,7 +120,7 @@ def test_every_part_of_the_models_has_its_box_and_only_readers_get_an_arrow() ->
         part("decoder", "layers.0", decoder=None, cross=None),
     ]
     names = {one.key: f"box {number}" for number, one in enumerate(parts)}
-    words = {"both": "<->", "causal": "|>", "cross": "x", "shared": "shared", "ink": "#000"}
+    words = {"both": "<->", "causal": "|>", "cross": "x", "shared": "shared", "ink": "#000", "language": "en"}
     figure = diagrams.architecture(parts, names, ["V", "E", "D"], "encoder:layers.0", words)
     dots = figure.data[0]
     places = dict(zip(dots.customdata, zip(dots.x, dots.y, strict=True), strict=True))
@@ -131,7 +131,12 @@ def test_every_part_of_the_models_has_its_box_and_only_readers_get_an_arrow() ->
         "decoder:layers.0": (2, 1),
     }
     written = [one.text for one in figure.layout.annotations if one.text and "box" in one.text]
-    assert written == ["box 0 · 1.8 M &lt;-&gt;", "box 1 · 1.8 M &lt;-&gt;", "box 2 · 1.8 M", "box 3 · 1.8 M |&gt; x"]
+    assert written == [
+        "box 0 · 1.78\u00a0M &lt;-&gt;",
+        "box 1 · 1.78\u00a0M &lt;-&gt;",
+        "box 2 · 1.78\u00a0M",
+        "box 3 · 1.78\u00a0M |&gt; x",
+    ]
     arrows = [one for one in figure.layout.annotations if one.showarrow]
     assert [(one.y, one.ay) for one in arrows] == [(1, 0)], "to the layer that reads, not to the table"
     assert [box.line.color == TEAL for box in figure.layout.shapes] == [False, True, False, False]

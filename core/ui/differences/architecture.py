@@ -17,7 +17,7 @@ from core.ui.differences import foreign, quiz, squares, writing
 from core.ui.differences.lesson import Lesson
 from core.ui.differences.quiz import Verdict
 from core.ui.frame import ink
-from core.ui.language import say
+from core.ui.language import language, say
 from core.ui.plain import piece_text
 from core.views.charts import QUIET
 from core.views.differences import diagrams, figures
@@ -78,7 +78,7 @@ def _diagram(lesson: Lesson) -> None:
     titles = [say(f"lesson_arch.stack_{stack}") for stack in diagrams.STACKS]
     first = next(part.key for part in vision if part.role == "layer" or part is vision[-1])
     chosen = choices.widget("part", "lesson_part", parts, first)
-    words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink()}
+    words = SIGNS | {"shared": say("lesson_arch.tied"), "ink": ink(), "language": language()}
     figure = diagrams.architecture(list(parts.values()), names, titles, st.session_state.lesson_part, words)
 
     def take(marks: list[str]) -> None:

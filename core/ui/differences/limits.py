@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core import wording
 from core.differences import limits, moved
 from core.models.vision import VisionResult
 from core.ui import choices
 from core.ui.differences import learning
 from core.ui.differences.lesson import Lesson, joined, note
-from core.ui.differences.measure import cell, large, table
+from core.ui.differences.measure import cell, table
 from core.ui.differences.quiz import Verdict, ask_option
 from core.ui.language import class_name, say
 from core.ui.plain import plain
@@ -57,7 +58,7 @@ def _memory(lesson: Lesson) -> None:
         maps, vectors = limits.memory(trace)
         steps = len(lesson.translation.target) if name in ("decoder", "cross") else 1
         size = f"{len(trace.query_axis)}\u00a0×\u00a0{len(trace.key_axis)}"
-        rows.append([say(f"maths.{name}"), size, str(steps), f"{large(maps)}B", f"{large(vectors)}B"])
+        rows.append([say(f"maths.{name}"), size, str(steps), f"{wording.large(maps)}B", f"{wording.large(vectors)}B"])
     table(["", "N × N", say("limits.steps"), say("limits.maps"), say("limits.vectors")], rows)
     note(say("limits.parallel_note", n=len(lesson.translation.target)))
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.ui.language import say
+from core import wording
+from core.ui.language import language, say
 from core.ui.plain import plain
 
 SCROLL = """<style>
@@ -42,8 +43,5 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def large(value: float) -> str:
-    """12.2 G, 841 M, 5.7 k, of which no line breaks off the sign."""
-    for sign, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(value) >= 0.9995 * size:  # what three digits round up to it
-            return f"{value / size:.3g}\u00a0{sign}"
-    return f"{value:.3g}"
+    """12.2 G, 841 M, 5.7 k, as the reader's language writes them."""
+    return wording.large(value, language())

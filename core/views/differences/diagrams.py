@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from core.differences.structure import Part
 from core.views.charts import AMBER, GREY, TEAL, house, plain
+from core.wording import large
 
 STACKS = ("vision", "encoder", "decoder")
 FILL = {
@@ -18,11 +19,6 @@ ROW = 31  # px of a part
 HALF, TALL = 0.44, 0.38  # half the width and height of a box, in columns and rows
 
 
-def short_count(count: int) -> str:
-    """1,775,232 as 1.8 M."""
-    return f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.1f} k" if count >= 1e3 else str(count)
-
-
 def architecture(
     parts: Sequence[Part], names: Mapping[str, str], titles: Sequence[str], chosen: str, words: Mapping[str, str]
 ) -> go.Figure:
@@ -30,7 +26,8 @@ def architecture(
 
     names: what each box says, by the part's key. titles: of the columns. words: "both" and "causal" stand for the two
     kinds of self-attention, "cross" for the reading of the encoder, beside the layers that have them; "shared" for a
-    part all of whose parameters another one counts; "ink" is the colour of the text.
+    part all of whose parameters another one counts; "ink" is the colour of the text, "language" that of
+    its numbers.
     """
     figure = go.Figure()
     places, heights = {}, dict.fromkeys(STACKS, 0)
@@ -74,7 +71,9 @@ def _box(part: Part, place: tuple[int, int], name: str, chosen: bool, words: Map
     corners = {"x0": x - HALF, "x1": x + HALF, "y0": y - TALL, "y1": y + TALL}
     signs = [words["causal" if kind == "decoder" else "both" if kind == "encoder" else "cross"] for kind in part.calls]
     shared = all(counted == "before" for *_, counted in part.tensors)
-    text = plain(" ".join([name, "·", words["shared"] if shared else short_count(part.parameters), *signs]))
+    text = plain(
+        " ".join([name, "·", words["shared"] if shared else large(part.parameters, words["language"]), *signs])
+    )
     shape = {"type": "rect", "fillcolor": FILL[part.role], "line": line, **corners}
     return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font_size": 11}
 

@@ -279,7 +279,7 @@ def change_bars(
     figure.update_traces(hovertemplate="%{y:.2%}<extra></extra>")
     names = [plain(piece) for piece in pieces]
     figure.update_xaxes(tickmode="array", tickvals=list(range(len(pieces))), ticktext=names, fixedrange=True)
-    figure.update_yaxes(title=plain(title), tickformat=".0%", rangemode="tozero", fixedrange=True)
+    figure.update_yaxes(title=plain(title), tickformat=".1~%", rangemode="tozero", fixedrange=True)
     figure.update_layout(dragmode=False)
     return house(figure, height)
 

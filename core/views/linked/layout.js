@@ -96,8 +96,8 @@ function heightOf(reading, width) {
   return reading.box.offsetHeight + 10;
 }
 
-// A photo and, beside it, its words, what is said and the film, which fills what is left of the column below a photo that
-// has no words, unless a drawer lies there.
+// A photo and, beside it, its words, what is said and the film, which fills what is left of the column where there are
+// no words, unless a drawer lies there.
 function alone(view, photo, { width, left, larger }) {
   const { film, foot, overview, cards } = view,
     high = Math.max(LEAST, left - HEADING),
