@@ -106,10 +106,11 @@ function alone(view, photo, { width, left, larger }) {
     told = larger * (column < NARROW * larger ? TOLD_NARROW : TOLD);
   aside(view, column, true);
   photo.fit(own, high);
-  const free = Math.max(0, photo.height - told - foot.offsetHeight - 18);
-  cards[0].reading?.fit(column, free);
-  cards[0].reading?.lower(Math.max(0, (free - cards[0].reading.box.offsetHeight) / 2));
-  if (!overview.open && !cards[0].reading) film.fill(Math.max(0, photo.height - told - foot.offsetHeight + film.strip.offsetHeight));
+  const { reading } = cards[0],
+    free = Math.max(0, photo.height - told - foot.offsetHeight);
+  reading?.fit(column, free);
+  reading?.lower(Math.max(0, (free - reading.box.offsetHeight) / 2));
+  if (!overview.open && !reading) film.fill(free + film.strip.offsetHeight);
   cards[0].told.style.paddingBottom = `${foot.offsetHeight + 8}px`; // words that need more push the film down
 }
 
