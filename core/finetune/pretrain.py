@@ -107,8 +107,8 @@ def beginning(options: argparse.Namespace, train: Sequence[Pair]) -> tuple[Maria
     """What training begins with."""
     if options.start and not options.renew:
         module, tokenizer = start_model(options.start, options.dropout)
-        if options.least:
-            tokenizer = without_rare(tokenizer, train, options.least, options.run / "vocabulary")
+        if options.least or options.names:
+            tokenizer = without_rare(tokenizer, train, options.run / "vocabulary", options.least, options.names)
         return module, tokenizer
     with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
         learnt = build_vocabulary(train, options.pieces, options.run / "vocabulary")
@@ -169,6 +169,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="go on from this model instead of a new one")
     parser.add_argument("--renew", action="store_true", help="with --start: over a vocabulary learnt from the data")
     parser.add_argument("--least", type=int, default=0, help="with --start: times that a piece must stand in the data")
+    parser.add_argument(
+        "--names", type=int, default=0, help="with --start: times that a name must stand in its sources"
+    )
     parser.add_argument("--feed-forward", type=int, default=768, help="with --renew: the width of these layers")
     parser.add_argument("--export", type=Path, help="where the finished model goes")
     parser.add_argument("--steps", type=int, default=9000)

@@ -1,5 +1,10 @@
-"""The vocabulary of what writes: SentencePiece learnt from the training text, as MarianTokenizer reads it."""
+"""The vocabulary of what writes: SentencePiece learnt from the training text, as MarianTokenizer reads it.
 
+`python -m core.finetune.vocabulary --data FOLDER --model FOLDER --names 400` has a trained model cut rare names of its
+sources into smaller pieces.
+"""
+
+import argparse
 import io
 import json
 import shutil
@@ -12,7 +17,8 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from transformers import MarianTokenizer
 
-from core.finetune.parallel import TAGS, Pair
+from core.finetune import parallel
+from core.finetune.parallel import TAGS, WORD, Pair
 from core.models.pieces import BOUNDARY
 
 
@@ -29,22 +35,59 @@ def build_vocabulary(pairs: Sequence[Pair], pieces: int, folder: Path) -> Marian
     )
 
 
-def without_rare(tokenizer: MarianTokenizer, pairs: Sequence[Pair], least: int, folder: Path) -> MarianTokenizer:
+def without_rare(
+    tokenizer: MarianTokenizer, pairs: Sequence[Pair], folder: Path, least: int = 0, names: int = 0
+) -> MarianTokenizer:
     """The same vocabulary, written to `folder`, that cuts into smaller pieces what stands fewer than `least` times in
     this text (Sennrich et al. 2017, "The University of Edinburgh's Neural MT Systems for WMT17", section 3.1: the
-    vocabulary threshold). A rare name that is one piece is a piece that a model never learnt to copy. All ids stay."""
-    model: Any = getattr(sentencepiece_model_pb2, "ModelProto")()  # noqa: B009 (made at run time)
-    model.ParseFromString(Path(tokenizer.spm_files[0]).read_bytes())
-    known, times = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString()), Counter[int]()
-    for ids in known.encode([line for pair in pairs for line in (pair.source, pair.target)]):
-        times.update(ids)
-    for piece, entry in enumerate(model.pieces):
-        if entry.type == entry.NORMAL and times[piece] < least and len(entry.piece.strip(BOUNDARY)) > 1:
-            entry.type = entry.UNUSED
+    vocabulary threshold), and in sources the names that stand there fewer than `names` times and are mostly left as
+    they are in translations: a model copies a name from pieces that it often met, and not one that is a rare piece.
+    All ids stay."""
+    before = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer.spm_files[0]))
+    sources, targets = (_counted(before, [getattr(pair, side) for pair in pairs]) for side in ("source", "target"))
+    kept, changed = _kept(pairs)
+
+    def is_rare(piece: str) -> bool:
+        return sources[piece] + targets[piece] < least
+
+    def is_rare_name(piece: str) -> bool:
+        word = piece.strip(BOUNDARY)
+        return piece[:2].istitle() and sources[piece] < names and kept[word] >= changed[word]
+
     tokenizer.save_pretrained(folder)
-    for name in ("source.spm", "target.spm"):
+    for name, file, rules in (
+        ("source.spm", tokenizer.spm_files[0], (is_rare, is_rare_name)),
+        ("target.spm", tokenizer.spm_files[1], (is_rare,)),
+    ):
+        model: Any = getattr(sentencepiece_model_pb2, "ModelProto")()  # noqa: B009 (made at run time)
+        model.ParseFromString(Path(file).read_bytes())
+        for entry in model.pieces:
+            is_long = len(entry.piece.strip(BOUNDARY)) > 1
+            if entry.type == entry.NORMAL and is_long and any(rule(entry.piece) for rule in rules):
+                entry.type = entry.UNUSED
         (folder / name).write_bytes(model.SerializeToString())
     return MarianTokenizer.from_pretrained(folder)
+
+
+def _kept(pairs: Sequence[Pair]) -> tuple[Counter[str], Counter[str]]:
+    """Of words with a capital letter: in how many translations into Latin letters they stand as in the source, and in
+    how many they do not."""
+    kept, changed = Counter[str](), Counter[str]()
+    for pair in pairs:
+        names, said = {word for word in WORD.findall(pair.source) if word.istitle()}, set(WORD.findall(pair.target))
+        if said:
+            kept.update(names & said)
+            changed.update(names - said)
+    return kept, changed
+
+
+def _counted(vocabulary: Any, lines: Sequence[str]) -> Counter[str]:
+    """How often each piece stands in these lines."""
+    found = Counter[str]()
+    for start in range(0, len(lines), 5000):
+        for pieces in vocabulary.encode(lines[start : start + 5000], out_type=str):
+            found.update(pieces)
+    return found
 
 
 def learn_vocabulary(lines: Sequence[str], tags: Sequence[str], folder: Path, **options: Any) -> MarianTokenizer:
@@ -78,3 +121,18 @@ def learn_vocabulary(lines: Sequence[str], tags: Sequence[str], folder: Path, **
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="its folder, whose vocabulary is replaced")
+    parser.add_argument("--least", type=int, default=0, help="times that a piece must stand in the data")
+    parser.add_argument("--names", type=int, default=0, help="times that a name must stand in its sources")
+    options = parser.parse_args()
+    tokenizer = MarianTokenizer.from_pretrained(options.model)
+    without_rare(tokenizer, parallel.read_part(options.data, "train"), options.model, options.least, options.names)
+
+
+if __name__ == "__main__":
+    main()

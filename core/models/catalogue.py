@@ -60,7 +60,7 @@ BUNDLED = (
         title="Marian, English to German, French, Czech, Chinese",
         source="trained for this project on Multi30K and Tatoeba",
         licence="non-commercial research and education (Multi30K); Tatoeba CC BY 2.0 FR",
-        sha256="1a07061568b17222dc5bf713e8e30c12a70ddf758c01bf4fe043c1c86e3d1021",
+        sha256="3087c0aaf0882ad6965284f53d71a691ab428ee8ffdbada25f7ba52b30f38408",
     ),
     ModelCard(
         key="vision-cifar10",

@@ -22,7 +22,7 @@ from core.finetune.padding import batch
 from core.finetune.parallel import Pair
 from core.finetune.score import score_by_language, scores
 from core.finetune.translation_task import TranslationTask
-from core.finetune.vocabulary import build_vocabulary, without_rare
+from core.finetune.vocabulary import build_vocabulary, learn_vocabulary, without_rare
 from core.models.decoding import repeats
 from core.models.translation import load_translator_folder
 
@@ -143,13 +143,29 @@ def test_what_is_rare_is_cut_into_smaller_pieces_and_every_id_stays(small, tmp_p
     long = {piece: count for piece, count in times.items() if len(piece.strip("▁")) > 1}
     least = min(long.values()) + 1
     rare = {piece for piece, count in long.items() if count < least}
-    found = without_rare(tokenizer, pairs, least, tmp_path / "without")
+    found = without_rare(tokenizer, pairs, tmp_path / "without", least)
     after = [found.tokenize(line) for line in lines]
     assert rare and not rare & {piece for row in after for piece in row}
     assert ["".join(row) for row in after] == ["".join(row) for row in before]
     same = [(old, new) for old, new in zip(before, after, strict=True) if not rare & {*old}]
     assert same and all(old == new for old, new in same)
     assert found.get_vocab() == tokenizer.get_vocab()
+
+
+def test_rare_names_that_translations_keep_are_cut_in_sources_alone(tmp_path: Path) -> None:
+    days = (("Friday", "Freitag"), ("Sunday", "Sonntag"), ("Monday", "Montag"))
+    pairs = [
+        Pair(f"{name} sleeps on {day}.", f"{name} schläft am {german}.", "de")
+        for name in ("Merkel", "Anna", "Obama")
+        for day, german in days
+    ]
+    lines = [line for pair in pairs for line in (pair.source, pair.target)] * 20
+    whole = learn_vocabulary(lines, ["deu"], tmp_path / "whole", vocab_size=90, model_type="bpe")
+    assert whole.tokenize(pairs[0].source) == ["▁Merkel", "▁sleeps", "▁on", "▁Friday", "."]
+    cut = without_rare(whole, pairs, tmp_path / "cut", names=1000)
+    assert cut.tokenize(pairs[0].source)[-4:] == ["▁sleeps", "▁on", "▁Friday", "."]
+    merkel = cut.get_vocab()["▁Merkel"]
+    assert merkel not in cut(pairs[0].source).input_ids and merkel in cut(text_target=pairs[0].target).input_ids
 
 
 @pytest.fixture
