@@ -160,6 +160,9 @@ def movements(browser: Browser, size: int) -> None:
         patches = page.locator(".sidelight").evaluate("({ view }) => view.cards[0].traces.encoder.keys - 1")
         print(f"{patches} patches and a sentence, saved as HTML: {path.stat().st_size / 1e6:.1f} MB")
         some = list(range(1, patches, max(1, patches // 200)))
+        # The browser draws 60 frames a second, so that whatever happens waits for the next one: the part of the rest
+        # that no code can save.
+        report("nothing: the wait for a frame", frames(page, "nothing", some), "ms")
         for turned, direction in ((False, "looks at"), (True, "is looked at by")):
             page.locator(".sidelight").evaluate("({ view }, turned) => view.set('turned', turned)", turned)
             report(f"pointer on a patch ({direction})", frames(page, "patch", some), "ms")
