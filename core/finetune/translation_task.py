@@ -102,7 +102,8 @@ class TranslationTask:
         rows = [pair[1] for pair in ids]
         labels, given = teacher_forced(rows, config.decoder_start_token_id, config.pad_token_id, device)
         real = labels != IGNORED
-        head: Any = getattr(module, "module", module)  # as it is, or wrapped for several processes
+        # as it is, or inside of what wraps it for several processes or for private gradients
+        head: Any = next(one for one in module.modules() if hasattr(one, "get_output_embeddings"))
         # only these go on to the vocabulary, where most of a step's time is spent
         picked = head.get_output_embeddings().register_forward_pre_hook(lambda _, args: (args[0][real][None],))
         try:
