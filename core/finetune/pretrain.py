@@ -107,8 +107,12 @@ def beginning(options: argparse.Namespace, train: Sequence[Pair]) -> tuple[Maria
     """What training begins with."""
     if options.start and not options.renew:
         module, tokenizer = start_model(options.start, options.dropout)
+        folder = options.run / "vocabulary"
         if options.least or options.names:
-            tokenizer = without_rare(tokenizer, train, options.run / "vocabulary", options.least, options.names)
+            with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
+                if not (folder / "vocab.json").exists():
+                    without_rare(tokenizer, train, folder, options.least, options.names)
+            tokenizer = MarianTokenizer.from_pretrained(folder)
         return module, tokenizer
     with PartialState(cpu=device().type == "cpu").main_process_first():  # nobody reads what is half written
         learnt = build_vocabulary(train, options.pieces, options.run / "vocabulary")
@@ -192,6 +196,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.renew and not options.start:
         parser.error("--renew goes on from the model of --start")
+    if (options.least or options.names) and (options.renew or not options.start):
+        parser.error("--least and --names cut the vocabulary of the model of --start")
     return options
 
 

@@ -166,8 +166,9 @@ function threes({ foot, room, pin }, { width, left }) {
 }
 
 // A card within a width and a height; words stand below their photo.
-function fit({ axes, room, reading }, width, height) {
-  const grid = axes.find(({ shape }) => shape === "grid");
+function fit(card, width, height) {
+  const grid = gridOf(card),
+    { room, reading } = card;
   grid?.fit(width, height);
   room.style.minHeight = grid || !reading ? "" : `${height}px`;
   reading?.fit(width, grid ? 0 : height);

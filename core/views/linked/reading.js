@@ -82,7 +82,7 @@ export class Reading {
     this.place();
   }
 
-  // In the middle of a column: the words and, where it is shown, their table.
+  // So many pixels below where they begin, to stand in the middle of a column.
   lower(by) {
     this.box.style.marginTop = `${by}px`;
     this.place();
